@@ -1,0 +1,50 @@
+"""What can go wrong through no fault of ours, as a small tree of exceptions.
+
+Every message is one sentence that a person can act on. The command line prints it and exits with code 2;
+anything that is *our* mistake stays an ``assert`` or an ordinary exception with its traceback.
+
+    SketchError
+    ├── BadFile          a file is missing, is not what its name claims, or holds something unsafe or absurd
+    ├── BadSketch        points that are no sketch: no rows, NaN, a wrong shape
+    ├── BadOption        options that contradict each other or lie outside their range
+    ├── ModelNotFound    no bundle, part or category of that name
+    ├── NotRecognised    the sketch looks like nothing the model knows, so nothing was drawn
+    └── TrainingStopped  a run cannot go on: a NaN, a folder of another run, no data
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class SketchError(Exception):
+    """The root: catch this to catch everything a user can cause."""
+
+
+class BadFile(SketchError):
+    """A file that cannot be read as what it claims to be, or cannot be written."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = Path(path)
+        self.reason = reason
+
+
+class BadSketch(SketchError):
+    """Points that are no sketch."""
+
+
+class BadOption(SketchError):
+    """An option outside its range, or two that contradict each other."""
+
+
+class ModelNotFound(SketchError):
+    """A bundle, part or category that is not there."""
+
+
+class NotRecognised(SketchError):
+    """The sketch looks like none of the categories on offer."""
+
+
+class TrainingStopped(SketchError):
+    """A run that cannot start or cannot go on."""

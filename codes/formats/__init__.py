@@ -1,0 +1,1 @@
+"""Files to sketches and back, chosen by suffix."""

@@ -1,0 +1,1 @@
+"""Tensors to distributions: modules that know no files, flags, optimisers or devices."""

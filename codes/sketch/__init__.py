@@ -1,0 +1,1 @@
+"""What a sketch is: arrays and geometry, no files and no torch."""

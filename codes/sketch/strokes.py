@@ -1,0 +1,128 @@
+"""What a sketch is, and the one place where polylines become stroke-3 and stroke-3 becomes polylines.
+
+Knows arrays; knows no files, no pixels on a screen, no models.
+
+stroke-3: ``[n, 3]`` rows ``(dx, dy, lift)``. The pen starts at the sketch's origin, pen down; the origin has no row.
+Each row moves the pen by ``(dx, dy)``; ``lift`` is 1 where the pen lifts *after* arriving, so the next row
+moves through the air. (Ha and Eck 2017, "A Neural Representation of Sketch Drawings", section 3.1.)
+
+polylines: a list of ``[k, 2]`` arrays of absolute positions, one for each stroke, ``k >= 1``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codes.errors import BadSketch
+
+Floats = NDArray[np.float64]
+Polylines = list[Floats]
+
+MAX_POINTS = 20_000
+MAX_COORDINATE = 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """A drawing in its own units.
+
+    Attributes:
+        points: stroke-3 rows, ``[n, 3]`` float64, read-only, ``n >= 1``.
+        origin: where the pen first touched, in the same units.
+        unit: how many of these units make one QuickDraw pixel (the longest side of a whole QuickDraw sketch is
+            255 pixels). 1 for QuickDraw's own files.
+        drawn: true for pen positions as a person or a curve gave them; false for points that already went
+            through QuickDraw's simplification. Drawn sketches are simplified before a model sees them.
+        category: what it shows, where the file says so.
+        prefix_rows: of a completion, how many of the rows are the person's own; None for any other sketch.
+    """
+
+    points: Floats
+    origin: tuple[float, float] = (0.0, 0.0)
+    unit: float = 1.0
+    drawn: bool = False
+    category: str | None = None
+    prefix_rows: int | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "points", checked(self.points))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def prefix(self, rows: int) -> Sketch:
+        """The first ``rows`` rows, pen states as drawn: a prefix is not an ended sketch."""
+        return replace(self, points=self.points[:rows], prefix_rows=None)
+
+    def polylines(self) -> Polylines:
+        """The strokes as absolute positions, the first segment included."""
+        return to_polylines(self.points, self.origin)
+
+
+def checked(points: Any) -> Floats:
+    """Return ``points`` as a read-only ``[n, 3]`` float64 array, or say why they are no sketch.
+
+    Raises:
+        BadSketch: no rows, too many rows, a wrong shape, a NaN or absurd offset, or a lift that is not 0 or 1.
+    """
+    try:
+        rows = np.array(points, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise BadSketch("the points are not a table of numbers") from error
+    if rows.ndim != 2 or rows.shape[1] != 3:
+        raise BadSketch(f"a sketch is a table of rows (dx, dy, lift), not an array of shape {rows.shape}")
+    if len(rows) == 0:
+        raise BadSketch("the sketch has no points")
+    if len(rows) > MAX_POINTS:
+        raise BadSketch(f"the sketch has {len(rows)} points; at most {MAX_POINTS} are taken")
+    if not np.isfinite(rows).all():
+        raise BadSketch(f"row {int(np.argmin(np.isfinite(rows).all(axis=1)))} is not finite")
+    if np.abs(rows[:, :2]).max() > MAX_COORDINATE:
+        raise BadSketch(f"an offset is larger than {MAX_COORDINATE:g}")
+    if not np.isin(rows[:, 2], (0.0, 1.0)).all():
+        raise BadSketch("the third column of stroke-3 (pen lift) must be 0 or 1")
+    rows.setflags(write=False)
+    return rows
+
+
+def to_polylines(points: Floats, origin: tuple[float, float] = (0.0, 0.0)) -> Polylines:
+    """Absolute positions of each stroke, ``[k, 2]``; the inverse of :func:`from_polylines`.
+
+    A first row of ``(0, 0)`` repeats the origin (some files begin so) and adds no second point.
+    """
+    positions = np.vstack([[origin], np.asarray(origin) + np.cumsum(points[:, :2], axis=0)])
+    ends = np.flatnonzero(points[:, 2] == 1) + 2
+    if not points[0, :2].any():
+        positions, ends = positions[1:], ends - 1
+    return [stroke for stroke in np.split(positions, ends) if len(stroke)]
+
+
+def from_polylines(polylines: Polylines) -> tuple[Floats, tuple[float, float]]:
+    """Stroke-3 rows and the origin. Every stroke ends with a lift, the last one too.
+
+    A sketch whose first stroke is a single dot begins with a row ``(0, 0, 1)``: the dot, then the lift.
+
+    Raises:
+        BadSketch: no stroke with a point in it.
+    """
+    strokes = [np.asarray(line, dtype=np.float64).reshape(-1, 2) for line in polylines]
+    strokes = [line for line in strokes if len(line)]
+    if not strokes:
+        raise BadSketch("the sketch has no points")
+    if len(strokes[0]) == 1:
+        strokes[0] = np.repeat(strokes[0], 2, axis=0)
+    positions = np.concatenate(strokes)
+    lifts = np.zeros(len(positions))
+    lifts[np.cumsum([len(line) for line in strokes]) - 1] = 1
+    rows = np.column_stack([np.diff(positions, axis=0), lifts[1:]])
+    return checked(rows), (float(positions[0, 0]), float(positions[0, 1]))
+
+
+def sketch_from_polylines(polylines: Polylines, **fields: Any) -> Sketch:
+    """A :class:`Sketch` of these strokes; ``fields`` are its other attributes."""
+    points, origin = from_polylines(polylines)
+    return Sketch(points=points, origin=origin, **fields)
