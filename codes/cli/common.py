@@ -1,0 +1,43 @@
+"""What all commands share: bad input becomes one sentence and exit code 2, Ctrl-C says what was kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from codes.errors import SketchError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+STORE = click.argument("store", type=click.Path(path_type=Path))
+SEED = click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result.")
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+
+
+class Told(click.ClickException):
+    """A sentence for the user, exit code 2."""
+
+    exit_code = 2
+
+
+class Teaching(click.Group):
+    """A group whose commands turn every :class:`SketchError` into one sentence and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what a user can cause is told, what we caused is raised."""
+        try:
+            return super().invoke(ctx)
+        except SketchError as error:
+            raise Told(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Stopped; what was saved is kept.", err=True)
+            ctx.exit(130)
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on one line."""
+    click.echo(json.dumps(value))

@@ -1,0 +1,16 @@
+"""``train_or_test.py``: data in, weights out, numbers about both."""
+
+from __future__ import annotations
+
+import click
+
+from codes.cli.common import Teaching
+from codes.cli.train import train
+
+
+@click.group(cls=Teaching)
+def main() -> None:
+    """Import data, train decoders and the router, test them, and bundle them for use."""
+
+
+main.add_command(train)

@@ -1,0 +1,90 @@
+"""The sizes of every model, as frozen dataclasses that are saved with the weights they describe."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """A bidirectional encoder.
+
+    Attributes:
+        size: hidden units of each direction.
+        positions: whether it sees where the pen is (from the first point on) beside how it moved.
+        pooled: whether its features hold the maximum over all points beside the two last states.
+        dropout: share of recurrent weights dropped in a training step (DropConnect).
+    """
+
+    size: int = 256
+    positions: bool = True
+    pooled: bool = False
+    dropout: float = 0.0
+
+    @property
+    def features(self) -> int:
+        """Width of what the encoder returns."""
+        return self.size * (4 if self.pooled else 2)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """An autoregressive decoder.
+
+    Attributes:
+        size: hidden units.
+        latent: length of z.
+        mixtures: bivariate Gaussians that the next offset is mixed from.
+        positions: whether it sees where the pen is beside how it moved.
+        dropout: share of recurrent weights dropped in a training step (DropConnect).
+    """
+
+    size: int = 512
+    latent: int = 128
+    mixtures: int = 20
+    positions: bool = True
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """A Sketch-RNN variational autoencoder: one category's, or several categories' together."""
+
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> VAEConfig:
+        """The inverse of :meth:`to_dict`; an unknown or missing name is a TypeError or KeyError."""
+        return cls(EncoderConfig(**values["encoder"]), DecoderConfig(**values["decoder"]))
+
+
+@dataclass(frozen=True)
+class RouterConfig:
+    """The shared encoder and its classifier.
+
+    Attributes:
+        encoder: sizes of the encoder.
+        labels: how many kinds of sketch it tells apart, those without a decoder included.
+        hidden: units between the features and the logits.
+        dropout: share of features dropped in a training step (the *drop* rate).
+    """
+
+    encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(pooled=True))
+    labels: int = 5
+    hidden: int = 256
+    dropout: float = 0.3
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RouterConfig:
+        """The inverse of :meth:`to_dict`; an unknown or missing name is a TypeError or KeyError."""
+        return cls(**{**values, "encoder": EncoderConfig(**values["encoder"])})

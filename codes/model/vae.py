@@ -1,0 +1,34 @@
+"""The variational autoencoder of a category: encoder, latent code, decoder."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from codes.model.config import VAEConfig
+from codes.model.decoder import Decoder, start_row
+from codes.model.encoder import Encoder
+from codes.model.latent import LatentHead, Posterior
+from codes.model.mixture import PointDistribution
+
+
+class SketchVAE(nn.Module):
+    """Sketch-RNN (Ha and Eck 2017, section 3.2)."""
+
+    def __init__(self, config: VAEConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config.encoder)
+        self.latent = LatentHead(config.encoder.features, config.decoder.latent)
+        self.decoder = Decoder(config.decoder)
+
+    def encode(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Posterior:
+        """What z a sketch, or the first ``lengths [B]`` rows of it, speaks for."""
+        posterior: Posterior = self.latent(self.encoder(points, lengths, rng))
+        return posterior
+
+    def predict(self, points: Tensor, z: Tensor, rng: torch.Generator | None = None) -> PointDistribution:
+        """Teacher forcing: what follows the start row and each of ``points [B, T, 5]``; ``[B, T + 1]``."""
+        inputs = torch.cat([start_row(points), points], dim=1)
+        distribution: PointDistribution = self.decoder(inputs, z, self.decoder.initial_state(z), rng)[0]
+        return distribution

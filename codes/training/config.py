@@ -1,0 +1,82 @@
+"""Every choice of a training run, each default stated once. The configuration used is written into the run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from codes.errors import BadOption
+
+Precision = Literal["auto", "float32", "bfloat16"]
+Optimiser = Literal["adam", "rmsprop"]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a model is trained.
+
+    Attributes:
+        steps: optimiser steps in all.
+        batch: sketches a step.
+        optimiser: adam or rmsprop.
+        learning_rate: at its highest, after the warm-up.
+        final_rate: at the last step; a cosine leads there.
+        warmup: steps in which the rate climbs from nothing.
+        weight_decay: decoupled from the gradient.
+        clip: largest norm of all gradients together.
+        average: decay of the running average of the weights that is validated and kept; 0 keeps the weights themselves.
+        kl_weight: of the KL term at the end of its annealing.
+        kl_start: share of ``kl_weight`` at step 0.
+        kl_decay: the distance to the full weight shrinks by this factor a step.
+        kl_tolerance: nats a latent number below which the KL term pushes no more.
+        mask: share of sketches that the encoder sees cut short.
+        shortest: smallest share of a cut sketch that is left.
+        scale, drop, mirror: augmentation, see :class:`codes.data.augment.Augmentation`.
+        balance: 1 draws sketches alike, 0 draws categories alike.
+        longest: rows after which a sketch is left out of training.
+        seed: of everything random.
+        evaluate_every: steps between validations, each over the whole split.
+        save_every: steps between saves; at most these are lost when the machine dies.
+        patience: validations without a better one after which the run ends early.
+        precision: of the products; auto is bfloat16 where the processor has it.
+    """
+
+    steps: int = 10_000
+    batch: int = 100
+    optimiser: Optimiser = "adam"
+    learning_rate: float = 1e-3
+    final_rate: float = 1e-5
+    warmup: int = 100
+    weight_decay: float = 0.0
+    clip: float = 1.0
+    average: float = 0.999
+    kl_weight: float = 1.0
+    kl_start: float = 0.01
+    kl_decay: float = 0.9995
+    kl_tolerance: float = 0.05
+    mask: float = 0.75
+    shortest: float = 0.0
+    scale: float = 0.15
+    drop: float = 0.1
+    mirror: float = 0.0
+    balance: float = 0.5
+    longest: int = 250
+    seed: int = 0
+    evaluate_every: int = 500
+    save_every: int = 250
+    patience: int = 10
+    precision: Precision = "auto"
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "evaluate_every", "save_every", "patience", "longest"):
+            if getattr(self, name) < 1:
+                raise BadOption(f"{name} must be at least 1, not {getattr(self, name)}")
+        for name in ("mask", "shortest", "drop", "mirror", "balance", "kl_start"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadOption(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
+        if self.learning_rate <= 0 or self.clip <= 0 or self.steps < 0 or not 0 <= self.average < 1:
+            raise BadOption("learning_rate and clip must be positive, steps not negative, average in [0, 1)")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)

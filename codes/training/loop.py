@@ -1,0 +1,192 @@
+"""The one training loop. Always in the same order: stop, evaluate, sample, save, step, log."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from codes.data.batches import Batch, BatchSource
+from codes.errors import TrainingStopped
+from codes.training.config import TrainConfig
+from codes.training.evaluate import Tally, evaluate
+from codes.training.objectives import Objective
+from codes.training.runfolder import RunFolder
+from codes.training.schedules import learning_rate
+from codes.training.state import TrainState
+
+MakeObjective = Callable[[Any, TrainConfig], Objective]
+NOISE_STREAM = 0x9E3779B9  # keeps the seeds of neighbouring runs' noise apart
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be trained, on what, and where it is kept.
+
+    Attributes:
+        model: fresh, or with the weights to start from.
+        objective: makes the objective for a model; called for the model and for its running average.
+        source: training batches by step.
+        validation: every validation batch, anew at each call.
+        facts: what is saved beside the best weights, so that they can be used alone.
+        on_validation: called with the averaged model and the step after each validation; draws samples.
+    """
+
+    model: nn.Module
+    objective: MakeObjective
+    source: BatchSource
+    validation: Callable[[], Iterable[Batch]]
+    facts: dict[str, Any]
+    on_validation: Callable[[nn.Module, int], None] = field(default=lambda model, step: None)
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+    """Let the step in hand finish when Ctrl-C is pressed; a second Ctrl-C stops at once. Main thread only."""
+    pressed: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def note(number: int, frame: Any) -> None:
+        pressed.append(number)
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
+    """The type of products: what was asked, or bfloat16 where the hardware multiplies it."""
+    if config.precision != "auto":
+        return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+
+
+class Trainer:
+    """Trains one job in one run folder; goes on where the folder's last state stands."""
+
+    def __init__(self, job: Job, config: TrainConfig, run: RunFolder, device: torch.device) -> None:
+        self.job, self.config, self.run, self.device = job, config, run, device
+        self.state = TrainState(job.model.to(device), config)
+        self.objective = job.objective(self.state.model, config)
+        self.dtype = choose_precision(config, device)
+        if run.last.exists():
+            self.state.load(run.last)
+        self.tally = Tally(self.state.progress.sums)
+        self.since = time.monotonic()
+
+    @property
+    def _kept(self) -> nn.Module:
+        """The weights that are validated and kept."""
+        averaged: nn.Module = self.state.average.module
+        return averaged if self.config.average else self.state.model
+
+    def fit(self) -> float:
+        """Train to the end of the schedule or of patience; returns the best validation figure.
+
+        Ctrl-C saves and raises again.
+
+        Raises:
+            TrainingStopped: the loss is no longer a number.
+        """
+        progress = self.state.progress
+        bar = tqdm(
+            total=self.config.steps, initial=progress.step, unit=" steps", desc=self.run.path.name, mininterval=0.5
+        )
+        with bar, deferred_interrupt() as interrupted:
+            while not progress.finished:
+                self._between_steps()
+                if interrupted():
+                    self.save()
+                    raise KeyboardInterrupt
+                if not progress.finished:
+                    bar.set_postfix(loss=f"{self.step():.3f}", best=f"{progress.best:.3f}")
+                    bar.update()
+        return progress.best
+
+    def _between_steps(self) -> None:
+        """Stop, validate and save where it is time to."""
+        progress, config = self.state.progress, self.config
+        at_end = progress.step >= config.steps
+        if progress.step and (at_end or progress.step % config.evaluate_every == 0) and not self._logged():
+            self._validate()
+        progress.finished = at_end or progress.waited >= config.patience
+        if progress.finished or (progress.step and progress.step % config.save_every == 0):
+            self.save()
+
+    def _logged(self) -> bool:
+        """Whether this step was validated before the state was saved (the tally is empty only then)."""
+        return not self.tally.sums
+
+    def _validate(self) -> None:
+        objective = self.job.objective(self._kept, self.config)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            measures = evaluate(objective, self.job.validation(), self.device)
+        self._keep_if_best(measures[objective.chosen_by])
+        self._log(measures)
+        self.job.on_validation(self._kept, self.state.progress.step)
+
+    def _keep_if_best(self, figure: float) -> None:
+        progress = self.state.progress
+        progress.waited += 1
+        if figure <= progress.best:  # equal when a killed run validates the same step again
+            progress.best, progress.waited = figure, 0
+            facts = {**self.job.facts, "step": progress.step, "valid": figure}
+            self.run.save_best(self._kept.state_dict(), facts)
+
+    def _log(self, measures: dict[str, float]) -> None:
+        elapsed, self.since = time.monotonic() - self.since, time.monotonic()
+        row = {"step": self.state.progress.step, "seconds": round(elapsed, 1)}
+        train = {f"train/{name}": value for name, value in self.tally.averages().items()}
+        valid = {f"valid/{name}": value for name, value in measures.items()}
+        self.run.append_log({**row, **train, **valid})
+        self.tally = Tally()
+
+    def save(self) -> None:
+        """Write everything that going on takes."""
+        self.state.progress.sums = self.tally.sums
+        self.state.save(self.run.last)
+
+    def step(self) -> float:
+        """One optimiser step; returns its loss."""
+        progress = self.state.progress
+        batch = self.job.source.at(progress.step).to(self.device)
+        rng = torch.Generator(self.device).manual_seed(self.config.seed * NOISE_STREAM + progress.step)
+        with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
+            loss, measures = self.objective.loss(batch, progress.step, rng)
+        self._descend(loss)
+        self.tally.add(measures)
+        progress.step += 1
+        return float(loss.detach())
+
+    def _descend(self, loss: Tensor) -> None:
+        optimiser = self.state.optimiser
+        optimiser.param_groups[0]["lr"] = learning_rate(self.config, self.state.progress.step)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        loss = loss.detach()
+        norm = nn.utils.clip_grad_norm_(self.state.model.parameters(), self.config.clip)
+        if not math.isfinite(float(loss)) or not math.isfinite(float(norm)):
+            raise TrainingStopped(
+                f"the loss is no longer a number at step {self.state.progress.step}; the weights before it are in "
+                f"{self.run.path}. A lower --learning-rate or --precision float32 may help"
+            )
+        optimiser.step()
+        self.state.average.update_parameters(self.state.model)
