@@ -14,7 +14,6 @@ from codes.errors import SketchError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 STORE = click.argument("store", type=click.Path(path_type=Path))
-SEED = click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result.")
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
 

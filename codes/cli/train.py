@@ -56,10 +56,11 @@ def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **
       train_or_test.py train draw datasets/all -o runs/all --together
       train_or_test.py train draw datasets/all -o runs/draw -c crab --start runs/all --steps 800
     """
+    from codes.cli.watch import watcher
     from codes.training.runs import Request, run_draw
 
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=chosen(DecoderConfig, options))
-    request = Request(store, out, sizes, chosen(TrainConfig, options), **options)
+    request = Request(store, out, sizes, chosen(TrainConfig, options), watch=watcher, **options)
     if together and categories:
         raise BadOption("--together trains on every category of the store; leave --category out")
     for line in run_draw(request, categories, together):
@@ -79,11 +80,13 @@ def predict(store: Path, out: Path, hidden: int, dropout: float, **options: Any)
     Example:
       train_or_test.py train predict datasets/five -o runs/router --steps 4000
     """
+    from codes.cli.watch import watcher
     from codes.training.runs import Request, run_predict
 
     encoder = _encoder(options, RouterConfig().encoder)
     config = chosen(TrainConfig, options)
-    for line in run_predict(Request(store, out, RouterConfig(encoder, 1, hidden, dropout), config, **options)):
+    sizes = RouterConfig(encoder, hidden=hidden, dropout=dropout)
+    for line in run_predict(Request(store, out, sizes, config, watch=watcher, **options)):
         click.echo(line)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from codes.cli.bundling import bundle
 from codes.cli.common import Teaching
+from codes.cli.testing import test
 from codes.cli.train import train
 
 
@@ -14,3 +16,5 @@ def main() -> None:
 
 
 main.add_command(train)
+main.add_command(test)
+main.add_command(bundle)

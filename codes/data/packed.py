@@ -66,6 +66,10 @@ class PackedSplit:
         starts = np.array([0, end - start], dtype=np.int64)
         return PackedSplit(self.rows, self.offsets[start : end + 1], starts, (category,))
 
+    def sketches(self) -> Iterator[Rows]:
+        """Every sketch, in order."""
+        return (self[index] for index in range(len(self)))
+
     def chunks(self, size: int = 1 << 20) -> Iterator[Rows]:
         """All rows of this split in order, some at a time."""
         first, last = int(self.offsets[0]), int(self.offsets[-1])

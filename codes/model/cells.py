@@ -61,6 +61,16 @@ class LSTM(nn.Module):
         outputs, hidden, cell = torch.lstm(inputs, start, weights, True, 1, 0.0, False, False, True)
         return outputs, CellState(hidden[0], cell[0])
 
+    def read(self, inputs: Tensor, lengths: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+        """The hidden state after, and the state after, the first ``lengths [B]`` rows of ``inputs [B, T, I]``."""
+        packed = nn.utils.rnn.pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        order = packed.sorted_indices
+        weights = [self.weight_input, self.weight_hidden, self.bias, torch.zeros_like(self.bias)]
+        start = (state.hidden[order].unsqueeze(0), state.cell[order].unsqueeze(0))
+        _, hidden, cell = torch.lstm(packed.data, packed.batch_sizes, start, weights, True, 1, 0.0, False, False)
+        back = packed.unsorted_indices
+        return hidden[0][back], CellState(hidden[0][back], cell[0][back])
+
     def _step(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
         gates = F.linear(inputs, self.weight_input, self.bias) + F.linear(state.hidden, weight)
         take, forget, candidate, give = gates.chunk(4, dim=-1)

@@ -20,10 +20,6 @@ class DecoderState(NamedTuple):
     cell: Tensor
     position: Tensor
 
-    def expand(self, count: int) -> DecoderState:
-        """One sketch's state for ``count`` variations of it."""
-        return DecoderState(*(part.expand(count, -1) for part in self))
-
     def select(self, rows: Tensor) -> DecoderState:
         """The states of some of the sketches."""
         return DecoderState(*(part[rows] for part in self))
@@ -58,10 +54,27 @@ class Decoder(nn.Module):
         self, points: Tensor, z: Tensor, state: DecoderState, rng: torch.Generator | None = None
     ) -> tuple[PointDistribution, DecoderState]:
         """Read ``points [B, T, 5]`` and tell what follows each: a distribution ``[B, T]``, and the state after."""
-        inputs = with_positions(points, state.position) if self.config.positions else points
-        inputs = torch.cat([inputs, z.unsqueeze(1).expand(-1, points.shape[1], -1)], dim=-1)
-        outputs, cell_state = self.lstm(inputs, CellState(state.hidden, state.cell), rng)
+        outputs, cell_state = self.lstm(self._inputs(points, z, state), CellState(state.hidden, state.cell), rng)
         position = state.position + points[..., :2].sum(dim=1)
-        with torch.autocast(points.device.type, enabled=False):  # densities want all the digits
-            distribution = PointDistribution.from_outputs(self.output(outputs.float()))
-        return distribution, DecoderState(cell_state.hidden, cell_state.cell, position)
+        return self._distribution(outputs), DecoderState(cell_state.hidden, cell_state.cell, position)
+
+    def read(self, points: Tensor, lengths: Tensor, z: Tensor) -> tuple[PointDistribution, DecoderState]:
+        """Take in prefixes: the start row and the first ``lengths [B]`` rows of ``points [B, T, 5]``.
+
+        Returns what follows each prefix, ``[B]``, and the state there; ``forward`` goes on from it.
+        """
+        state = self.initial_state(z)
+        rows = torch.arange(points.shape[1], device=points.device)
+        points = points * (rows < lengths.unsqueeze(1)).unsqueeze(-1)
+        inputs = self._inputs(torch.cat([start_row(points), points], dim=1), z, state)
+        hidden, cell_state = self.lstm.read(inputs, lengths + 1, CellState(state.hidden, state.cell))
+        position = points[..., :2].sum(dim=1)
+        return self._distribution(hidden), DecoderState(cell_state.hidden, cell_state.cell, position)
+
+    def _inputs(self, points: Tensor, z: Tensor, state: DecoderState) -> Tensor:
+        seen = with_positions(points, state.position) if self.config.positions else points
+        return torch.cat([seen, z.unsqueeze(1).expand(-1, points.shape[1], -1)], dim=-1)
+
+    def _distribution(self, outputs: Tensor) -> PointDistribution:
+        with torch.autocast(outputs.device.type, enabled=False):  # densities want all the digits
+            return PointDistribution.from_outputs(self.output(outputs.float()))

@@ -8,7 +8,7 @@ and a NaN is always a real one. (Ha and Eck 2017, equations 3 to 8; Graves 2013,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -81,6 +81,10 @@ class PointDistribution:
     def log_prob_pen(self, pen: Tensor) -> Tensor:
         """Log probability of a one-hot pen state ``[..., 3]``; ``[...]``."""
         return (self.pen * pen).sum(dim=-1)
+
+    def at(self, time: int) -> PointDistribution:
+        """The distributions after one row: ``[B, T]`` to ``[B]``."""
+        return PointDistribution(*(getattr(self, each.name)[:, time] for each in fields(self)))
 
     def at_temperature(self, temperature: float) -> PointDistribution:
         """Sharper below 1: both logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3)."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from codes.data.packed import Store
 from codes.errors import BadOption, TrainingStopped
@@ -17,16 +18,19 @@ from codes.training.jobs import Splits, draw_job, predict_job
 from codes.training.loop import Job, Trainer
 from codes.training.runfolder import RunFolder
 
+Watch = Callable[[RunFolder, Job], Callable[[nn.Module, int], None]]
+
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked to train."""
+    """What a person asked to train, and ``watch``: what is to be done after each validation of a run."""
 
     store: Path
     out: Path
     sizes: VAEConfig | RouterConfig
     config: TrainConfig
     start: Path | None = None
+    watch: Watch | None = None
     resume: bool = False
     threads: int | None = None
     device: str | None = None
@@ -77,6 +81,8 @@ def _run(request: Request, run: RunFolder, job: Job) -> str:
         )
     if request.threads:
         torch.set_num_threads(request.threads)
+    if request.watch:
+        job = replace(job, on_validation=request.watch(run, job))
     best = Trainer(job, request.config, run, choose_device(request.device)).fit()
     return f"{run.path}: best validation figure {best:.4f}"
 

@@ -1,0 +1,41 @@
+"""The multiplications and additions that a training step cannot do without, and how many the machine could do.
+
+Only products of matrices count, forward once and backward twice; only rows of sketches, no padding; z enters the
+decoder's gates once a sketch, though it may be written as an input of every row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from benchmarks.reference import Sizes
+
+POINT = 7  # a row of stroke-5 and where the pen is
+PASSES = 3  # forward, and backward for the inputs and for the weights
+
+
+def vae_arithmetic(sizes: Sizes, sketches: int, encoder_rows: int, decoder_rows: int) -> float:
+    """Operations of one training step of the VAE; start rows are among the decoder's rows."""
+    encoder = 2 * encoder_rows * lstm_row(POINT, sizes.encoder)
+    decoder = decoder_rows * (lstm_row(POINT, sizes.decoder) + linear(sizes.decoder, 6 * sizes.mixtures + 3))
+    to_latent = 2 * linear(2 * sizes.encoder, sizes.latent)
+    from_latent = linear(sizes.latent, 2 * sizes.decoder) + linear(sizes.latent, 4 * sizes.decoder)
+    return float(PASSES * (encoder + decoder + sketches * (to_latent + from_latent)))
+
+
+def lstm_row(inputs: int, size: int) -> int:
+    """One row through an LSTM: its four gates."""
+    return linear(inputs + size, 4 * size)
+
+
+def linear(inputs: int, outputs: int) -> int:
+    """One row through a matrix: a multiplication and an addition for each of its numbers."""
+    return 2 * inputs * outputs
+
+
+def peak_product(side: int, dtype: torch.dtype) -> tuple[Callable[[], object], int]:
+    """The product of two large square matrices, and how many operations it is."""
+    first, second = (torch.randn(side, side).to(dtype) for _ in range(2))
+    return lambda: first @ second, side * linear(side, side)

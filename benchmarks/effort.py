@@ -1,0 +1,39 @@
+"""How much work a benchmark may do, and the figures that come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from benchmarks.reference import Sizes
+
+Figures = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How often, and on how much, everything is measured.
+
+    Attributes:
+        rounds: repeats; in each one, everything that is compared runs in turn.
+        sketches: in the store that training reads.
+        few, many: sketches of the two stores whose training is compared in memory.
+        memory_steps: training steps of each of these two.
+        categories: decoders of the large bundle.
+        bulk: sketches that are completed together.
+        product: side of the square matrices whose product is the machine's peak.
+        sizes: of the models.
+    """
+
+    rounds: int
+    sketches: int
+    few: int
+    many: int
+    memory_steps: int
+    categories: int = 345
+    bulk: int = 64
+    product: int = 2048
+    sizes: Sizes = field(default_factory=Sizes)
+
+
+FULL = Effort(rounds=7, sketches=50_000, few=50_000, many=5_000_000, memory_steps=300)
+QUICK = Effort(rounds=2, sketches=5_000, few=50_000, many=500_000, memory_steps=60)

@@ -1,0 +1,101 @@
+"""``python -m benchmarks.speed``: every figure of speed, side by side with the usual way, in one run.
+
+A table for people goes to standard error; one JSON object is the last line of standard output.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import torch
+
+from benchmarks import memory, sampling, serving, starting, training
+from benchmarks.effort import FULL, QUICK, Effort, Figures
+
+Part = Callable[[Effort, Path], Figures]
+
+PARTS: dict[str, Part] = {
+    "train-vae": training.measure_vae,
+    "train-router": training.measure_router,
+    "sample": sampling.measure,
+    "serve": serving.measure,
+    "start": starting.measure,
+    "memory": memory.measure,
+}
+
+MEANINGS = {
+    "train_vae_ratio": "times as many sketches a second as the usual VAE step",
+    "train_vae_sketches_a_second": "sketches a second in a VAE step",
+    "train_vae_reference_sketches_a_second": "the same, the usual step",
+    "train_vae_peak_share": "of the machine's peak that is useful products of a VAE step",
+    "peak_gigaflops": "that peak: a large product of matrices, in 10^9 operations a second",
+    "train_router_ratio": "times as many sketches a second as the usual router step",
+    "train_router_sketches_a_second": "sketches a second in a router step",
+    "train_router_reference_sketches_a_second": "the same, the usual step",
+    "sample9_ms": "ms for 9 ways to go on for 50 points after 60",
+    "sample9_ratio": "times as fast as 9 usual runs",
+    "classify_ms": "ms to classify a sketch of 60 points",
+    "first_point_ms": "ms from a sketch of 60 points to the first point drawn",
+    "bulk_ratio": "times as fast to complete 64 sketches in one call as one by one",
+    "bulk_sketches_a_second": "sketches completed a second, 64 in a call",
+    "categories_ratio": "times as long for a completion with 345 categories as with 5",
+    "open_345_ms": "ms to open a bundle of 345 categories",
+    "open_345_first_point_ms": "ms to open it, classify and draw the first point",
+    "import_ms": "ms to import codes and find codes.load, beyond torch's import",
+    "cold_s": "s for a whole command: a sketch completed in 9 ways",
+    "memory_ratio": "times the peak memory on a store of many more sketches",
+    "memory_own_ratio": "the same, pages of mapped files left out",
+    "memory_few_mb": "MB resident, training on the small store",
+    "memory_many_mb": "MB resident, training on the large store",
+}
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Fewer repeats and smaller stores: a minute or two, rougher figures.")
+@click.option("--part", "parts", multiple=True, type=click.Choice(list(PARTS)), help="Measure this part only; repeat.")
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON object and nothing else.")
+def main(quick: bool, parts: tuple[str, ...], as_json: bool) -> None:
+    """Measure speed and memory. Ratios compare two ways in the same run, medians of repeats that take turns.
+
+    \b
+    Examples:
+      python -m benchmarks.speed
+      python -m benchmarks.speed --quick --part sample --part serve
+    """
+    effort = QUICK if quick else FULL
+    figures: Figures = {}
+    for name in parts or PARTS:
+        measured = measure(name, effort)
+        figures.update(measured)
+        if not as_json:
+            click.echo(table(name, measured), err=True)
+    click.echo(json.dumps({**rounded(figures), "quick": quick, "threads": torch.get_num_threads()}))
+
+
+def measure(name: str, effort: Effort) -> Figures:
+    """One part, its files in a folder that is gone afterwards."""
+    with TemporaryDirectory(prefix="halfdrawn-bench-") as folder:
+        return PARTS[name](effort, Path(folder))
+
+
+def table(name: str, figures: Figures) -> str:
+    """A line for each figure, under the name of its part."""
+    return "\n".join([name, *(f"  {_shown(value):>10}  {MEANINGS[each]}" for each, value in figures.items())])
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
+
+
+def rounded(figures: Figures, digits: int = 4) -> Figures:
+    """Four digits are more than any of these measurements has."""
+    return {name: None if value is None else float(f"{value:.{digits}g}") for name, value in figures.items()}
+
+
+
+if __name__ == "__main__":
+    main()

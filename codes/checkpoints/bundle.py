@@ -1,0 +1,138 @@
+"""All parts that belong together: a router and the decoders it routes to, in a folder or by name.
+
+    bundle.json                      format number, categories in order, where each part is, sha256 of each file
+    router/                          a part, see codes/checkpoints/part.py
+    decoders/<category>/             a part each, read when it is first used
+    README.md                        the model card
+
+Opening a bundle reads ``bundle.json`` and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from codes.checkpoints.part import FILES, PartConfig, read_router, read_vae, sha256
+from codes.errors import BadFile, ModelNotFound
+from codes.model.classifier import RouterNet
+from codes.model.vae import SketchVAE
+
+FORMAT = 1
+SHIPPED = Path(__file__).parents[2] / "examples" / "models"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A router and its decoders on disk; parts are read on demand and their hashes checked.
+
+    Attributes:
+        folder: where it is.
+        categories: what it can draw, in order.
+        decoders: category to the folder of its part.
+        hashes: file to sha256, both as in ``bundle.json``.
+    """
+
+    folder: Path
+    categories: tuple[str, ...]
+    decoders: Mapping[str, str]
+    hashes: Mapping[str, str]
+
+    @classmethod
+    def open(cls, name_or_path: str | Path) -> Bundle:
+        """Open a bundle that ships with halfdrawn by its name, or any by its path.
+
+        Raises:
+            ModelNotFound: no such bundle; the sentence names those there are.
+            BadFile: ``bundle.json`` is damaged or of another format.
+        """
+        folder = _find(name_or_path)
+        path = folder / "bundle.json"
+        try:
+            facts = json.loads(path.read_text())
+            if facts["format"] != FORMAT:
+                raise BadFile(path, f"a bundle of format {facts['format']}, but this version reads format {FORMAT}")
+            bundle = cls(folder, tuple(facts["categories"]), dict(facts["decoders"]), dict(facts["sha256"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadFile(path, "not the table of contents of a bundle") from error
+        bundle._check_contents()
+        return bundle
+
+    def _check_contents(self) -> None:
+        """Refuse a table that names a part twice, leads out of the folder, or leaves a category without a part."""
+        path = self.folder / "bundle.json"
+        if not self.categories or set(self.categories) != set(self.decoders):
+            raise BadFile(path, "the categories and the decoders are not the same")
+        for part in self.decoders.values():
+            pure = PurePosixPath(part)
+            if pure.is_absolute() or ".." in pure.parts:
+                raise BadFile(path, f"a part lies outside the bundle: {part}")
+
+    def router(self) -> tuple[RouterNet, PartConfig]:
+        """Read the router."""
+        return read_router(self._checked("router"))
+
+    def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
+        """Read one category's model.
+
+        Raises:
+            ModelNotFound: it has no such category; the sentence names those there are.
+        """
+        if category not in self.decoders:
+            raise ModelNotFound(f"no category '{category}'; there are {', '.join(self.categories)}")
+        return read_vae(self._checked(self.decoders[category]))
+
+    def _checked(self, part: str) -> Path:
+        """A part's folder, its files being those that were written."""
+        for file in (self.folder / part / name for name in FILES):
+            if not file.is_file():
+                raise BadFile(file, "this file of the bundle is missing")
+            if sha256(file) != self.hashes.get(file.relative_to(self.folder).as_posix()):
+                raise BadFile(file, "not the file that the bundle was made with (its sha256 differs)")
+        return self.folder / part
+
+
+def shipped_bundles() -> list[str]:
+    """Names of the bundles that ship with halfdrawn."""
+    return sorted(path.parent.name for path in SHIPPED.glob("*/bundle.json"))
+
+
+def _find(name_or_path: str | Path) -> Path:
+    for folder in (Path(name_or_path), SHIPPED / name_or_path):
+        if (folder / "bundle.json").is_file():
+            return folder
+    raise ModelNotFound(
+        f"no model '{name_or_path}'; there are {', '.join(shipped_bundles()) or 'none'}, or give a path"
+    )
+
+
+def part_folder(category: str) -> str:
+    """Where a category's part goes: its name, with only letters, digits, dots, dashes and underscores."""
+    return "decoders/" + re.sub(r"[^\w.-]+", "_", category, flags=re.ASCII).lstrip(".").lower()
+
+
+def seal_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card: str) -> Bundle:
+    """Write the table of contents of the parts in ``building``, and put it in the place of ``folder`` whole."""
+    parts = ["router", *decoders.values()]
+    hashes = {f"{part}/{name}": sha256(building / part / name) for part in parts for name in FILES}
+    facts: dict[str, Any] = {
+        "format": FORMAT,
+        "categories": list(decoders),
+        "decoders": dict(decoders),
+        "sha256": hashes,
+    }
+    (building / "README.md").write_text(card)
+    (building / "bundle.json").write_text(json.dumps(facts, indent=1) + "\n")
+    if folder.exists():
+        old = folder.with_name(f".{folder.name}.old")
+        folder.rename(old)
+        building.rename(folder)
+        shutil.rmtree(old)
+    else:
+        building.rename(folder)
+    return Bundle.open(folder)

@@ -1,0 +1,121 @@
+"""One part of a bundle: the router, or a decoder with its encoder; ``config.json`` and ``weights.safetensors``.
+
+Knows sizes and scales; knows no runs, no optimiser. Whatever type weights are stored in, they are used in float32.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from codes.checkpoints.tensors import fill, load_tensors, save_tensors
+from codes.data.normalise import Normaliser
+from codes.errors import BadFile
+from codes.formats.atomic import atomic_path
+from codes.model.classifier import RouterNet
+from codes.model.config import RouterConfig, VAEConfig
+from codes.model.vae import SketchVAE
+
+Kind = Literal["draw", "predict"]
+Sizes = TypeVar("Sizes", VAEConfig, RouterConfig)
+Model = TypeVar("Model", bound=torch.nn.Module)
+FILES = ("config.json", "weights.safetensors")
+
+
+@dataclass(frozen=True)
+class PartConfig:
+    """What a part's weights mean.
+
+    Attributes:
+        kind: ``draw`` for a decoder with its encoder, ``predict`` for the router.
+        model: the sizes, see :mod:`codes.model.config`.
+        scale: QuickDraw pixels to one model unit.
+        categories: what it was trained on, in the order of its labels.
+        calibration: the router's temperature and thresholds, see :class:`codes.model.calibration.Calibration`.
+        training: where the weights come from; for people.
+    """
+
+    kind: Kind
+    model: dict[str, Any]
+    scale: float
+    categories: list[str]
+    calibration: dict[str, float] = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The scale that travels with the weights."""
+        return Normaliser(self.scale)
+
+
+def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
+    """Write a part into a new folder; floating-point weights are stored as ``dtype``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stored = {name: value.to(dtype) if value.is_floating_point() else value for name, value in tensors.items()}
+    save_tensors(folder / "weights.safetensors", stored, {"kind": config.kind})
+    with atomic_path(folder / "config.json") as temporary:
+        temporary.write_text(json.dumps(asdict(config), indent=1) + "\n")
+
+
+def read_config(folder: Path) -> PartConfig:
+    """What the weights in a part's folder mean.
+
+    Raises:
+        BadFile: missing, or not one of ours.
+    """
+    path = folder / "config.json"
+    try:
+        config = PartConfig(**json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise BadFile(path, "no such file") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise BadFile(path, "not the configuration of a part") from error
+    if config.kind not in ("draw", "predict") or not 0 < config.scale < 1e6:
+        raise BadFile(path, "its kind or its scale makes no sense")
+    return config
+
+
+def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
+    """A category's model, ready to draw."""
+    config = _of_kind(folder, "draw")
+    model = SketchVAE(_sizes(VAEConfig, config, folder))
+    return _filled(model, folder), config
+
+
+def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
+    """The router's network, ready to classify."""
+    config = _of_kind(folder, "predict")
+    model = RouterNet(_sizes(RouterConfig, config, folder))
+    return _filled(model, folder), config
+
+
+def _of_kind(folder: Path, kind: Kind) -> PartConfig:
+    config = read_config(folder)
+    if config.kind != kind:
+        raise BadFile(folder, f"holds a '{config.kind}' part where a '{kind}' part is needed")
+    return config
+
+
+def _sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
+    try:
+        return kind.from_dict(config.model)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadFile(folder / "config.json", "the sizes in it are not those of a model of ours") from error
+
+
+def _filled(model: Model, folder: Path) -> Model:
+    path = folder / "weights.safetensors"
+    fill(model, load_tensors(path)[0], path)
+    return model.requires_grad_(False)
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,133 @@
+"""``predict_client.py``: half-drawn sketches in, their category and finished drawings out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from codes.cli.common import AS_JSON, Teaching, print_json
+from codes.cli.data_sets import data
+from codes.cli.fields import chosen
+from codes.cli.options import LATENT, MODEL, OUT, SAMPLING, VARIATIONS
+from codes.cli.pictures import check_suffix, write_results
+from codes.errors import NotRecognised
+from codes.formats.polylines import record_of
+from codes.formats.registry import read
+from codes.inference.completer import Completer, load
+from codes.inference.options import Completion, Route, SamplingOptions
+from codes.sketch.strokes import Sketch
+
+Row = tuple[Sketch, Sequence[Completion], str]
+
+
+@click.group(cls=Teaching)
+def main() -> None:
+    """Recognise sketches that are not finished, and finish them."""
+
+
+main.add_command(data)
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@MODEL
+@click.option("-c", "--category", help="Draw this, whatever it looks like.")
+@click.option("--top", type=int, default=1, show_default=True, help="Draw this many of the likeliest categories.")
+@VARIATIONS
+@SAMPLING
+@LATENT
+@click.option("--draw-unknown", is_flag=True, help="Draw the nearest category also where nothing is recognised.")
+@click.option("--index", type=int, default=0, show_default=True, help="Which sketch of a file that holds many.")
+@OUT
+@AS_JSON
+@click.pass_context
+def complete(
+    ctx: click.Context,
+    /,
+    files: tuple[Path, ...],
+    model: str,
+    index: int,
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Say what each of FILES shows and finish it.
+
+    FILES are .svg, .ndjson, .json or .npz sketches. Each is classified first; one that looks like nothing the model
+    knows is not drawn, unless --category or --draw-unknown asks for it. With -o ending in .svg, .png or .gif the
+    result is a sheet: the input and its variations, a row a file; -n 1 of one file is the finished sketch itself, in
+    the place and units of the input. Exit code 1 where nothing was recognised.
+
+    \b
+    Examples:
+      predict_client.py complete examples/sketches/half-a-bicycle.svg -o bicycle.svg
+      predict_client.py complete examples/sketches/half-a-cat.svg -n 1 --seed 7 -o cat.gif
+      predict_client.py complete mine.svg --top 3 -n 3 -o guesses.png
+    """
+    if out is not None:
+        check_suffix(out)
+    completer, asked = load(model), chosen(SamplingOptions, options)
+    sketches = [read(file, index) for file in files]
+    started = time.perf_counter()
+    rows = [_finish(completer, sketch, asked) for sketch in sketches]
+    seconds = time.perf_counter() - started
+    routes = [completer.classify(sketch) for sketch in sketches]
+    if out is not None and any(completions for _, completions, _ in rows):
+        write_results(out, rows)
+    if as_json:
+        print_json({"results": [_record(*each) for each in zip(files, routes, rows, strict=True)], "seconds": seconds})
+    else:
+        _tell(files, routes, rows, out)
+    if not any(completions for _, completions, _ in rows):
+        ctx.exit(1)
+
+
+def _finish(completer: Completer, sketch: Sketch, options: SamplingOptions) -> Row:
+    try:
+        completions = completer.complete(sketch, options)
+    except NotRecognised as error:
+        return sketch, [], str(error)
+    return sketch, completions, "yours"
+
+
+def _record(file: Path, route: Route, row: Row) -> dict[str, Any]:
+    """One file's result as plain values."""
+    return {
+        "file": str(file),
+        **route_record(route),
+        "completions": [
+            {
+                "category": each.category,
+                "probability": each.probability,
+                "ended": each.ended,
+                "log_likelihood": each.log_likelihood,
+                "sketch": record_of(each.sketch),
+            }
+            for each in row[1]
+        ],
+    }
+
+
+def route_record(route: Route) -> dict[str, Any]:
+    """A route as plain values."""
+    return {
+        "category": route.category,
+        "decision": route.decision,
+        "known_score": route.known_score,
+        "probabilities": route.probabilities,
+    }
+
+
+def _tell(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row], out: Path | None) -> None:
+    """What a person wants to read."""
+    for file, route, (_, completions, told) in zip(files, routes, rows, strict=True):
+        click.secho(f"{file}: ", nl=False, bold=True)
+        click.echo(f"{route.category} ({route.decision})" if completions else told)
+        for category, probability in list(route.probabilities.items())[:3]:
+            click.echo(f"  {probability:6.1%}  {'█' * round(30 * probability):30}  {category}")
+    if out is not None and out.exists():
+        click.echo(f"written: {out}")

@@ -1,0 +1,123 @@
+"""Sketches to GIF files that draw themselves, stroke by stroke.
+
+Knows files, palettes and timing; how a drawing becomes frames is for ``codes.sketch.render`` to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codes.errors import BadOption
+from codes.formats.atomic import atomic_path
+from codes.sketch.render import (
+    PLAIN,
+    Ink,
+    Pixels,
+    Sheet,
+    contact_sheet,
+    ink_length,
+    longest_pen,
+    paced_frames,
+    sheet_frames,
+    view_of,
+)
+from codes.sketch.strokes import Sketch
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+LONGEST_SIDE = 360
+FRAME_MS = 40
+LAST_FRAME_MS = 2000
+FRAMES_PER_SIDE = 20
+FEWEST_FRAMES = 20
+MOST_FRAMES = 100
+MOST_CELLS = 100
+SHADES = 12
+
+
+def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
+    """One sketch drawing itself, 360 pixels long; several together on one sheet.
+
+    Raises:
+        BadOption: no sketch, or more than an animated sheet shows.
+        BadFile: the file cannot be written.
+    """
+    if not sketches:
+        raise BadOption(f"{path}: there is no sketch to draw")
+    if len(sketches) > 1:
+        _check_count(len(sketches))
+        write_sheet(path, contact_sheet(sketches))
+        return
+    sketch, view = sketches[0], view_of(sketches[0])
+    sides = ink_length(sketch, view)
+    step = sides * view.side / frame_count(sides)
+    _write_frames(path, paced_frames(sketch, view.size(LONGEST_SIDE), PLAIN, step))
+
+
+def write_sheet(path: str | Path, sheet: Sheet) -> None:
+    """A sheet with captions of one's own; all its cells draw themselves at once.
+
+    Raises:
+        BadOption: more cells than an animated sheet shows, or the sheet is larger than a picture may be.
+        BadFile: the file cannot be written.
+    """
+    _check_count(len(sheet.places))
+    _write_frames(path, sheet_frames(sheet, PLAIN, frame_count(longest_pen(sheet))))
+
+
+def frame_count(sides: float) -> int:
+    """How many frames it takes to draw ink as long as ``sides`` times the frame's longest side."""
+    return int(np.clip(round(sides * FRAMES_PER_SIDE), FEWEST_FRAMES, MOST_FRAMES))
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_CELLS:
+        raise BadOption(f"a GIF animates at most {MOST_CELLS} sketches, not {count}")
+
+
+def _write_frames(path: str | Path, frames: Iterable[Pixels]) -> None:
+    with atomic_path(path) as temporary:
+        pictures = list(_in_palette(frames, _palette(PLAIN)))
+        durations = [FRAME_MS] * (len(pictures) - 1) + [LAST_FRAME_MS]
+        pictures[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=durations,
+            loop=0,
+            optimize=True,
+        )
+
+
+def _in_palette(frames: Iterable[Pixels], palette: Image.Image) -> Iterator[Image.Image]:
+    from PIL import Image
+
+    for pixels in frames:
+        yield Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def _palette(ink: Ink) -> Image.Image:
+    """The colours of inks, papers and the smooth edges between them, the same for every frame.
+
+    Pillow finds the nearest colour to within four levels only, so shades lie farther apart than that.
+    """
+    from PIL import Image, ImageColor
+
+    edges = [
+        (ink.paper, ink.own),
+        (ink.paper, ink.added),
+        (ink.own, ink.added),
+        (ink.desk, ink.own),
+        (ink.desk, ink.quiet),
+    ]
+    ramps = [np.linspace(ImageColor.getrgb(a), ImageColor.getrgb(b), SHADES) for a, b in edges]
+    colours = np.unique(np.concatenate(ramps).round().astype(np.uint8), axis=0)
+    picture = Image.new("P", (1, 1))
+    picture.putpalette(colours.tobytes())
+    return picture

@@ -1,0 +1,233 @@
+"""Sketch-RNN's ``.npz``: a zip of arrays ``train``, ``valid`` and ``test``, each a list of stroke-3 arrays.
+
+``numpy.load`` with ``allow_pickle=True`` would run whatever code a file brings along; here arrays are read by
+:mod:`codes.formats.pickled_arrays`, which runs none. Sizes are checked before anything is unpacked.
+
+Knows zip archives and stroke-3; knows no units: everything in such a file is in Quick, Draw! pixels.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codes.errors import BadFile
+from codes.formats import pickled_arrays
+from codes.formats.atomic import atomic_path
+from codes.formats.pickled_arrays import NotArrays
+from codes.formats.reading import MEGABYTE, bad_sketches_of, check_source, disk_errors_of
+from codes.sketch.geometry import in_quickdraw_pixels
+from codes.sketch.strokes import Sketch
+
+Stroke3 = NDArray[Any]
+
+SPLITS = ("train", "valid", "test")
+MAX_FILE = 256 * MEGABYTE
+MAX_UNPACKED = 256 * MEGABYTE
+MAX_MEMBERS = 64
+MAX_SKETCHES = 400_000
+
+_HEADER = re.compile(
+    rb"\{'descr': '(?P<order>[<>|=]?)(?P<code>\w{1,3})', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>[\d, L]{0,60})\),? ?\} *\n?"
+)
+_LENGTH_FORMATS = {1: "<H", 2: "<I", 3: "<I"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def splits(path: Path) -> list[str]:
+    """The names of the arrays in the file, ``train``, ``valid`` and ``test`` first.
+
+    Raises:
+        BadFile: it is no archive of arrays.
+    """
+    with _archive(path) as archive:
+        names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+    return [name for name in SPLITS if name in names] + [name for name in names if name not in SPLITS]
+
+
+def read_split(path: Path, split: str) -> list[Stroke3]:
+    """The sketches of one split, each an ``[n, 3]`` array of the type it has in the file.
+
+    Raises:
+        BadFile: the file or one of its sketches is not what it should be; the message names the sketch.
+    """
+    array = _array(path, split)
+    if array.ndim != 1 and not (array.ndim == 3 and array.dtype != object):
+        raise BadFile(path, f"{split!r} is an array of shape {array.shape}, not a list of sketches")
+    sketches = list(array)
+    _check_stroke3(path, split, sketches)
+    return sketches
+
+
+def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Every array by its name: arrays of numbers, and object arrays whose items are arrays of numbers.
+
+    Raises:
+        BadFile: it is no archive of such arrays.
+    """
+    return {name: _array(path, name) for name in splits(path)}
+
+
+def iterate(path: Path, split: str | None = None) -> Iterator[Sketch]:
+    """The sketches of one split, or of all.
+
+    Raises:
+        BadFile: as for :func:`read_split`.
+    """
+    for name in splits(path) if split is None else [split]:
+        for index, points in enumerate(read_split(path, name)):
+            with bad_sketches_of(path, f"sketch {index} of {name!r}"):
+                sketch = Sketch(points=points)
+            yield sketch
+
+
+def write(path: Path, sketches: Sequence[Sketch]) -> None:
+    """The sketches as split ``test``, simplified and in Quick, Draw! pixels; ``train`` and ``valid`` are empty.
+
+    Raises:
+        BadFile: the file cannot be written.
+    """
+    points = [in_quickdraw_pixels(sketch).points for sketch in sketches]
+    write_splits(path, {"train": [], "valid": [], "test": points})
+
+
+def write_splits(path: Path, sketches: Mapping[str, Sequence[Stroke3]]) -> None:
+    """Lists of stroke-3 arrays by split: int16 where all numbers are integers that fit, float32 otherwise.
+
+    Raises:
+        BadFile: the file cannot be written.
+    """
+    write_arrays(path, **{name: _object_array([_compact(one) for one in many]) for name, many in sketches.items()})
+
+
+def write_arrays(path: Path, /, **arrays: NDArray[Any]) -> None:
+    """Arrays by name, as :func:`read_arrays` and ``numpy.load`` read them; equal arrays make equal files.
+
+    Raises:
+        BadFile: the file cannot be written.
+    """
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array, allow_pickle=True)
+            member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            archive.writestr(member, content.getvalue(), zipfile.ZIP_DEFLATED)
+
+
+def _object_array(items: Sequence[Stroke3]) -> NDArray[np.object_]:
+    # np.array would make one block of numbers out of sketches of equal length.
+    array = np.empty(len(items), dtype=object)
+    for index, item in enumerate(items):
+        array[index] = item
+    return array
+
+
+def _compact(points: Stroke3) -> Stroke3:
+    if np.array_equal(points, np.round(points)) and np.abs(points).max(initial=0) <= np.iinfo(np.int16).max:
+        return np.asarray(points, dtype=np.int16)
+    return np.asarray(points, dtype=np.float32)
+
+
+@contextmanager
+def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    check_source(path, MAX_FILE)
+    with disk_errors_of(path), _zip_errors_of(path), zipfile.ZipFile(path) as archive:
+        _check_members(path, archive.infolist())
+        yield archive
+
+
+@contextmanager
+def _zip_errors_of(path: Path) -> Iterator[None]:
+    """Whatever a damaged archive makes zipfile and zlib raise, as one sentence."""
+    try:
+        yield
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        ValueError,
+        OverflowError,
+        struct.error,
+    ) as error:
+        raise BadFile(path, "is not a zip archive of arrays, or is damaged") from error
+
+
+def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
+    if not members or len(members) > MAX_MEMBERS:
+        raise BadFile(path, f"holds {len(members)} arrays; from 1 to {MAX_MEMBERS} are taken")
+    if sum(info.file_size for info in members) > MAX_UNPACKED:
+        raise BadFile(path, f"would unpack to more than {MAX_UNPACKED // MEGABYTE} MB")
+    for info in members:
+        plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 1
+        if not plain or not info.filename.endswith(".npy"):
+            raise BadFile(path, f"holds {info.filename[:80]!r}, which numpy would not have written")
+
+
+def _array(path: Path, name: str) -> NDArray[Any]:
+    content = _member(path, name)
+    try:
+        return _parsed(content)
+    except NotArrays as error:
+        raise BadFile(path, f"{name!r} cannot be read: {error}") from error
+
+
+def _member(path: Path, name: str) -> bytes:
+    with _archive(path) as archive:
+        if f"{name}.npy" not in archive.namelist():
+            known = ", ".join(info.filename.removesuffix(".npy")[:80] for info in archive.infolist())
+            raise BadFile(path, f"has no split {name!r}; it has {known}")
+        with archive.open(f"{name}.npy") as member:
+            return member.read(MAX_UNPACKED)
+
+
+def _parsed(content: bytes) -> NDArray[Any]:
+    """The array in the bytes of an ``.npy`` file."""
+    header, body = _header_and_body(content)
+    match = _HEADER.fullmatch(header)
+    if not match:
+        raise NotArrays("it does not begin as an array of numpy does")
+    shape = tuple(int(side) for side in re.findall(r"\d+", match["shape"].decode()))
+    order, code, fortran = match["order"].decode(), match["code"].decode(), match["fortran"] == b"True"
+    if not pickled_arrays.is_shape(shape):
+        raise NotArrays(f"its shape is {shape}")
+    if code not in pickled_arrays.OBJECT_TYPES:
+        return pickled_arrays.numbers(body, shape, pickled_arrays.number_type(code, order or "="), fortran)
+    if math.prod(shape) > MAX_SKETCHES:
+        raise NotArrays(f"it has {math.prod(shape)} sketches; at most {MAX_SKETCHES} are taken")
+    return pickled_arrays.object_array(body, math.prod(shape))
+
+
+def _header_and_body(content: bytes) -> tuple[bytes, bytes]:
+    kind = _LENGTH_FORMATS.get(content[6]) if len(content) >= 12 and content[:6] == b"\x93NUMPY" else None
+    if kind is None:
+        raise NotArrays("it does not begin as an array of numpy does")
+    start = 8 + struct.calcsize(kind)
+    (length,) = struct.unpack_from(kind, content, 8)
+    return content[start : start + length], content[start + length :]
+
+
+def _check_stroke3(path: Path, split: str, sketches: list[Stroke3]) -> None:
+    for index, points in enumerate(sketches):
+        if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
+            raise BadFile(path, f"sketch {index} of {split!r} has shape {points.shape}; needed are rows of 3 numbers")
+    if not sketches:
+        return
+    rows = np.concatenate(sketches)
+    sound = np.isfinite(rows).all(axis=1) & ((rows[:, 2] == 0) | (rows[:, 2] == 1))
+    if not sound.all():
+        ends = np.cumsum([len(points) for points in sketches])
+        index = int(np.searchsorted(ends, np.argmin(sound), side="right"))
+        raise BadFile(path, f"sketch {index} of {split!r} has a NaN, an infinity or a pen lift other than 0 and 1")

@@ -1,0 +1,92 @@
+"""Sketches from files and to files; the suffix says which format.
+
+Knows which module reads and writes which suffix, and loads it when it is needed; knows no format itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from codes.errors import BadFile, BadOption, BadSketch
+from codes.sketch.strokes import Sketch
+
+READERS = {
+    ".npz": "codes.formats.npz",
+    ".ndjson": "codes.formats.ndjson",
+    ".json": "codes.formats.polylines",
+    ".svg": "codes.formats.svg_in",
+}
+WRITERS = {
+    ".npz": "codes.formats.npz",
+    ".ndjson": "codes.formats.ndjson",
+    ".json": "codes.formats.polylines",
+    ".svg": "codes.formats.svg_out",
+    ".png": "codes.formats.png",
+    ".gif": "codes.formats.gif",
+}
+
+
+def read(path: str | Path, index: int = 0) -> Sketch:
+    """One sketch: the only one in the file, or number ``index`` (from 0) of a file with many.
+
+    Args:
+        path: an ``.svg``, ``.json``, ``.ndjson`` or ``.npz`` file.
+        index: which sketch; of an ``.npz`` file, counted through ``train``, ``valid`` and ``test``.
+
+    Raises:
+        BadFile: the file cannot be read, or has no sketch of that number.
+        BadOption: ``index`` is negative.
+    """
+    if index < 0:
+        raise BadOption(f"sketches are counted from 0, so there is no number {index}")
+    for sketch in islice(_iterate(Path(path), None), index, None):
+        return sketch
+    raise BadFile(path, f"has no sketch of number {index}")
+
+
+def read_all(path: str | Path, split: str | None = None) -> list[Sketch]:
+    """All sketches in the file, or in one split of an ``.npz`` file.
+
+    Raises:
+        BadFile: the file cannot be read, or holds no sketch.
+        BadOption: ``split`` is given for a format that has none.
+    """
+    sketches = list(_iterate(Path(path), split))
+    if not sketches:
+        raise BadFile(path, "holds no sketches" if split is None else f"has no sketches in split {split!r}")
+    return sketches
+
+
+def write(path: str | Path, sketches: Sketch | Sequence[Sketch]) -> None:
+    """Write one sketch or several; nothing is left behind if it fails.
+
+    Raises:
+        BadFile: the suffix is unknown, or the file cannot be written.
+        BadSketch: there is no sketch to write.
+    """
+    path = Path(path)
+    many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
+    writer = _module(path, WRITERS, "written")
+    if not many:
+        raise BadSketch(f"{path}: there is no sketch to write")
+    writer.write(path, many)
+
+
+def _iterate(path: Path, split: str | None) -> Iterator[Sketch]:
+    reader = _module(path, READERS, "read")
+    if split is not None and path.suffix.lower() != ".npz":
+        raise BadOption(f"{path}: only .npz files have splits")
+    sketches: Iterator[Sketch] = reader.iterate(path) if split is None else reader.iterate(path, split)
+    return sketches
+
+
+def _module(path: Path, known: dict[str, str], done: str) -> Any:
+    suffix = path.suffix.lower()
+    if suffix not in known:
+        reason = f"the suffix {suffix!r} is not known" if suffix else "the name has no suffix"
+        raise BadFile(path, f"{reason}; files {done} are {', '.join(known)}")
+    return import_module(known[suffix])

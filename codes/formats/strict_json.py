@@ -1,0 +1,74 @@
+"""JSON as the standard has it: no NaN, no infinity, no name twice; and numbers that are numbers.
+
+Knows text; knows no files and no sketches.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from codes.sketch.strokes import MAX_COORDINATE
+
+
+class NotJson(ValueError):
+    """The text is no JSON, or its values are not what they should be."""
+
+
+def parse(text: str | bytes) -> Any:
+    """The value in ``text``.
+
+    Raises:
+        NotJson: it is malformed, nested too deeply, or holds NaN, an infinity or a name twice in one object.
+    """
+    try:
+        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise NotJson("the JSON is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        raise NotJson(f"it is no JSON ({error.msg.lower()} at character {error.pos})") from error
+    except UnicodeDecodeError as error:
+        raise NotJson("it is not text in UTF-8") from error
+    except NotJson:
+        raise
+    except ValueError as error:
+        raise NotJson("a number in the JSON is absurdly long") from error
+
+
+def coordinates(values: Any) -> list[float]:
+    """A list of numbers, none of them absurd; true, false and texts are no numbers.
+
+    Raises:
+        NotJson: it is anything else.
+    """
+    if not isinstance(values, list):
+        raise NotJson("where a list of numbers should be there is none")
+    for value in values:
+        if not is_coordinate(value):
+            raise NotJson(f"{shown(value)} is no number between -{MAX_COORDINATE:g} and {MAX_COORDINATE:g}")
+    return values
+
+
+def is_coordinate(value: Any) -> bool:
+    """Whether this is a number, not a boolean, and of a size a drawing can have."""
+    return type(value) in (int, float) and -MAX_COORDINATE <= value <= MAX_COORDINATE
+
+
+def shown(value: Any) -> str:
+    """A value short enough for a message."""
+    if isinstance(value, list | dict):
+        return "a list" if isinstance(value, list) else "an object"
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:
+        return "an absurdly large number"
+    return repr(value)[:40]
+
+
+def _refuse(name: str) -> NoReturn:
+    raise NotJson(f"{name} is no number in JSON")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise NotJson("an object has the same name twice")
+    return result

@@ -1,0 +1,271 @@
+"""SVG drawings to sketches: one sub-path, one stroke.
+
+Reads paths, lines, polylines, polygons, circles, ellipses and rectangles in groups and nested pictures, with their
+transforms. Texts, images, definitions and hidden elements are passed over. If anything in the picture has a stroke,
+then shapes that are only filled are paper and are passed over too; otherwise the outlines of the fills are taken.
+
+The document is read as a stream of elements, never as a tree. Entities, and with them every file outside and every
+expansion, are refused; so are ``<use>`` elements, which can multiply without end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from codes.errors import BadFile
+from codes.formats import svg_shapes
+from codes.formats.reading import MEGABYTE, bad_sketches_of, read_text
+from codes.formats.svg_shapes import NotSvg, Size, Subpath
+from codes.sketch.geometry import Bounds, bounds, unit_of_canvas
+from codes.sketch.strokes import MAX_COORDINATE, MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
+
+MAX_FILE = 10 * MEGABYTE
+MAX_ELEMENTS = 50_000
+MAX_DEPTH = 200
+FLATNESS = 0.05
+
+NAMESPACES = ("", "{http://www.w3.org/2000/svg}")
+CONTAINERS = frozenset({"svg", "g", "a", "switch"})
+
+_TOO_MANY = f"has too many points; at most {MAX_POINTS} are taken"
+_IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What an element inherits."""
+
+    matrix: Floats
+    viewport: Size
+    shown: bool = True
+    visible: bool = True
+    stroked: bool = False
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """The lines of one element in the coordinates of the picture."""
+
+    paths: list[Subpath]
+    tag: str
+    stroked: bool
+    continues: bool
+
+    def controls(self) -> Floats:
+        return np.vstack([curve for path in self.paths for curve in path])
+
+
+def iterate(path: Path) -> Iterator[Sketch]:
+    """The one sketch of the picture, in its user units.
+
+    Raises:
+        BadFile: it is no SVG, is unsafe or absurdly large, or there is nothing drawn in it.
+    """
+    text = read_text(path, MAX_FILE)
+    try:
+        picture = _picture(text)
+        strokes, unit = _strokes(picture)
+    except NotSvg as error:
+        raise BadFile(path, str(error)) from error
+    with bad_sketches_of(path, "the picture"):
+        sketch = sketch_from_polylines(strokes, unit=unit, drawn=True)
+    yield sketch
+
+
+class _Picture:
+    """Collects shapes while the parser walks through the document."""
+
+    def __init__(self) -> None:
+        self.shapes: list[_Shape] = []
+        self.canvas: Bounds | None = None
+        self.open: list[_Context] = []
+        self.elements = 0
+        self.tokens = 0
+        self.curves = 0
+
+    def start(self, name: str, attributes: Mapping[str, str]) -> None:
+        self.elements += 1
+        if self.elements > MAX_ELEMENTS or len(self.open) > MAX_DEPTH:
+            raise NotSvg(f"has more than {MAX_ELEMENTS} elements, or more than {MAX_DEPTH} inside one another")
+        tag = name.rpartition("}")[2] if name.startswith(NAMESPACES[1]) or "}" not in name else ""
+        if self.open:
+            self.open.append(self.enter(tag, attributes, self.open[-1]))
+        elif tag == "svg":
+            self.canvas = _canvas(attributes)
+            size = (self.canvas.width, self.canvas.height) if self.canvas else (100.0, 100.0)
+            self.open.append(_inherited(attributes, _Context(_IDENTITY, size)))
+        else:
+            raise NotSvg("is XML, but no SVG")
+
+    def end(self, name: str) -> None:
+        self.open.pop()
+
+    def enter(self, tag: str, attributes: Mapping[str, str], parent: _Context) -> _Context:
+        if not parent.shown or tag not in CONTAINERS | svg_shapes.SHAPES | {"use"}:
+            return replace(parent, shown=False)
+        context = _inherited(attributes, parent)
+        if tag == "svg":
+            return _nested(attributes, context)
+        if context.shown and context.visible:
+            self.draw(tag, attributes, context)
+        return context
+
+    def draw(self, tag: str, attributes: Mapping[str, str], context: _Context) -> None:
+        if tag == "use":
+            raise NotSvg("has a <use> element, which is not read; turn it into paths first")
+        if tag not in svg_shapes.SHAPES:
+            return
+        self.tokens += svg_shapes.token_count(attributes.get("d", "") + attributes.get("points", ""))
+        if self.tokens > svg_shapes.MAX_TOKENS:
+            raise NotSvg(_TOO_MANY)
+        paths = [_moved(path, context) for path in svg_shapes.subpaths(tag, attributes, context.viewport)]
+        self.curves += sum(len(path) for path in paths)
+        if self.curves > MAX_POINTS:
+            raise NotSvg(_TOO_MANY)
+        if paths:
+            joined = attributes.get("data-joined") == "true"
+            self.shapes.append(_Shape(paths, tag, context.stroked, joined))
+
+
+def _picture(text: str) -> _Picture:
+    if "<!ENTITY" in text:
+        raise NotSvg("defines XML entities, which are not read")
+    picture = _Picture()
+    parser = ElementTree.XMLParser(target=picture)
+    try:
+        parser.feed(text)
+        parser.close()
+    except ElementTree.ParseError as error:
+        raise NotSvg(f"is no SVG ({error})") from error
+    return picture
+
+
+def _inherited(attributes: Mapping[str, str], parent: _Context) -> _Context:
+    given = _properties(attributes)
+    context = parent
+    if "transform" in attributes:
+        matrix = svg_shapes.composed(parent.matrix, svg_shapes.matrix_of(attributes["transform"]))
+        context = replace(context, matrix=matrix)
+    if given.get("display") == "none":
+        context = replace(context, shown=False)
+    if given.get("visibility", "inherit") != "inherit":
+        context = replace(context, visible=given["visibility"] == "visible")
+    if given.get("stroke", "inherit") != "inherit":
+        context = replace(context, stroked=given["stroke"] not in ("none", "transparent"))
+    return context
+
+
+def _properties(attributes: Mapping[str, str]) -> dict[str, str]:
+    """The few that matter here; ``style`` goes before attributes, as in CSS."""
+    given = {name: attributes[name].strip() for name in ("display", "visibility", "stroke") if name in attributes}
+    for declaration in attributes.get("style", "").split(";"):
+        name, _, value = declaration.partition(":")
+        if name.strip() in ("display", "visibility", "stroke"):
+            given[name.strip()] = value.partition("!")[0].strip()
+    return given
+
+
+def _canvas(attributes: Mapping[str, str]) -> Bounds | None:
+    """The area that the picture shows, in user units, where the file says so."""
+    box = _view_box(attributes)
+    if box:
+        return box
+    sizes = [attributes.get(name, "") for name in ("width", "height")]
+    if not all(sizes) or any("%" in size or size == "auto" for size in sizes):
+        return None
+    width, height = (svg_shapes.length(size, 0.0) for size in sizes)
+    return Bounds(0.0, 0.0, width, height) if width > 0 and height > 0 else None
+
+
+def _view_box(attributes: Mapping[str, str]) -> Bounds | None:
+    words = attributes.get("viewBox", "")[:400].replace(",", " ").split()
+    if len(words) != 4:
+        return None
+    x, y, width, height = (svg_shapes.length(word, 0.0) for word in words)
+    sound = 0 < width <= MAX_COORDINATE and 0 < height <= MAX_COORDINATE
+    return Bounds(x, y, x + width, y + height) if sound else None
+
+
+def _nested(attributes: Mapping[str, str], context: _Context) -> _Context:
+    """Inside an ``<svg>`` within the picture, which has a place, a size and coordinates of its own."""
+    width, height = context.viewport
+    x, y = (svg_shapes.length(attributes.get(name, "0"), side) for name, side in (("x", width), ("y", height)))
+    width, height = (
+        svg_shapes.length(attributes.get(name, "100%"), side) for name, side in (("width", width), ("height", height))
+    )
+    box = _view_box(attributes) or Bounds(0.0, 0.0, width, height)
+    if min(width, height, box.width, box.height) <= 0:
+        return replace(context, shown=False)
+    inner = _fitted(box, Bounds(x, y, x + width, y + height), attributes.get("preserveAspectRatio", ""))
+    return replace(context, matrix=svg_shapes.composed(context.matrix, inner), viewport=(box.width, box.height))
+
+
+def _fitted(box: Bounds, place: Bounds, law: str) -> Floats:
+    """The matrix that puts ``box`` in the middle of ``place``, as large as it will go."""
+    scale = np.array([place.width / box.width, place.height / box.height])
+    if not law.startswith("none"):
+        scale = np.repeat(scale.min(), 2)
+    middle = np.array([place.left + place.right, place.top + place.bottom]) / 2
+    own_middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
+    return np.column_stack([np.diag(scale), middle - scale * own_middle])
+
+
+def _moved(path: Subpath, context: _Context) -> Subpath:
+    with np.errstate(all="ignore"):
+        moved = [svg_shapes.applied(context.matrix, curve) for curve in path]
+        sound = all((np.abs(curve) <= MAX_COORDINATE).all() for curve in moved)
+    if not sound:
+        raise NotSvg(f"has a coordinate that is no number or larger than {MAX_COORDINATE:g}")
+    return moved
+
+
+def _strokes(picture: _Picture) -> tuple[Polylines, float]:
+    """The strokes in drawing order, and how many user units make one Quick, Draw! pixel."""
+    shapes = _ink(picture)
+    if not shapes:
+        raise NotSvg("there is nothing drawn in it")
+    coarse = bounds([shape.controls() for shape in shapes]).longest / 1000 or 1.0
+    canvas = (picture.canvas.width, picture.canvas.height) if picture.canvas else None
+    unit = unit_of_canvas(bounds(_flattened(shapes, coarse)), canvas)
+    return _flattened(shapes, FLATNESS * unit), unit
+
+
+def _ink(picture: _Picture) -> list[_Shape]:
+    """The shapes that are drawn, not the paper that they are drawn on."""
+    stroked = [shape for shape in picture.shapes if shape.stroked]
+    return stroked or [shape for shape in picture.shapes if not _covers(shape, picture.canvas)]
+
+
+def _covers(shape: _Shape, canvas: Bounds | None) -> bool:
+    if shape.tag != "rect" or canvas is None:
+        return False
+    box = bounds([shape.controls()])
+    reaches = box.left <= canvas.left and box.top <= canvas.top
+    return reaches and box.right >= canvas.right and box.bottom >= canvas.bottom
+
+
+def _flattened(shapes: list[_Shape], tolerance: float) -> Polylines:
+    lines: Polylines = []
+    points = 0
+    for shape in shapes:
+        for index, path in enumerate(shape.paths):
+            line = _stroke(path, tolerance)
+            points += len(line)
+            if points > 2 * MAX_POINTS:
+                raise NotSvg(_TOO_MANY)
+            if index == 0 and shape.continues and lines and np.array_equal(lines[-1][-1], line[0]):
+                lines[-1] = np.vstack([lines[-1], line[1:]])
+            else:
+                lines.append(line)
+    return lines
+
+
+def _stroke(path: Subpath, tolerance: float) -> Floats:
+    line = svg_shapes.flattened(path, tolerance)
+    # A path without length is how SVG draws a dot.
+    return line[:1] if (line == line[0]).all() else line

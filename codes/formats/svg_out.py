@@ -1,0 +1,50 @@
+"""Sketches to SVG files; a name that ends in ``.anim.svg`` asks for a picture that draws itself.
+
+Knows files; how a drawing becomes SVG is for ``codes.sketch.render`` to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from codes.errors import BadOption
+from codes.formats.atomic import atomic_path
+from codes.sketch.render import Sheet, animated_svg_text, contact_sheet, sheet_svg, svg_text
+from codes.sketch.strokes import Sketch
+
+ANIMATED = ".anim.svg"
+SECONDS = 4.0
+
+
+def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
+    """One sketch as its picture, in its own coordinates; several as a sheet.
+
+    Raises:
+        BadOption: no sketch, or too many for a sheet.
+        BadFile: the file cannot be written.
+    """
+    if not sketches:
+        raise BadOption(f"{path}: there is no sketch to draw")
+    if len(sketches) > 1:
+        write_sheet(path, contact_sheet(sketches))
+        return
+    _write_text(path, animated_svg_text(sketches[0], seconds=SECONDS) if _moves(path) else svg_text(sketches[0]))
+
+
+def write_sheet(path: str | Path, sheet: Sheet) -> None:
+    """A sheet with captions of one's own.
+
+    Raises:
+        BadFile: the file cannot be written.
+    """
+    _write_text(path, sheet_svg(sheet, seconds=SECONDS if _moves(path) else None))
+
+
+def _moves(path: str | Path) -> bool:
+    return Path(path).name.lower().endswith(ANIMATED)
+
+
+def _write_text(path: str | Path, text: str) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")

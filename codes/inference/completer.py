@@ -1,0 +1,225 @@
+"""The one object that every client uses: sketches in, routes and finished sketches out.
+
+Knows the way between a person's units and each model's, and nothing else is told it. Nothing is drawn before the
+router has decided.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codes.checkpoints.bundle import Bundle
+from codes.checkpoints.part import PartConfig
+from codes.data.batches import Batch, collate
+from codes.errors import BadOption, NotRecognised
+from codes.inference.options import Completion, Route, SamplingOptions
+from codes.inference.router import Router
+from codes.inference.sampler import END, Drawn, continue_drawings, gather, latent_of
+from codes.model.vae import SketchVAE
+from codes.sketch.geometry import in_quickdraw_pixels
+from codes.sketch.strokes import Sketch
+
+TOGETHER = 512  # drawings in one batch
+
+
+def load(name_or_path: str | Path = "starter") -> Completer:
+    """Open a bundle, by the name of one that ships with halfdrawn or by its folder.
+
+    Raises:
+        ModelNotFound: no such bundle.
+        BadFile: it is damaged.
+    """
+    return Completer(Bundle.open(name_or_path))
+
+
+@dataclass(frozen=True)
+class Task:
+    """One prefix to be finished as one category."""
+
+    sketch: Sketch
+    route: Route
+    category: str
+
+
+@dataclass(frozen=True)
+class Ink:
+    """One row as it is drawn.
+
+    Attributes:
+        variation: which drawing it belongs to.
+        dx, dy: the pen's move, in the prefix's own units.
+        lift: whether the pen lifts after it.
+        end: whether the drawing is over; nothing is drawn by this row.
+    """
+
+    variation: int
+    dx: float
+    dy: float
+    lift: bool
+    end: bool
+
+
+def pixels_of(sketch: Sketch) -> NDArray[np.float64]:
+    """What a model is to see of a sketch: simplified as the training data is, in QuickDraw pixels; ``[n, 3]``."""
+    return in_quickdraw_pixels(sketch).points
+
+
+class Completer:
+    """Recognises sketches and finishes them."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self._vaes: dict[str, tuple[SketchVAE, PartConfig]] = {}
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """What it can draw."""
+        return self.bundle.categories
+
+    @cached_property
+    def router(self) -> Router:
+        """Read when the first sketch is classified."""
+        net, config = self.bundle.router()
+        return Router(net, config, self.categories)
+
+    def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
+        """A category's model, read when it is first used.
+
+        Raises:
+            ModelNotFound: there is no such category.
+        """
+        if category not in self._vaes:
+            self._vaes[category] = self.bundle.vae(category)
+        return self._vaes[category]
+
+    def classify(self, sketch: Sketch) -> Route:
+        """What a sketch, whole or begun, is."""
+        return self.classify_many([sketch])[0]
+
+    def classify_many(self, sketches: Sequence[Sketch]) -> list[Route]:
+        """What each of many sketches is, in few batches."""
+        return self.router.routes([pixels_of(sketch) for sketch in sketches])
+
+    def complete(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> list[Completion]:
+        """Finish a sketch: ``options.variations`` ways for each category drawn, the likeliest category first.
+
+        Raises:
+            NotRecognised: it looks like none of the categories, and neither ``category`` nor ``draw_unknown`` is given.
+            BadOption: ``changes`` names an option that there is not, or a value out of range.
+        """
+        options = with_changes(options, changes)
+        tasks = self._tasks(sketch, options)
+        return [completion for each in self.draw(tasks, options) for completion in each]
+
+    def complete_many(self, sketches: Sequence[Sketch], options: SamplingOptions) -> list[list[Completion]]:
+        """Finish many sketches, each as its likeliest category (or as ``options.category``), whatever was decided."""
+        routes = self.classify_many(sketches)
+        tasks = [
+            Task(sketch, route, options.category or route.category)
+            for sketch, route in zip(sketches, routes, strict=True)
+        ]
+        return self.draw(tasks, options)
+
+    def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[Ink]:
+        """Finish a sketch as one category, giving each row the moment it is drawn; ``options.top`` must be 1.
+
+        Raises:
+            NotRecognised: as :meth:`complete`.
+        """
+        options = with_changes(options, changes)
+        if options.top != 1:
+            raise BadOption("a stream draws one category; leave top at 1")
+        return self._ink(self._tasks(sketch, options)[0], options)
+
+    def _tasks(self, sketch: Sketch, options: SamplingOptions) -> list[Task]:
+        """What is to be drawn, decided before anything is."""
+        route = self.classify(sketch)
+        if options.category is not None:
+            self.vae(options.category)
+            return [Task(sketch, route, options.category)]
+        if route.decision == "unknown" and not options.draw_unknown:
+            raise NotRecognised(
+                f"this looks like nothing the model knows (nearest: {route.category}); name a category to have it drawn"
+            )
+        return [Task(sketch, route, category) for category in list(route.probabilities)[: options.top]]
+
+    def draw(self, tasks: Sequence[Task], options: SamplingOptions) -> list[list[Completion]]:
+        """Draw tasks, category by category and those of like length together; results in the order of the tasks."""
+        groups: dict[str, list[int]] = defaultdict(list)
+        for number in sorted(range(len(tasks)), key=lambda i: len(tasks[i].sketch)):
+            groups[tasks[number].category].append(number)
+        done: dict[int, list[Completion]] = {}
+        size = max(1, TOGETHER // options.variations)
+        for category, numbers in groups.items():
+            for start in range(0, len(numbers), size):
+                some = numbers[start : start + size]
+                done.update(zip(some, self._draw_batch(category, [tasks[i] for i in some], options), strict=True))
+        return [done[number] for number in range(len(tasks))]
+
+    def _draw_batch(self, category: str, tasks: list[Task], options: SamplingOptions) -> list[list[Completion]]:
+        vae, config = self.vae(category)
+        prefixes = _prefixes(tasks, config)
+        steps = continue_drawings(vae, prefixes, latent_of(vae, prefixes, options), options)
+        drawn = gather(steps, len(tasks) * options.variations, options.max_points)
+        many = options.variations
+        return [
+            [_completion(task, each, config) for each in drawn[number * many : (number + 1) * many]]
+            for number, task in enumerate(tasks)
+        ]
+
+    def _ink(self, task: Task, options: SamplingOptions) -> Iterator[Ink]:
+        vae, config = self.vae(task.category)
+        scale = config.scale * task.sketch.unit
+        prefixes = _prefixes([task], config)
+        steps = continue_drawings(vae, prefixes, latent_of(vae, prefixes, options), options)
+        for turn, step in enumerate(steps):
+            for variation, row in zip(step.drawings.tolist(), step.points.tolist(), strict=True):
+                end = row[END] == 1 or turn == options.max_points
+                yield Ink(variation, row[0] * scale, row[1] * scale, row[3] == 1, end)
+
+
+def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> SamplingOptions:
+    """The options with some of them changed.
+
+    Raises:
+        BadOption: an unknown name or a value out of range.
+    """
+    try:
+        return replace(options or SamplingOptions(), **changes)
+    except TypeError as error:
+        names = ", ".join(SamplingOptions.__dataclass_fields__)
+        raise BadOption(f"an option is none of those there are: {names}") from error
+
+
+def _prefixes(tasks: list[Task], config: PartConfig) -> Batch:
+    rows = [config.normaliser.apply(pixels_of(task.sketch)) for task in tasks]
+    return collate(rows, [0] * len(rows))
+
+
+def _completion(task: Task, drawn: Drawn, config: PartConfig) -> Completion:
+    """The person's rows as they were, then ours in their units."""
+    ours = config.normaliser.undo(drawn.points)
+    ours[:, :2] *= task.sketch.unit
+    theirs = task.sketch.points
+    sketch = replace(
+        task.sketch,
+        points=np.concatenate([theirs, ours]),
+        category=task.category,
+        prefix_rows=len(theirs),
+    )
+    return Completion(
+        sketch=sketch,
+        category=task.category,
+        probability=task.route.probabilities[task.category],
+        route=task.route,
+        ended=drawn.ended,
+        log_likelihood=drawn.log_likelihood,
+    )

@@ -1,0 +1,97 @@
+"""What can be asked of a completion and what comes back; both frozen, contradictions refused once, here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from codes.errors import BadOption
+from codes.sketch.strokes import Sketch
+
+LatentSource = Literal["prefix", "zero", "prior"]
+Decision = Literal["known", "unsure", "unknown"]
+MOST_VARIATIONS = 256
+
+
+@dataclass(frozen=True)
+class SamplingOptions:
+    """How a sketch is to be finished.
+
+    Attributes:
+        variations: how many ways to finish it, of each category drawn.
+        temperature: 0.01 is nearly the same every time, 1 is as varied as people; above 0, at most 2.
+        seed: same seed, same drawing. Variation ``i`` depends on the seed and on ``i`` alone.
+        category: draw this one, whatever the router says.
+        top: draw this many of the likeliest categories.
+        latent: where z comes from: inferred from the prefix, zero, or drawn from the prior.
+        max_points: most points added; a drawing that is not ended by then is cut off.
+        draw_unknown: draw the likeliest category also where the sketch looks like none of them.
+    """
+
+    variations: int = 1
+    temperature: float = 0.4
+    seed: int = 0
+    category: str | None = None
+    top: int = 1
+    latent: LatentSource = "prefix"
+    max_points: int = 200
+    draw_unknown: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.variations <= MOST_VARIATIONS:
+            raise BadOption(f"variations must be 1 to {MOST_VARIATIONS}, not {self.variations}")
+        if not 0 < self.temperature <= 2:
+            raise BadOption(f"temperature must be above 0 and at most 2, not {self.temperature}")
+        if not 0 <= self.seed < 2**63:
+            raise BadOption(f"seed must be 0 or a positive 63-bit number, not {self.seed}")
+        if not 1 <= self.max_points <= 1000:
+            raise BadOption(f"max_points must be 1 to 1000, not {self.max_points}")
+        if self.top < 1:
+            raise BadOption(f"top must be at least 1, not {self.top}")
+        if self.category is not None and self.top != 1:
+            raise BadOption("category names the one to draw, top draws several; give one of the two")
+        if self.latent not in ("prefix", "zero", "prior"):
+            raise BadOption(f"latent must be prefix, zero or prior, not '{self.latent}'")
+
+
+@dataclass(frozen=True)
+class Route:
+    """What a sketch was recognised as.
+
+    Attributes:
+        category: the likeliest.
+        probabilities: of each category on offer, likeliest first, adding up to 1: of what it is, if it is one of them.
+        decision: ``known``; ``unsure`` where it is one of them but not yet clear which; ``unknown``.
+        known_score: log probability that it is one of them at all.
+    """
+
+    category: str
+    probabilities: dict[str, float]
+    decision: Decision
+    known_score: float
+
+    @property
+    def probability(self) -> float:
+        """Of the likeliest category."""
+        return self.probabilities[self.category]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A finished sketch.
+
+    Attributes:
+        sketch: prefix and continuation in the prefix's own units and place; ``sketch.prefix_rows`` tells them apart.
+        category: what was drawn.
+        probability: the router's, of that category.
+        route: all that the router said.
+        ended: whether the model ended the drawing itself, before ``max_points``.
+        log_likelihood: log density of the added points and pen states, in nats, in the model's units at temperature 1.
+    """
+
+    sketch: Sketch
+    category: str
+    probability: float
+    route: Route
+    ended: bool
+    log_likelihood: float

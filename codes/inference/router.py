@@ -1,0 +1,58 @@
+"""Prefixes to routes: what each is, how sure that is, and whether it is anything known. Deterministic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from codes.checkpoints.part import PartConfig
+from codes.data.batches import Batch, collate
+from codes.inference.options import Decision, Route
+from codes.model.calibration import Calibration, known_scores
+from codes.model.classifier import RouterNet
+
+Pixels = NDArray[np.float64]
+TOGETHER = 256
+
+
+class Router:
+    """The shared encoder and classifier of a bundle, with its calibration."""
+
+    def __init__(self, net: RouterNet, config: PartConfig, categories: Sequence[str]) -> None:
+        self.net = net
+        self.normaliser = config.normaliser
+        self.calibration = Calibration(**config.calibration)
+        self.categories = tuple(categories)
+        self.offered = [config.categories.index(category) for category in categories]
+
+    def routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
+        """A route for each prefix, given as stroke-3 rows ``[n, 3]`` in QuickDraw pixels."""
+        return [
+            route
+            for start in range(0, len(prefixes), TOGETHER)
+            for route in self._routes(prefixes[start : start + TOGETHER])
+        ]
+
+    @torch.no_grad()
+    def _routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
+        batch: Batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
+        logits = self.net(batch.points, batch.lengths) / self.calibration.temperature
+        scores = known_scores(logits, self.offered)
+        chances = F.softmax(logits[:, self.offered], dim=-1)
+        return [self._route(row, float(score)) for row, score in zip(chances, scores, strict=True)]
+
+    def _route(self, chances: Tensor, score: float) -> Route:
+        order = chances.argsort(descending=True, stable=True).tolist()
+        probabilities = {self.categories[i]: float(chances[i]) for i in order}
+        category = self.categories[order[0]]
+        return Route(category, probabilities, self._decision(probabilities[category], score), score)
+
+    def _decision(self, probability: float, score: float) -> Decision:
+        if score < self.calibration.known:
+            return "unknown"
+        return "known" if probability >= self.calibration.sure else "unsure"

@@ -1,0 +1,254 @@
+"""What trained parts are worth, in the measures of docs/results.md: nats per point, accuracy by how much was seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import log
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from codes.checkpoints.part import PartConfig
+from codes.data.batches import Batch, collate
+from codes.data.masking import LAWS, Law, seed_law_lengths
+from codes.model.calibration import Calibration, known_scores
+from codes.model.classifier import RouterNet
+from codes.model.vae import SketchVAE
+from codes.training.calibrate import expected_calibration_error
+from codes.training.objectives import PointNats
+
+Rows = NDArray[np.generic]
+TOGETHER = 200
+
+
+@dataclass(frozen=True)
+class Nats:
+    """Nats per point, and over how many points.
+
+    Attributes:
+        total: offset and pen.
+        offset: of the offsets in model units.
+        offset_pixels: of the offsets in QuickDraw pixels; comparable between models of different scales.
+        pen: of the pen states.
+        points: rows counted.
+    """
+
+    total: float
+    offset: float
+    offset_pixels: float
+    pen: float
+    points: int
+
+    @property
+    def pixels(self) -> float:
+        """Offset in pixels and pen together."""
+        return self.offset_pixels + self.pen
+
+
+@dataclass(frozen=True)
+class DrawQuality:
+    """How well a part draws.
+
+    Attributes:
+        sketches: how many it was tested on.
+        whole: entire sketches with z from each itself; the KL divergence comes on top.
+        kl: nats a point that z costs; ``whole.total + kl`` is a bound on the model's own coding length.
+        without_latent: entire sketches with z = 0.
+        continuation: what follows the prefix, z from the prefix.
+        continuation_zero: the same with z = 0.
+    """
+
+    sketches: int
+    whole: Nats
+    kl: float
+    without_latent: Nats
+    continuation: Nats
+    continuation_zero: Nats
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@torch.no_grad()
+def draw_quality(vae: SketchVAE, config: PartConfig, sketches: Sequence[Rows], fraction: float) -> DrawQuality:
+    """Test a category's part on stroke-3 sketches in QuickDraw pixels; prefixes are this fraction of the points."""
+    whole, zero, after, after_zero = (_Sum() for _ in range(4))
+    divergence = 0.0
+    for batch in _batches(config, sketches):
+        prefix = (batch.lengths * fraction).round().long().clamp(min=1)
+        posterior = vae.encode(batch.points, batch.lengths)
+        nothing = torch.zeros_like(posterior.mean)
+        from_prefix = vae.encode(batch.points, prefix).mean
+        bare = PointNats.of(vae.predict(batch.points, nothing), batch)
+        whole.add(PointNats.of(vae.predict(batch.points, posterior.mean), batch), batch.lengths)
+        zero.add(bare, batch.lengths)
+        rest = batch.lengths - prefix
+        after.add(PointNats.of(vae.predict(batch.points, from_prefix), batch).after(prefix), rest)
+        after_zero.add(bare.after(prefix), rest)
+        divergence += float(posterior.kl().sum()) * posterior.mean.shape[1]
+    parts = [each.nats(config.scale) for each in (whole, zero, after, after_zero)]
+    return DrawQuality(len(sketches), parts[0], divergence / max(1, whole.points), *parts[1:])
+
+
+class _Sum:
+    """Adds up nats and points."""
+
+    def __init__(self) -> None:
+        self.offset = self.pen = 0.0
+        self.points = 0
+
+    def add(self, nats: PointNats, points: Tensor) -> None:
+        self.offset += float(nats.offset.sum())
+        self.pen += float(nats.pen.sum())
+        self.points += int(points.sum())
+
+    def nats(self, scale: float) -> Nats:
+        count = max(1, self.points)
+        offset, pen = self.offset / count, self.pen / count
+        return Nats(offset + pen, offset, offset + 2 * log(scale), pen, self.points)
+
+
+def _batches(config: PartConfig, sketches: Sequence[Rows], labels: Sequence[int] | None = None) -> Iterator[Batch]:
+    """All sketches in order of length, in model units."""
+    order = sorted(range(len(sketches)), key=lambda i: len(sketches[i]))
+    labels = labels or [0] * len(sketches)
+    for start in range(0, len(order), TOGETHER):
+        some = order[start : start + TOGETHER]
+        yield collate([config.normaliser.apply(sketches[i]) for i in some], [labels[i] for i in some])
+
+
+@dataclass(frozen=True)
+class Views:
+    """Sketches as they are shown to a router: each cut to some rows.
+
+    Attributes:
+        sketches: stroke-3 in QuickDraw pixels.
+        rows: how many rows of each are shown.
+    """
+
+    sketches: Sequence[Rows]
+    rows: NDArray[np.int64]
+
+    @classmethod
+    def at(cls, sketches: Sequence[Rows], fraction: float, law: Law = "points") -> Views:
+        """Each cut to a fraction of it."""
+        return cls(sketches, np.array([LAWS[law](sketch, fraction) for sketch in sketches], dtype=np.int64))
+
+    @classmethod
+    def under_seed_law(cls, sketches: Sequence[Rows]) -> Views:
+        """Each cut by a share uniform in 0 to 50 %, see :func:`codes.data.masking.seed_law_lengths`."""
+        return cls(sketches, seed_law_lengths(np.array([len(sketch) for sketch in sketches], dtype=np.int64)))
+
+    def shown(self) -> list[Rows]:
+        """The prefixes."""
+        return [sketch[:rows] for sketch, rows in zip(self.sketches, self.rows.tolist(), strict=True)]
+
+
+@torch.no_grad()
+def logits_of(net: RouterNet, config: PartConfig, views: Views) -> Tensor:
+    """``[N, labels]``, in the order of the views."""
+    prefixes = views.shown()
+    batches = _batches(config, prefixes, list(range(len(prefixes))))
+    logits = torch.empty(len(prefixes), net.config.labels)
+    for batch in batches:
+        logits[batch.labels] = net(batch.points, batch.lengths)
+    return logits
+
+
+@dataclass(frozen=True)
+class RouteQuality:
+    """How well a router recognises, under one law.
+
+    Attributes:
+        macro: accuracy, averaged over categories.
+        micro: accuracy, averaged over sketches.
+        calibration_error: expected calibration error, 15 bins.
+        accepted: share of these sketches that are not ``unknown``.
+        by_category: accuracy of each.
+        count: sketches.
+    """
+
+    macro: float
+    micro: float
+    calibration_error: float
+    accepted: float
+    by_category: dict[str, float]
+    count: int
+
+
+class RouterTest:
+    """A router and what it is asked to tell apart."""
+
+    def __init__(self, net: RouterNet, config: PartConfig, categories: Sequence[str]) -> None:
+        self.net, self.config, self.categories = net, config, list(categories)
+        self.calibration = Calibration(**config.calibration)
+        self.offered = [config.categories.index(category) for category in categories]
+
+    def logits(self, views: Views) -> Tensor:
+        """Calibrated logits of all labels."""
+        return logits_of(self.net, self.config, views) / self.calibration.temperature
+
+    def quality(self, sketches: dict[str, list[Rows]], cut: Callable[[Sequence[Rows]], Views]) -> RouteQuality:
+        """Measure on sketches of the categories on offer; the cut is made category by category, in order."""
+        logits = [self.logits(cut(sketches[category])) for category in self.categories]
+        labels = np.concatenate([np.full(len(each), i) for i, each in enumerate(logits)])
+        together = torch.cat(logits)
+        chances = F.softmax(together[:, self.offered], dim=-1).double().numpy()
+        hits = chances.argmax(axis=1) == labels
+        by_category = {name: float(hits[labels == i].mean()) for i, name in enumerate(self.categories)}
+        accepted = known_scores(together, self.offered) >= self.calibration.known
+        return RouteQuality(
+            macro=float(np.mean(list(by_category.values()))),
+            micro=float(hits.mean()),
+            calibration_error=expected_calibration_error(chances, hits),
+            accepted=float(accepted.float().mean()),
+            by_category=by_category,
+            count=len(labels),
+        )
+
+    def confusion(self, sketches: dict[str, list[Rows]], cut: Callable[[Sequence[Rows]], Views]) -> NDArray[np.int64]:
+        """How often category i (row) was taken for category j (column)."""
+        table = np.zeros((len(self.categories), len(self.categories)), dtype=np.int64)
+        for i, category in enumerate(self.categories):
+            taken = self.logits(cut(sketches[category]))[:, self.offered].argmax(dim=-1).numpy()
+            table[i] = np.bincount(taken, minlength=len(self.categories))
+        return table
+
+    def scores(self, views: Views) -> NDArray[np.float64]:
+        """Known scores, higher where a sketch is more like what is on offer."""
+        return known_scores(self.logits(views), self.offered).double().numpy()
+
+
+@dataclass(frozen=True)
+class RefusalQuality:
+    """How well the known and the unknown are told apart.
+
+    Attributes:
+        auroc: chance that a known sketch scores higher than an unknown one.
+        false_alarms: share of the unknown that is accepted where 95 % of the known are.
+        accepted_unknown: share of the unknown that the bundle's own threshold accepts.
+        known, unknown: how many of each.
+    """
+
+    auroc: float
+    false_alarms: float
+    accepted_unknown: float
+    known: int
+    unknown: int
+
+
+def refusal_quality(known: NDArray[np.float64], unknown: NDArray[np.float64], threshold: float) -> RefusalQuality:
+    """From the known scores of both; AUROC by scikit-learn."""
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.concatenate([np.ones(len(known)), np.zeros(len(unknown))])
+    auroc = float(roc_auc_score(truth, np.concatenate([known, unknown])))
+    at_95 = np.quantile(known, 0.05)
+    return RefusalQuality(
+        auroc, float((unknown >= at_95).mean()), float((unknown >= threshold).mean()), len(known), len(unknown)
+    )

@@ -1,0 +1,401 @@
+"""Pictures show every point of a sketch, in the right ink, and leave the sketch as it was."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from codes.errors import BadOption
+from codes.sketch.render import (
+    PLAIN,
+    Cell,
+    Ink,
+    Pixels,
+    Sheet,
+    View,
+    animated_svg_text,
+    contact_sheet,
+    frames,
+    image,
+    paced_frames,
+    sheet_frames,
+    sheet_image,
+    sheet_svg,
+    svg_text,
+    view_of,
+)
+from codes.sketch.strokes import Sketch, sketch_from_polylines
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOSTILE = 'cat"></title><script>alert(1)</script>&amp; \x00\x1b\ud800 <b>'
+
+
+def house(**fields: object) -> Sketch:
+    """Walls, a roof and a door knob: two lines and a dot."""
+    walls = np.array([[10.0, 100.0], [10, 200], [110, 200], [110, 100], [10, 100]])
+    roof = np.array([[10.0, 100.0], [60, 40], [110, 100]])
+    return sketch_from_polylines([walls, roof, np.array([[85.0, 160.0]])], **fields)
+
+
+def half_house(rows: int = 2) -> Sketch:
+    return replace(house(), prefix_rows=rows)
+
+
+def share_of(pixels: Pixels, colour: str) -> float:
+    """How much of a picture has exactly this colour."""
+    value = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+    return float((pixels == value).all(axis=2).mean())
+
+
+def pixel_at(pixels: Pixels, view: View, position: tuple[float, float]) -> tuple[int, ...]:
+    """The colour at a position of the sketch, in a picture of the frame's own shape."""
+    column = (position[0] - view.x) / view.width * pixels.shape[1]
+    row = (position[1] - view.y) / view.height * pixels.shape[0]
+    return tuple(pixels[int(row), int(column)].tolist())
+
+
+def rgb(colour: str) -> tuple[int, ...]:
+    return tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+
+
+def strokes_in(svg: str) -> list[np.ndarray]:
+    """Strokes as a reader sees them: one path, one stroke; a joined path goes on with the stroke before."""
+    strokes: list[np.ndarray] = []
+    for path in ElementTree.fromstring(svg).iter(f"{SVG}path"):
+        line = np.array(re.findall(r"-?[\d.]+", path.attrib["d"]), dtype=float).reshape(-1, 2)
+        if path.get("data-joined"):
+            assert np.array_equal(strokes[-1][-1], line[0])
+            strokes[-1] = np.vstack([strokes[-1], line[1:]])
+        else:
+            strokes.append(line)
+    return strokes
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        shares = np.array(rgb(colour)) / 255
+        linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+# Every picture
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        svg_text,
+        animated_svg_text,
+        image,
+        lambda sketch: list(frames(sketch)),
+        lambda sketch: sheet_svg(contact_sheet([sketch, sketch])),
+        lambda sketch: list(sheet_frames(contact_sheet([sketch, sketch]), count=3)),
+    ],
+)
+def test_drawing_leaves_the_sketch_as_it_was(draw):
+    """Plotting once wrote the cumulative sum into the tensor it was given."""
+    sketch = half_house()
+    before = sketch.points.copy(), sketch.origin
+    draw(sketch)
+    assert np.array_equal(sketch.points, before[0])
+    assert sketch.origin == before[1]
+
+
+def test_inks_can_be_read_on_their_papers():
+    assert contrast(PLAIN.own, PLAIN.paper) > 4.5
+    assert contrast(PLAIN.added, PLAIN.paper) > 4.5
+    assert contrast(PLAIN.quiet, PLAIN.desk) > 4.5
+
+
+# SVG
+
+
+def test_svg_gives_back_the_strokes_first_segment_included():
+    sketch = house()
+    lines = strokes_in(svg_text(sketch))
+    expected = sketch.polylines()
+    assert [len(line) for line in lines] == [5, 3, 2]
+    assert np.array_equal(lines[0], expected[0])
+    assert np.array_equal(lines[1], expected[1])
+    assert np.array_equal(lines[2], np.repeat(expected[2], 2, axis=0))
+
+
+@pytest.mark.parametrize("rows", range(9))
+def test_a_stroke_in_two_inks_is_one_stroke_to_a_reader(rows):
+    whole = strokes_in(svg_text(house()))
+    cut = strokes_in(svg_text(half_house(rows)))
+    # A prefix that ends where the pen came down has a dot there, which the continuation goes on from.
+    tidy = [line[1:] if len(line) > 2 and np.array_equal(line[0], line[1]) else line for line in cut]
+    assert all(np.array_equal(one, other) for one, other in zip(whole, tidy, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("rows", "own", "added"),
+    [(None, 3, 0), (0, 0, 3), (2, 1, 3), (4, 1, 2), (6, 2, 2), (8, 3, 0)],
+)
+def test_svg_has_each_stroke_in_its_ink(rows, own, added):
+    root = ElementTree.fromstring(svg_text(replace(house(), prefix_rows=rows)))
+    groups = {group.get("stroke"): len(group) for group in root.iter(f"{SVG}g") if group.get("stroke")}
+    assert groups.get(PLAIN.own, 0) == own
+    assert groups.get(PLAIN.added, 0) == added
+
+
+def test_a_repeated_origin_does_not_shift_the_inks():
+    """Some files begin with a row 0, 0, which adds no position."""
+    points = np.array([[0, 0, 0], [10, 0, 0], [0, 10, 0], [9, 0, 1]])
+    lines = re.findall(r' d="([^"]*)"', svg_text(Sketch(points, prefix_rows=2)))
+    assert lines == ["M0 0L10 0", "M10 0L10 10 19 10"]
+
+
+def test_view_box_holds_the_drawing_and_a_margin():
+    box = [float(value) for value in ElementTree.fromstring(svg_text(house())).attrib["viewBox"].split()]
+    assert box[0] < 10 and box[1] < 40
+    assert box[0] + box[2] > 110 and box[1] + box[3] > 200
+
+
+@pytest.mark.parametrize("category", [HOSTILE, "<![CDATA[", "-->", "a\nb", "\uffff"])
+def test_svg_is_well_formed_whatever_the_category(category):
+    for text in (
+        svg_text(house(category=category)),
+        animated_svg_text(house(category=category)),
+        sheet_svg(Sheet([[Cell(house(category=category), category)]], category, [category])),
+    ):
+        root = ElementTree.fromstring(text.encode())
+        assert root.tag == f"{SVG}svg"
+        assert not list(root.iter(f"{SVG}script"))
+
+
+def test_svg_is_titled_with_the_category():
+    assert ElementTree.fromstring(svg_text(house(category="R&B <3"))).findtext(f"{SVG}title") == "R&B <3"
+    assert ElementTree.fromstring(svg_text(house())).find(f"{SVG}title") is None
+
+
+@pytest.mark.parametrize("unit", [1e-6, 0.01, 1.0, 37.0, 1e4])
+def test_coordinates_keep_a_hundredth_of_a_pixel_and_no_exponent(unit):
+    sketch = sketch_from_polylines([line * unit / 3 for line in house().polylines()], unit=unit)
+    text = svg_text(sketch)
+    assert not re.search(r"\de[-+]?\d", text)
+    for line, drawn in zip(sketch.polylines()[:2], strokes_in(text), strict=False):
+        assert np.abs(line - drawn).max() <= 0.00501 * unit
+    decimals = max(len(value.partition(".")[2]) for value in re.findall(r"[\d.]+", " ".join(path_data(text))))
+    assert decimals <= max(0, np.ceil(2 - np.log10(unit)))
+
+
+def path_data(text: str) -> list[str]:
+    return re.findall(r' d="([^"]*)"', text)
+
+
+def test_animation_draws_stroke_after_stroke_at_one_speed():
+    text = animated_svg_text(house(), seconds=5.0)
+    times = [(float(a), float(b or 0)) for a, b in re.findall(r"--at:([\d.]+)s(?:;--for:([\d.]+)s)?", text)]
+    assert len(times) == 3
+    assert times[0][0] == 0
+    for (begin, duration), (following, _) in pairwise(times):
+        assert following >= begin + duration - 0.002
+    assert sum(times[-1]) == pytest.approx(5.0, abs=0.01)
+    lengths = [400.0, 2 * float(np.hypot(50, 60))]
+    assert times[0][1] / times[1][1] == pytest.approx(lengths[0] / lengths[1], abs=0.01)
+
+
+def test_animation_stands_still_for_those_who_ask_and_runs_no_script():
+    text = animated_svg_text(house())
+    outside = text.partition("@media (prefers-reduced-motion: no-preference) {")
+    assert "animation:" not in outside[0]
+    assert outside[2].count("animation:") == outside[2].partition("@keyframes")[0].count("animation:") == 2
+    assert "<script" not in text
+    assert path_data(text) == path_data(svg_text(house()))
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan"), float("inf")])
+def test_animation_takes_a_positive_time(seconds):
+    with pytest.raises(BadOption, match="seconds"):
+        animated_svg_text(house(), seconds=seconds)
+
+
+# Pixels
+
+
+def test_image_has_the_size_asked_for_and_white_paper():
+    pixels = image(house(), (120, 80))
+    assert pixels.shape == (80, 120, 3)
+    assert pixels.dtype == np.uint8
+    assert (pixels[0] == 255).all() and (pixels[:, -1] == 255).all()
+
+
+def test_the_first_segment_is_drawn():
+    """Renderers that move to the first row lose it."""
+    sketch = house()
+    view = view_of(sketch)
+    pixels = image(sketch, view.size(400))
+    assert pixel_at(pixels, view, (10, 103)) == rgb(PLAIN.own)
+    assert pixel_at(pixels, view, (10, 150)) == rgb(PLAIN.own)
+
+
+def test_own_ink_and_continuation_have_their_colours():
+    sketch = half_house(2)
+    view = view_of(sketch)
+    pixels = image(sketch, view.size(400))
+    assert pixel_at(pixels, view, (10, 150)) == rgb(PLAIN.own)
+    assert pixel_at(pixels, view, (60, 200)) == rgb(PLAIN.own)
+    assert pixel_at(pixels, view, (110, 150)) == rgb(PLAIN.added)
+    assert pixel_at(pixels, view, (60, 100)) == rgb(PLAIN.added)
+    assert pixel_at(pixels, view, (85, 160)) == rgb(PLAIN.added)
+    assert share_of(image(house()), PLAIN.added) == 0
+
+
+def test_a_dot_leaves_ink():
+    dot = sketch_from_polylines([np.array([[5.0, 5.0]])])
+    pixels = image(dot, (256, 256))
+    assert tuple(pixels[128, 128]) == rgb(PLAIN.own)
+    assert share_of(pixels, PLAIN.paper) > 0.9
+    view = view_of(house())
+    assert pixel_at(image(house(), view.size(400)), view, (85, 160)) == rgb(PLAIN.own)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e3, 9e3])
+def test_huge_and_tiny_sketches_fit(scale):
+    lines = [line * scale for line in house().polylines()]
+    assert np.array_equal(image(sketch_from_polylines(lines)), image(house()))
+
+
+def test_a_line_without_height_fits():
+    flat = sketch_from_polylines([np.array([[0.0, 0.0], [100.0, 0.0]])])
+    assert share_of(image(flat), PLAIN.own) > 0.005
+    assert min(view_of(flat).size(512)) == 128
+
+
+def test_sketches_in_one_view_lie_on_each_other():
+    sketch, prefix = half_house(2), house().prefix(2)
+    view = view_of(sketch)
+    whole, part = image(sketch, view=view), image(prefix, view=view)
+    inked = (part == rgb(PLAIN.own)).all(axis=2)
+    assert inked.any()
+    assert (whole[inked] == rgb(PLAIN.own)).all(axis=1).mean() > 0.97
+
+
+def test_a_view_may_show_a_small_part_of_a_huge_drawing():
+    line = sketch_from_polylines([np.array([[-9e5, 0.5], [9e4, 0.5]])])
+    pixels = image(line, (200, 200), view=View(0.0, 0.0, 1.0, 1.0))
+    assert tuple(pixels[100, 100]) == rgb(PLAIN.own)
+    assert tuple(pixels[50, 100]) == rgb(PLAIN.paper)
+
+
+@pytest.mark.parametrize("size", [(0, 10), (10, -1), (10, 100_000)])
+def test_a_picture_without_pixels_or_with_too_many_is_refused(size):
+    with pytest.raises(BadOption, match="pixels"):
+        image(house(), size)
+
+
+# Frames
+
+
+@pytest.mark.parametrize(("per_frame", "count"), [(1, 7), (3, 3), (100, 1)])
+def test_frames_grow_and_the_last_is_the_image(per_frame, count):
+    sketch = half_house()
+    shown = list(frames(sketch, (90, 90), points_per_frame=per_frame))
+    assert len(shown) == count
+    ink = [int((frame < 250).any(axis=2).sum()) for frame in shown]
+    assert all(later > earlier for earlier, later in pairwise(ink))
+    assert np.array_equal(shown[-1], image(sketch, (90, 90)))
+
+
+def test_a_frame_adds_at_least_one_point():
+    with pytest.raises(BadOption, match="at least one point"):
+        frames(house(), points_per_frame=0)
+
+
+def test_paced_frames_add_equal_lengths_of_ink():
+    line = sketch_from_polylines([np.array([[0.0, 0.0], [100.0, 0.0]])])
+    shown = list(paced_frames(line, (400, 100), PLAIN, step=10.0))
+    assert len(shown) == 10
+    ink = [share_of(frame, PLAIN.own) for frame in shown]
+    gains = np.diff(ink)
+    assert gains.max() < 1.5 * gains.min()
+
+
+# Sheets
+
+
+def test_sheet_draws_each_sketch_in_its_cell():
+    sheet = Sheet([[Cell(house(), "one"), Cell(None), Cell(half_house(), "two")], [Cell(house())]], side=120)
+    pixels = sheet_image(sheet)
+    assert pixels.shape[:2] == sheet.size[::-1]
+    tiles = [pixels[place.y : place.y + 120, place.x : place.x + 120] for place in sheet.places]
+    assert [share_of(tile, PLAIN.own) > 0.003 for tile in tiles] == [True, True, True]
+    assert [share_of(tile, PLAIN.added) > 0.01 for tile in tiles] == [False, True, False]
+    assert np.array_equal(tiles[0], tiles[2])
+
+
+def test_sheet_has_its_words_within_the_room_there_is():
+    sheet = Sheet([[Cell(house(), "a caption that is far too long for a cell " * 3)]], "Title", ["cats"], side=80)
+    words = [text.text for text in ElementTree.fromstring(sheet_svg(sheet)).iter(f"{SVG}text")]
+    assert words[:2] == ["Title", "cats"]
+    assert words[2].startswith("a caption") and words[2].endswith("…") and len(words[2]) < 20
+    pixels = sheet_image(sheet)
+    place = sheet.places[0]
+    assert (pixels[place.y + 81 : place.y + 100, place.x : place.x + 80] < 150).any()
+    assert (pixels[place.y : place.y + 80, : place.x] < 150).any()
+    assert (pixels[: place.y] < 150).any()
+    assert (pixels[:, place.x + 85 :] > 240).all()
+
+
+def test_svg_sheet_has_one_frame_for_each_sketch():
+    root = ElementTree.fromstring(sheet_svg(contact_sheet([house(category="house")] * 5)))
+    assert len(list(root.iter(f"{SVG}svg"))) == 1 + 5
+    assert [text.text for text in root.iter(f"{SVG}text")] == ["house"] * 5
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (2, 2), (4, 2), (9, 3), (10, 5), (40, 8)])
+def test_contact_sheets_are_nearly_square_and_leave_few_places_empty(count, columns):
+    sheet = contact_sheet([house()] * count)
+    assert [len(sheet.rows[0]), sum(len(row) for row in sheet.rows)] == [columns, count]
+
+
+def test_completions_of_one_prefix_share_one_frame():
+    one, other = half_house(2), Sketch(np.vstack([house().points, [400, 0, 1]]), house().origin, prefix_rows=2)
+    shared = contact_sheet([one, other]).places
+    assert shared[0].view == shared[1].view == view_of(one, other)
+    apart = contact_sheet([one, replace(other, prefix_rows=3)]).places
+    assert apart[0].view == view_of(one)
+
+
+def test_last_frame_of_a_sheet_is_its_image():
+    sheet = Sheet([[Cell(half_house(), "a"), Cell(house().prefix(2), "b")]], "Title", side=60)
+    shown = list(sheet_frames(sheet, count=12))
+    assert 11 <= len(shown) <= 14
+    assert np.abs(shown[-1].astype(int) - sheet_image(sheet)).mean() < 0.2
+    assert not np.array_equal(shown[0], shown[-1])
+
+
+def test_another_ink_is_used_everywhere():
+    ink = Ink(own="#0000ff", added="#00aa00", paper="#ffff00", desk="#111111")
+    pixels = sheet_image(Sheet([[Cell(half_house())]]), ink)
+    assert all(share_of(pixels, colour) > 0.002 for colour in (ink.own, ink.added, ink.paper, ink.desk))
+    assert share_of(image(house(), ink=ink), ink.paper) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("sheet", "message"),
+    [
+        (lambda: Sheet([]), "1 to 1000"),
+        (lambda: Sheet([[Cell(None)]]), "1 to 1000"),
+        (lambda: Sheet([[Cell(house())] * 1001]), "1 to 1000"),
+        (lambda: Sheet([[Cell(house())]], headings=["a", "b"]), "headings"),
+        (lambda: Sheet([[Cell(house())]], side=2), "16 pixels"),
+        (lambda: sheet_image(Sheet([[Cell(house())] * 300])), "too large"),
+        (lambda: sheet_frames(contact_sheet([house()]), count=0), "at least one frame"),
+    ],
+)
+def test_impossible_sheets_are_refused(sheet, message):
+    with pytest.raises(BadOption, match=message):
+        sheet()
