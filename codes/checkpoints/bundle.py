@@ -58,24 +58,34 @@ class Bundle:
             if facts["format"] != FORMAT:
                 raise BadFile(path, f"a bundle of format {facts['format']}, but this version reads format {FORMAT}")
             bundle = cls(folder, tuple(facts["categories"]), dict(facts["decoders"]), dict(facts["sha256"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            bundle._check_contents()
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise BadFile(path, "not the table of contents of a bundle") from error
-        bundle._check_contents()
         return bundle
 
     def _check_contents(self) -> None:
         """Refuse a table that names a part twice, leads out of the folder, or leaves a category without a part."""
         path = self.folder / "bundle.json"
-        if not self.categories or set(self.categories) != set(self.decoders):
+        if not self.categories or sorted(self.categories) != sorted(self.decoders):
             raise BadFile(path, "the categories and the decoders are not the same")
+        if len(set(self.decoders.values())) < len(self.decoders):
+            raise BadFile(path, "two categories share a part")
         for part in self.decoders.values():
             pure = PurePosixPath(part)
             if pure.is_absolute() or ".." in pure.parts:
                 raise BadFile(path, f"a part lies outside the bundle: {part}")
 
     def router(self) -> tuple[RouterNet, PartConfig]:
-        """Read the router."""
-        return read_router(self._checked("router"))
+        """Read the router.
+
+        Raises:
+            BadFile: it is missing or damaged, or it never learned one of the categories.
+        """
+        net, config = read_router(self._checked("router"))
+        strange = sorted(set(self.categories) - set(config.categories))
+        if strange:
+            raise BadFile(self.folder, f"its router never learned {', '.join(strange)}")
+        return net, config
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
         """Read one category's model.
@@ -130,6 +140,7 @@ def seal_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card:
     (building / "bundle.json").write_text(json.dumps(facts, indent=1) + "\n")
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(old, ignore_errors=True)  # left by a seal that was killed
         folder.rename(old)
         building.rename(folder)
         shutil.rmtree(old)

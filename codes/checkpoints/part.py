@@ -16,8 +16,9 @@ from torch import Tensor
 
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
 from codes.data.normalise import Normaliser
-from codes.errors import BadFile
+from codes.errors import BadFile, BadOption
 from codes.formats.atomic import atomic_path
+from codes.model.calibration import Calibration
 from codes.model.classifier import RouterNet
 from codes.model.config import RouterConfig, VAEConfig
 from codes.model.vae import SketchVAE
@@ -72,12 +73,15 @@ def read_config(folder: Path) -> PartConfig:
     path = folder / "config.json"
     try:
         config = PartConfig(**json.loads(path.read_text()))
+        sensible = config.kind in ("draw", "predict") and 0 < config.scale < 1e6
+        sensible &= all(isinstance(name, str) for name in config.categories)
+        sensible &= 0 < Calibration(**config.calibration).temperature < float("inf")
     except FileNotFoundError as error:
         raise BadFile(path, "no such file") from error
     except (OSError, ValueError, TypeError) as error:
         raise BadFile(path, "not the configuration of a part") from error
-    if config.kind not in ("draw", "predict") or not 0 < config.scale < 1e6:
-        raise BadFile(path, "its kind or its scale makes no sense")
+    if not sensible:
+        raise BadFile(path, "its kind, scale, categories or calibration make no sense")
     return config
 
 
@@ -91,8 +95,10 @@ def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
     """The router's network, ready to classify."""
     config = _of_kind(folder, "predict")
-    model = RouterNet(_sizes(RouterConfig, config, folder))
-    return _filled(model, folder), config
+    sizes = _sizes(RouterConfig, config, folder)
+    if len(config.categories) != sizes.labels:
+        raise BadFile(folder / "config.json", f"{len(config.categories)} categories, but {sizes.labels} labels")
+    return _filled(RouterNet(sizes), folder), config
 
 
 def _of_kind(folder: Path, kind: Kind) -> PartConfig:
@@ -105,7 +111,7 @@ def _of_kind(folder: Path, kind: Kind) -> PartConfig:
 def _sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
     try:
         return kind.from_dict(config.model)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, BadOption) as error:
         raise BadFile(folder / "config.json", "the sizes in it are not those of a model of ours") from error
 
 

@@ -30,11 +30,11 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads((file.metadata() or {})["facts"])
+            facts = dict(json.loads((file.metadata() or {})["facts"]))
             return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 (no mapping)
     except FileNotFoundError as error:
         raise BadFile(path, "no such file") from error
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise BadFile(path, "the weights cannot be read; the file is damaged or not one of ours") from error
 
 
@@ -42,11 +42,13 @@ def fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> Non
     """Put tensors into a module of the same sizes, in float32.
 
     Raises:
-        BadFile: a tensor is missing, is one too many, or has another shape.
+        BadFile: a tensor is missing, is one too many, has another shape, or holds what is no finite number.
     """
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != found:
         odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         raise BadFile(path, f"the weights do not fit the sizes written beside them (first: {odd[0]})")
+    if not all(value.isfinite().all() for value in tensors.values()):
+        raise BadFile(path, "a weight is not a finite number")
     module.load_state_dict({name: value.float() for name, value in tensors.items()})

@@ -10,8 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from codes.cli.common import AS_JSON, print_json
-from codes.cli.fields import options_of
-from codes.cli.options import FRACTION, LATENT, MODEL, SAMPLING, SPLIT
+from codes.cli.options import CATEGORY, FRACTION, LATENT, MODEL, SAMPLING, SPLIT
 from codes.data.masking import LAWS, Law
 from codes.errors import BadFile, BadOption
 from codes.formats.npz import write_arrays
@@ -31,7 +30,7 @@ CHUNK = 256
 @click.option("--law", type=click.Choice(list(LAWS)), default="points", show_default=True, help="What is counted.")
 @click.option("-n", "--variations", type=click.IntRange(0, MOST_VARIATIONS), default=1, show_default=True,
               help="Completions of each sketch; 0 only classifies.")  # fmt: skip
-@options_of(SamplingOptions, "category")
+@CATEGORY
 @SAMPLING
 @LATENT
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write completions, as .npz.")

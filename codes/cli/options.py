@@ -22,6 +22,7 @@ SPLIT = click.option("--split", default="test", show_default=True, help="Which s
 FRACTION = click.option(
     "--fraction", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of each sketch that is seen."
 )
+CATEGORY = click.option("-c", "--category", help="Draw this, whatever it looks like.")
 VARIATIONS = click.option(
     "-n", "--variations", type=int, default=9, show_default=True, help="How many ways to finish it."
 )

@@ -12,7 +12,7 @@ import click
 from codes.cli.common import AS_JSON, Teaching, print_json
 from codes.cli.data_sets import data
 from codes.cli.fields import chosen
-from codes.cli.options import LATENT, MODEL, OUT, SAMPLING, VARIATIONS
+from codes.cli.options import CATEGORY, LATENT, MODEL, OUT, SAMPLING, VARIATIONS
 from codes.cli.pictures import check_suffix, write_results
 from codes.errors import NotRecognised
 from codes.formats.polylines import record_of
@@ -35,7 +35,7 @@ main.add_command(data)
 @main.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @MODEL
-@click.option("-c", "--category", help="Draw this, whatever it looks like.")
+@CATEGORY
 @click.option("--top", type=int, default=1, show_default=True, help="Draw this many of the likeliest categories.")
 @VARIATIONS
 @SAMPLING

@@ -30,7 +30,9 @@ def rows_by_strokes(sketch: Rows, fraction: float) -> int:
 
 
 def rows_by_ink(sketch: Rows, fraction: float) -> int:
-    """As many rows as lay down this share of the length of all pen-down lines, at least one."""
+    """As many rows as lay down this share of the length of all pen-down lines, at least one; all of them at 1."""
+    if fraction >= 1:
+        return len(sketch)
     in_air = np.concatenate([[0], sketch[:-1, 2]]).astype(bool)
     lengths = np.hypot(sketch[:, 0].astype(np.float64), sketch[:, 1].astype(np.float64))
     drawn = np.cumsum(np.where(in_air, 0.0, lengths))

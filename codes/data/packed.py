@@ -4,25 +4,37 @@ A store is a folder. For every split it holds ``<split>.rows.npy`` (``[rows, 3]`
 all sketches end to end) and ``<split>.offsets.npy`` (``[sketches + 1]`` int64, where each sketch begins). Sketches
 stand category by category, so a category is a range. ``store.json`` names the categories and their ranges.
 
-Opening costs the same for a thousand sketches and for fifty million.
+Opening reads the offsets once, to see that they fit, and no row. A store may come from a stranger: whatever in it does
+not fit together is refused, and nothing in it is run.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shutil
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from tokenize import TokenError
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codes.errors import BadFile, BadSketch
+from codes.data.catalogue import is_category_name
+from codes.errors import BadFile, BadOption, BadSketch
+from codes.formats.reading import MEGABYTE, disk_errors_of, read_text
+from codes.formats.strict_json import NotJson, parse
 
 Rows = NDArray[np.int16]
 SPLITS = ("train", "valid", "test")
 FORMAT = 1
+MAX_FACTS = 16 * MEGABYTE
 
 
 @dataclass(frozen=True)
@@ -60,7 +72,13 @@ class PackedSplit:
         return np.searchsorted(self.starts, indices, side="right") - 1
 
     def only(self, category: str) -> PackedSplit:
-        """The same mapping, seen as a split of this one category."""
+        """The same mapping, seen as a split of this one category.
+
+        Raises:
+            BadOption: there is no such category.
+        """
+        if category not in self.categories:
+            raise BadOption(f"there is no category {category!r}; there are {', '.join(self.categories)}")
         number = self.categories.index(category)
         start, end = self.starts[number], self.starts[number + 1]
         starts = np.array([0, end - start], dtype=np.int64)
@@ -80,19 +98,12 @@ class Store:
     """A packed data set: a folder with up to three splits.
 
     Raises:
-        BadFile: the folder is no store, or its files do not fit together.
+        BadFile: the folder is no store, or its ``store.json`` is not what it should be.
     """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        try:
-            facts = json.loads((self.folder / "store.json").read_text())
-        except FileNotFoundError as error:
-            raise BadFile(folder, "no packed store; make one with `train_or_test.py data import`") from error
-        except (OSError, ValueError) as error:
-            raise BadFile(folder, "store.json cannot be read") from error
-        if not isinstance(facts, dict) or facts.get("format") != FORMAT:
-            raise BadFile(folder, f"not a store of format {FORMAT}")
+        facts = _facts(self.folder)
         self.categories: tuple[str, ...] = tuple(facts["categories"])
         self._starts: dict[str, list[int]] = facts["starts"]
 
@@ -105,19 +116,73 @@ class Store:
         """Map one split.
 
         Raises:
-            BadFile: there is no such split, or its files are cut short.
+            BadFile: there is no such split, or its files are missing, cut short or do not fit together.
         """
         if name not in self._starts:
             raise BadFile(self.folder, f"no split '{name}'; there are {', '.join(self.splits)}")
         starts = np.asarray(self._starts[name], dtype=np.int64)
-        try:
-            rows = np.load(self.folder / f"{name}.rows.npy", mmap_mode="r")
-            offsets = np.load(self.folder / f"{name}.offsets.npy", mmap_mode="r")
-        except (OSError, ValueError) as error:
-            raise BadFile(self.folder, f"the files of split '{name}' cannot be read ({error})") from error
-        if len(offsets) != starts[-1] + 1 or offsets[-1] != len(rows):
+        rows = _mapped(self.folder / f"{name}.rows.npy", np.dtype(np.int16), (3,))
+        offsets = _mapped(self.folder / f"{name}.offsets.npy", np.dtype(np.int64), ())
+        ends_fit = len(offsets) == starts[-1] + 1 and offsets[0] == 0 and offsets[-1] == len(rows)
+        if not ends_fit or not _ascends(offsets):
             raise BadFile(self.folder, f"the files of split '{name}' do not fit together")
         return PackedSplit(rows, offsets, starts, self.categories)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What ``store.json`` says, once it has been checked."""
+    path = folder / "store.json"
+    with disk_errors_of(folder):
+        if not path.is_file():
+            raise BadFile(folder, "no packed store; make one with `train_or_test.py data import`")
+    try:
+        facts = parse(read_text(path, MAX_FACTS))
+    except NotJson as error:
+        raise BadFile(path, str(error)) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise BadFile(folder, f"not a store of format {FORMAT}")
+    if not _are_names(facts.get("categories")):
+        raise BadFile(path, '"categories" is no list of different names')
+    if not _are_ranges(facts.get("starts"), len(facts["categories"])):
+        raise BadFile(path, '"starts" does not say where the categories of each split begin and end')
+    return facts
+
+
+def _are_names(value: Any) -> bool:
+    if not isinstance(value, list) or not value or not all(is_category_name(name) for name in value):
+        return False
+    return len(set(value)) == len(value)
+
+
+def _are_ranges(value: Any, categories: int) -> bool:
+    """Whether this maps splits to numbers from 0 that never fall, one more than there are categories."""
+    if not isinstance(value, dict) or not value or not set(value) <= set(SPLITS):
+        return False
+    return all(_is_range(numbers, categories) for numbers in value.values())
+
+
+def _is_range(numbers: Any, categories: int) -> bool:
+    if not isinstance(numbers, list) or len(numbers) != categories + 1:
+        return False
+    if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers):
+        return False
+    return numbers[0] == 0 and all(start <= end for start, end in pairwise(numbers))
+
+
+def _mapped(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray[Any]:
+    """The array in an ``.npy`` file, mapped; its rows must have this type and shape."""
+    try:
+        mapped: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, OverflowError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
+        raise BadFile(path, "is missing, cut short or no array of numbers") from error
+    if mapped.dtype != kind or mapped.ndim != 1 + len(row) or mapped.shape[1:] != row:
+        raise BadFile(path, f"is an array of {mapped.dtype} and shape {mapped.shape}, not what a store holds")
+    return mapped
+
+
+def _ascends(offsets: NDArray[np.int64], chunk: int = 1 << 20) -> bool:
+    """Whether every sketch has a row; asked in chunks, as there may be fifty million."""
+    return all((np.diff(offsets[start : start + chunk + 1]) > 0).all() for start in range(0, len(offsets) - 1, chunk))
 
 
 SketchesByCategory = Mapping[str, Iterable[NDArray[np.generic]]]
@@ -129,60 +194,174 @@ def pack(folder: str | Path, splits: Mapping[str, SketchesByCategory]) -> Store:
     The folder appears whole or not at all.
 
     Raises:
-        BadFile: the folder is there already.
+        BadFile: the folder is there already, or cannot be written.
         BadSketch: an array is no stroke-3 sketch, or its offsets do not fit int16.
     """
-    folder = Path(folder)
-    if folder.exists():
-        raise BadFile(folder, "there is something of that name already")
-    building = folder.with_name(f".{folder.name}.building")
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    categories = list(dict.fromkeys(name for split in splits.values() for name in split))
-    try:
-        starts = {name: _pack_split(building, name, split, categories) for name, split in splits.items()}
-        facts = {"format": FORMAT, "categories": categories, "starts": starts}
-        (building / "store.json").write_text(json.dumps(facts, indent=1))
-        building.rename(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+    categories = dict.fromkeys(name for split in splits.values() for name in split)
+    with new_store(folder, splits=tuple(splits)) as writer:
+        for category in categories:
+            writer.begin(category)
+            for name, split in splits.items():
+                for sketch in split.get(category, ()):
+                    writer.add(name, sketch)
     return Store(folder)
 
 
-def _pack_split(folder: Path, name: str, split: SketchesByCategory, categories: list[str]) -> list[int]:
-    """Write one split's two files; returns where each category starts, and the end."""
-    raw = folder / f"{name}.rows.raw"
-    offsets, starts = [0], [0]
-    with raw.open("wb") as file:
-        for category in categories:
-            for sketch in split.get(category, ()):
-                rows = as_int16(sketch)
-                file.write(rows.tobytes())
-                offsets.append(offsets[-1] + len(rows))
-            starts.append(len(offsets) - 1)
-    np.save(folder / f"{name}.offsets.npy", np.asarray(offsets, dtype=np.int64))
-    _raw_to_npy(raw, folder / f"{name}.rows.npy", rows=offsets[-1])
-    return starts
+class StoreWriter:
+    """Takes sketches category by category, of any split in any order; holds their offsets, never their rows."""
+
+    def __init__(self, folder: Path, splits: Iterable[str]) -> None:
+        self.folder = folder
+        self.categories: list[str] = []
+        self._splits = {name: _SplitWriter(folder, name) for name in splits}
+
+    def begin(self, category: str) -> None:
+        """The sketches that follow show this; each category comes once."""
+        assert category not in self.categories
+        self.categories.append(category)
+        for split in self._splits.values():
+            split.starts.append(split.count)
+
+    def add(self, split: str, sketch: NDArray[np.generic]) -> None:
+        """One stroke-3 sketch of the category that was begun last.
+
+        Raises:
+            BadSketch: it is none, or its offsets do not fit int16.
+        """
+        self._splits[split].add(as_int16(sketch))
+
+    def finish(self) -> None:
+        """Write what can only be known at the end."""
+        for split in self._splits.values():
+            split.finish()
+        starts = {name: split.starts for name, split in self._splits.items()}
+        facts = {"format": FORMAT, "categories": self.categories, "starts": starts}
+        with (self.folder / "store.json").open("w", encoding="utf-8") as file:
+            file.write(json.dumps(facts, indent=1))
+            os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for split in self._splits.values():
+            split.rows.close()
 
 
-def _raw_to_npy(raw: Path, target: Path, rows: int) -> None:
-    """Put numpy's header before the raw rows, without holding them."""
-    with target.open("wb") as file:
-        header = {"descr": "<i2", "fortran_order": False, "shape": (rows, 3)}
-        np.lib.format.write_array_header_2_0(file, header)
-        with raw.open("rb") as source:
-            shutil.copyfileobj(source, file)
-    raw.unlink()
+class _SplitWriter:
+    """One split's two files, while they grow."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.starts: list[int] = []
+        self.offsets = array("q", [0])
+        self.target = folder / f"{name}.offsets.npy"
+        self.rows = (folder / f"{name}.rows.npy").open("wb")
+        self._write_header()
+
+    @property
+    def count(self) -> int:
+        return len(self.offsets) - 1
+
+    def add(self, rows: Rows) -> None:
+        self.rows.write(rows.astype("<i2", copy=False).tobytes())
+        self.offsets.append(self.offsets[-1] + len(rows))
+
+    def finish(self) -> None:
+        self.starts.append(self.count)
+        end = self.rows.tell()
+        self.rows.seek(0)
+        self._write_header()
+        # numpy leaves room in the header for the number of rows to grow in place.
+        assert end == self.rows.tell() + 6 * self.offsets[-1]
+        self.rows.flush()
+        os.fsync(self.rows.fileno())
+        with self.target.open("wb") as file:
+            np.save(file, np.frombuffer(self.offsets, dtype=np.int64))
+            os.fsync(file.fileno())
+
+    def _write_header(self) -> None:
+        header = {"descr": "<i2", "fortran_order": False, "shape": (self.offsets[-1], 3)}
+        np.lib.format.write_array_header_2_0(self.rows, header)
+
+
+@contextmanager
+def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool = False) -> Iterator[StoreWriter]:
+    """A writer whose store takes its place in the file system when the block ends well, and leaves nothing otherwise.
+
+    Args:
+        folder: where the store shall be.
+        splits: the splits it will have.
+        replace: take the place of a store that is there already; of anything else never.
+
+    Raises:
+        BadFile: there is something of that name already, or the disk refuses.
+    """
+    target = Path(folder).resolve()
+    check_place(folder, replace)
+    building = target.with_name(f".{target.name}.{secrets.token_hex(4)}.building")
+    with _disk_errors_of(folder):
+        try:
+            building.mkdir(parents=True)
+            writer = StoreWriter(building, splits)
+            try:
+                yield writer
+                writer.finish()
+            finally:
+                writer.close()
+            _take_place(building, target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def check_place(folder: str | Path, replace: bool) -> None:
+    """Refuse a place for a new store where there is something else, before any work is done.
+
+    Raises:
+        BadFile: there is a store and ``replace`` is false, or anything but a store.
+    """
+    if not Path(folder).exists():
+        return
+    if not replace:
+        raise BadFile(folder, "there is something of that name already (--force replaces a store)")
+    if not (Path(folder) / "store.json").is_file():
+        raise BadFile(folder, "is no packed store, so it is not replaced")
+
+
+def _take_place(building: Path, target: Path) -> None:
+    """Rename the finished folder; a store that was there goes only once the new one stands."""
+    old = building.with_suffix(".old")
+    replaced = target.exists()
+    if replaced:
+        target.rename(old)
+    try:
+        building.rename(target)
+    except OSError:
+        if replaced:
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _disk_errors_of(folder: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise BadFile(folder, f"cannot be written ({os.strerror(error.errno).lower()})") from error
 
 
 def as_int16(sketch: NDArray[np.generic]) -> Rows:
     """Rows rounded so that *positions* stay within half a pixel, however long the sketch.
 
     Raises:
-        BadSketch: not ``[n, 3]``, no rows, or outside int16.
+        BadSketch: not ``[n, 3]``, no rows, outside int16, or a lift other than 0 and 1.
     """
     if sketch.ndim != 2 or sketch.shape[1] != 3 or len(sketch) == 0:
         raise BadSketch(f"a sketch is a table of rows (dx, dy, lift), not an array of shape {sketch.shape}")
+    if not ((sketch[:, 2] == 0) | (sketch[:, 2] == 1)).all():
+        raise BadSketch("the third column of stroke-3 (pen lift) must be 0 or 1")
+    if sketch.dtype == np.int16:
+        return sketch.astype(np.int16, copy=False)
     values = sketch.astype(np.float64)
     positions = np.rint(np.cumsum(values[:, :2], axis=0))
     offsets = np.diff(positions, axis=0, prepend=0.0)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 STEPS_PER_ITEM = 64
-MEMOS_PER_ITEM = 32
+MEMOS_PER_ITEM = 16
 ALLOWANCE = 4096
 MAX_TUPLE = 16
 MAX_BYTES = 1 << 28

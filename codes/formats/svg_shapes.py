@@ -29,12 +29,15 @@ MAX_LENGTH_TEXT = 60
 _TOKEN = re.compile(r"[A-Za-z]|\d*\.?\d+")
 _LENGTH = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*([a-z]{2}|%)?\s*")
 _UNITS = {"": 1.0, "px": 1.0, "pt": 4 / 3, "pc": 16.0, "mm": 96 / 25.4, "cm": 96 / 2.54, "in": 96.0}
+_TRANSFORM = re.compile(r"[\s,]*(?:(?:matrix|translate|scale|rotate|skewX|skewY)\s*\([\s,\d.eE+-]+\)[\s,]*)*")
 _SHAPE_LENGTHS = {
     "circle": ("cx", "cy", "r"),
     "ellipse": ("cx", "cy", "rx", "ry"),
     "rect": ("x", "y", "width", "height", "rx", "ry"),
     "line": ("x1", "y1", "x2", "y2"),
 }
+
+_EXTENTS = {"circle": ("r",), "ellipse": ("rx", "ry"), "rect": ("width", "height")}
 
 
 class NotSvg(ValueError):
@@ -66,6 +69,9 @@ def matrix_of(transform: str) -> Floats:
 
     if len(transform) > MAX_TRANSFORM:
         raise NotSvg("a transform is absurdly long")
+    # svgelements passes over what it does not know, and so draws things in the wrong place.
+    if not _TRANSFORM.fullmatch(transform):
+        raise NotSvg(f"the transform {transform[:40]!r} cannot be understood")
 
     def parse() -> Floats:
         m = Matrix(transform)
@@ -110,6 +116,8 @@ def _understood(complaint: str, parse: Callable[[], Any]) -> Any:
     try:
         with np.errstate(all="ignore"):
             return parse()
+    except NotSvg:
+        raise
     except (ValueError, TypeError, AttributeError, IndexError, KeyError, ArithmeticError) as error:
         raise NotSvg(complaint) from error
 
@@ -122,13 +130,24 @@ def _path(tag: str, attributes: Mapping[str, str], viewport: Size) -> Any:
     if tag in ("polyline", "polygon"):
         kind = svgelements.Polyline if tag == "polyline" else svgelements.Polygon
         return svgelements.Path(kind(attributes.get("points", "")))
-    given = {name: attributes[name] for name in _SHAPE_LENGTHS[tag] if attributes.get(name, "auto") != "auto"}
-    lengths = {name: length(text, _whole(name, viewport)) for name, text in given.items()}
+    lengths = _lengths(tag, attributes, viewport)
     if tag == "line":
-        x1, y1, x2, y2 = (lengths.get(name, 0.0) for name in _SHAPE_LENGTHS["line"])
+        x1, y1, x2, y2 = lengths.values()
         return [svgelements.Move(end=(x1, y1)), svgelements.Line((x1, y1), (x2, y2))]
+    if min(lengths[name] for name in _EXTENTS[tag]) <= 0:
+        return []
     kind = {"circle": svgelements.Circle, "ellipse": svgelements.Ellipse, "rect": svgelements.Rect}[tag]
     return svgelements.Path(kind(**lengths))
+
+
+def _lengths(tag: str, attributes: Mapping[str, str], viewport: Size) -> dict[str, float]:
+    given = {name: attributes.get(name, "auto").replace("auto", "0") for name in _SHAPE_LENGTHS[tag]}
+    lengths = {name: length(text, _whole(name, viewport)) for name, text in given.items()}
+    # A radius given in one direction only is meant for both.
+    for name, other in (("rx", "ry"), ("ry", "rx")):
+        if name in lengths:
+            lengths[name] = lengths[name] or lengths[other]
+    return lengths
 
 
 def _whole(name: str, viewport: Size) -> float:

@@ -192,11 +192,11 @@ def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> Sa
     Raises:
         BadOption: an unknown name or a value out of range.
     """
-    try:
-        return replace(options or SamplingOptions(), **changes)
-    except TypeError as error:
-        names = ", ".join(SamplingOptions.__dataclass_fields__)
-        raise BadOption(f"an option is none of those there are: {names}") from error
+    names = SamplingOptions.__dataclass_fields__
+    odd = sorted(changes.keys() - names.keys())
+    if odd:
+        raise BadOption(f"no option '{odd[0]}'; there are {', '.join(names)}")
+    return replace(options or SamplingOptions(), **changes)
 
 
 def _prefixes(tasks: list[Task], config: PartConfig) -> Batch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal
 
 from codes.errors import BadOption
@@ -38,6 +39,11 @@ class SamplingOptions:
     draw_unknown: bool = False
 
     def __post_init__(self) -> None:
+        for name in ("variations", "seed", "top", "max_points"):
+            if not isinstance(getattr(self, name), Integral):
+                raise BadOption(f"{name} must be a whole number, not {getattr(self, name)!r}")
+        if not isinstance(self.temperature, Real):
+            raise BadOption(f"temperature must be a number, not {self.temperature!r}")
         if not 1 <= self.variations <= MOST_VARIATIONS:
             raise BadOption(f"variations must be 1 to {MOST_VARIATIONS}, not {self.variations}")
         if not 0 < self.temperature <= 2:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from codes.errors import BadOption
+
+LARGEST = 1 << 14
+
 
 @dataclass(frozen=True)
 class EncoderConfig:
@@ -21,6 +25,9 @@ class EncoderConfig:
     positions: bool = True
     pooled: bool = False
     dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check(self, ("size",))
 
     @property
     def features(self) -> int:
@@ -46,6 +53,9 @@ class DecoderConfig:
     positions: bool = True
     dropout: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check(self, ("size", "latent", "mixtures"))
+
 
 @dataclass(frozen=True)
 class VAEConfig:
@@ -60,7 +70,7 @@ class VAEConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> VAEConfig:
-        """The inverse of :meth:`to_dict`; an unknown or missing name is a TypeError or KeyError."""
+        """The inverse of :meth:`to_dict`; a wrong name is a TypeError or KeyError, a wrong size a BadOption."""
         return cls(EncoderConfig(**values["encoder"]), DecoderConfig(**values["decoder"]))
 
 
@@ -80,11 +90,23 @@ class RouterConfig:
     hidden: int = 256
     dropout: float = 0.3
 
+    def __post_init__(self) -> None:
+        _check(self, ("labels", "hidden"))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RouterConfig:
-        """The inverse of :meth:`to_dict`; an unknown or missing name is a TypeError or KeyError."""
+        """The inverse of :meth:`to_dict`; a wrong name is a TypeError or KeyError, a wrong size a BadOption."""
         return cls(**{**values, "encoder": EncoderConfig(**values["encoder"])})
+
+
+def _check(config: EncoderConfig | DecoderConfig | RouterConfig, sizes: tuple[str, ...]) -> None:
+    for name in sizes:
+        value = getattr(config, name)
+        if type(value) is not int or not 1 <= value <= LARGEST:
+            raise BadOption(f"{name} must be 1 to {LARGEST}, not {value}")
+    if not 0 <= config.dropout < 1:
+        raise BadOption(f"dropout must be at least 0 and below 1, not {config.dropout}")

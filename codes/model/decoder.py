@@ -65,7 +65,7 @@ class Decoder(nn.Module):
         """
         state = self.initial_state(z)
         rows = torch.arange(points.shape[1], device=points.device)
-        points = points * (rows < lengths.unsqueeze(1)).unsqueeze(-1)
+        points = points.masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
         inputs = self._inputs(torch.cat([start_row(points), points], dim=1), z, state)
         hidden, cell_state = self.lstm.read(inputs, lengths + 1, CellState(state.hidden, state.cell))
         position = points[..., :2].sum(dim=1)

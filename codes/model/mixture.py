@@ -29,9 +29,15 @@ def noise_for(mixtures: int) -> int:
 
 
 def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
-    """Everything random in ``steps`` points, ``[steps, noise_for(mixtures)]``: Gumbel, Gumbel, normal."""
-    exponentials = torch.empty(steps, mixtures + PEN_STATES).exponential_(generator=rng)
-    return torch.cat([-exponentials.log(), torch.randn(steps, OFFSET, generator=rng)], dim=-1)
+    """Everything random in ``steps`` points, ``[steps, noise_for(mixtures)]``: Gumbel, Gumbel, normal.
+
+    The numbers are taken point by point, so more steps begin with the same points.
+    """
+    uniform = torch.rand(steps, noise_for(mixtures), generator=rng, dtype=torch.float64)
+    gumbel = -torch.log(-torch.log(uniform[:, :-OFFSET]))
+    radius, turn = uniform[:, -OFFSET:].unbind(dim=-1)
+    normal = torch.polar(torch.sqrt(-2 * torch.log1p(-radius)), 2 * math.pi * turn)  # Box and Muller 1958
+    return torch.cat([gumbel, torch.view_as_real(normal)], dim=-1).float()
 
 
 @dataclass(frozen=True)
@@ -90,9 +96,9 @@ class PointDistribution:
         """Sharper below 1: both logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3)."""
         return replace(
             self,
-            log_weights=F.log_softmax(self.log_weights / temperature, dim=-1),
+            log_weights=_sharpened(self.log_weights, temperature),
             log_sd=self.log_sd + 0.5 * math.log(temperature),
-            pen=F.log_softmax(self.pen / temperature, dim=-1),
+            pen=_sharpened(self.pen, temperature),
         )
 
     def sample(self, noise: Tensor) -> Tensor:
@@ -110,6 +116,12 @@ class PointDistribution:
         offset = mean + sd * torch.stack([first, tilted], dim=-1)
         pen = F.one_hot((self.pen + gumbel_pen).argmax(dim=-1), PEN_STATES).to(offset.dtype)
         return torch.cat([offset, pen], dim=-1)
+
+
+def _sharpened(logits: Tensor, temperature: float) -> Tensor:
+    """The likeliest is at 0 before the division, and that in float64, so that no temperature overflows all of them."""
+    below = (logits - logits.amax(dim=-1, keepdim=True)).double()
+    return F.log_softmax(below / temperature, dim=-1).to(logits.dtype)
 
 
 def _pick(values: Tensor, chosen: Tensor) -> Tensor:

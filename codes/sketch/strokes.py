@@ -50,6 +50,10 @@ class Sketch:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", checked(self.points))
+        if not 0 < self.unit < np.inf:
+            raise BadSketch(f"a Quick, Draw! pixel must be more than 0 units, not {self.unit}")
+        if not np.isfinite(self.origin).all():
+            raise BadSketch("the origin is not finite")
 
     def __len__(self) -> int:
         return len(self.points)

@@ -71,11 +71,19 @@ class TrainConfig:
         for name in ("batch", "evaluate_every", "save_every", "patience", "longest"):
             if getattr(self, name) < 1:
                 raise BadOption(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("mask", "shortest", "drop", "mirror", "balance", "kl_start"):
+        for name in ("mask", "shortest", "scale", "drop", "mirror", "balance", "kl_start", "kl_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadOption(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
-        if self.learning_rate <= 0 or self.clip <= 0 or self.steps < 0 or not 0 <= self.average < 1:
-            raise BadOption("learning_rate and clip must be positive, steps not negative, average in [0, 1)")
+        for name in ("steps", "warmup", "final_rate", "weight_decay", "kl_weight", "kl_tolerance"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise BadOption(f"{name} must not be negative, but it is {getattr(self, name)}")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise BadOption(f"{name} must be above 0, not {getattr(self, name)}")
+        if not 0 <= self.average < 1:
+            raise BadOption(f"average must be at least 0 and below 1, not {self.average}")
+        if not 0 <= self.seed < 2**32:
+            raise BadOption(f"seed must be 0 to {2**32 - 1}, not {self.seed}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -104,7 +104,7 @@ class Trainer:
         Ctrl-C saves and raises again.
 
         Raises:
-            TrainingStopped: the loss is no longer a number.
+            TrainingStopped: the loss or the validation figure is no longer a number.
         """
         progress = self.state.progress
         bar = tqdm(
@@ -139,7 +139,10 @@ class Trainer:
         objective = self.job.objective(self._kept, self.config)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             measures = evaluate(objective, self.job.validation(), self.device)
-        self._keep_if_best(measures[objective.chosen_by])
+        figure = measures.get(objective.chosen_by, math.nan)
+        if not math.isfinite(figure):
+            raise TrainingStopped(f"validation at step {self.state.progress.step} gave no number: {measures}")
+        self._keep_if_best(figure)
         self._log(measures)
         self.job.on_validation(self._kept, self.state.progress.step)
 

@@ -56,9 +56,9 @@ class RunFolder:
                 raise TrainingStopped(f"{self.path} is a folder with other things in it; name a new one")
             return None
         try:
-            return json.loads(path.read_text())
-        except ValueError as error:
-            raise BadFile(path, "not JSON") from error
+            return dict(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise BadFile(path, "not the configuration of a run") from error
 
     def _write_text(self, name: str, text: str) -> None:
         with atomic_path(self.path / name) as temporary:

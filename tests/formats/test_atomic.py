@@ -37,9 +37,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, err
 
 
 def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match=r"a\.txt: cannot be written \(no space left on device\)$"):
-        with atomic_path(tmp_path / "a.txt"):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    sentence = r"a\.txt: cannot be written \(no space left on device\)$"
+    with pytest.raises(BadFile, match=sentence), atomic_path(tmp_path / "a.txt"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert names(tmp_path) == []
 
 

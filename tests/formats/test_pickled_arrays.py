@@ -1,4 +1,4 @@
-"""Pickles of arrays read without pickle: the honest ones as numpy reads them, the hostile ones refused and never run."""
+"""Pickles of arrays read without pickle: honest ones as numpy reads them, hostile ones refused and never run."""
 
 from __future__ import annotations
 
@@ -176,6 +176,18 @@ def test_hostile_pickles_are_refused_without_taking_memory(data: bytes) -> None:
     finally:
         tracemalloc.stop()
     assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("instruction", [b"\x85", b"]", b"\x94"], ids=["tuples", "lists", "notes"])
+def test_a_promise_of_many_sketches_does_not_buy_memory(instruction: bytes) -> None:
+    """One byte of pickle can make an object of sixty; each kind is bounded by more than the number of steps."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotArrays):
+            object_array(b"\x80\x04)" + instruction * 1_000_000 + b".", 10_000)
+        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_the_hostile_frame_is_itself_sound() -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ drawings = st.lists(lines, min_size=1, max_size=5)
 def distance_from_segments(point: np.ndarray, line: np.ndarray) -> float:
     """An independent, slow way: the nearest point of each segment."""
     best = float(np.hypot(*(point - line[0])))
-    for start, end in zip(line[:-1], line[1:], strict=True):
+    for start, end in pairwise(line):
         along = end - start
         share = np.clip((point - start) @ along / (along @ along), 0, 1) if along.any() else 0.0
         best = min(best, float(np.hypot(*(point - start - share * along))))
@@ -159,7 +160,7 @@ def wave(points: int = 200) -> np.ndarray:
 
 
 def drawn_sketch(unit: float = 1.0, lift: float = 1.0) -> Sketch:
-    lines = [wave() * unit, np.array([[50.0, 60.0]]) * unit, (wave() + [0, 40]) * unit]
+    lines = [wave() * unit, np.array([[50.0, 60.0]]) * unit, (wave() + np.array([0, 40])) * unit]
     sketch = sketch_from_polylines(lines, unit=unit, drawn=True, category="wave")
     points = np.array(sketch.points)
     points[-1, 2] = lift

@@ -1,0 +1,53 @@
+# Everything a person does here, by name. CI calls the same targets.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-all lint format bench pictures ci clean
+
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
+
+install: $(READY)  ## Set up .venv with what was tested
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(READY)
+
+demo: $(READY)  ## Finish the example sketches; writes pictures into out/demo
+	@mkdir -p out/demo
+	@$(BIN)/python predict_client.py complete examples/sketches/*.svg -n 8 --seed 4 -o out/demo/sheet.png
+	@$(BIN)/python predict_client.py complete examples/sketches/half-a-bicycle.svg -n 1 --seed 4 -o out/demo/bicycle.gif > out/demo/bicycle.txt
+	@$(BIN)/python predict_client.py complete examples/sketches/half-a-cat.svg -n 9 --seed 4 -o out/demo/nine-cats.gif > out/demo/nine-cats.txt
+	@$(BIN)/python draw_client.py sample crab -n 12 -o out/demo/crabs.svg
+	@echo "Look at:" out/demo/*.png out/demo/*.gif out/demo/*.svg
+
+lint: $(READY)  ## Style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)  ## Bring the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint  ## Set up, lint, check types, run the tests (slow ones left out)
+	$(BIN)/python -m pytest -m "not slow and not gpu"
+
+test-all: lint  ## All tests, slow ones too
+	$(BIN)/python -m pytest -m "not gpu"
+
+bench: $(READY)  ## Speed, as ratios inside one run; prints a JSON object last
+	$(BIN)/python -m benchmarks.speed
+
+pictures: $(READY)  ## Make the README's pictures again
+	$(BIN)/python -m benchmarks.pictures
+
+ci: test  ## What CI runs
+
+clean:  ## Remove the environment and everything made
+	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

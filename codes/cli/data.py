@@ -1,0 +1,208 @@
+"""``train_or_test.py data``: the flags of importing, exporting, looking at and downloading data, turned into calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from codes.cli.common import AS_JSON, STORE, Teaching, print_json
+from codes.data.catalogue import ATTRIBUTION, NONE_OF_THESE
+from codes.data.download import OFFICIAL, Kind, Outcome, Remote, download
+from codes.data.packed import SPLITS, Store, check_place
+from codes.errors import BadOption
+
+if TYPE_CHECKING:
+    from codes.data.summary import Line
+
+PATH = click.Path(path_type=Path)
+SEED = click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result.")
+
+
+@click.group(cls=Teaching)
+def data() -> None:
+    """Get sketches, make packed stores of them, and see what is in them."""
+
+
+@data.command("import")
+@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE_OR_FOLDER...")
+@click.option("-o", "--out", "folder", type=PATH, required=True, help="Folder of the new store.")
+@click.option("--category", help="What all sketches show; by default each file says so itself.")
+@click.option(
+    "--other", type=PATH, metavar="FOLDER", help=f'Files for the extra category "{NONE_OF_THESE}"; see above.'
+)
+@click.option("--split", "shares", type=float, nargs=3, default=(0.8, 0.1, 0.1), show_default=True,
+              help="Shares of train, valid and test, for sketches without a split of their own.")  # fmt: skip
+@click.option("--longest", type=int, help="Leave out sketches of more rows than this.")
+@click.option("--force", is_flag=True, help="Replace a store of that name.")
+@SEED
+@AS_JSON
+def import_(files: tuple[Path, ...], folder: Path, as_json: bool, **options: Any) -> None:
+    """Make a packed store, which training reads, of FILES: .npz, .ndjson, .svg, .json, or folders of them.
+
+    An official .npz keeps its own train, valid and test, and its category is its name. An .ndjson says its category in
+    each line; .svg and .json without one show what their folder is called. All these are simplified as Quick, Draw!
+    does where they are drawn by hand, and divided by --split and --seed.
+
+    --other teaches a router to refuse: sketches of FOLDER become one more category, "none of these". It takes a file
+    only if the SHA-256 of its category's name is even as a number, and never "hand" or "spider". The other half of the
+    names only ever tests refusal, so that refusal is measured on categories that no model has seen.
+
+    \b
+    Examples:
+      train_or_test.py data import datasets/quickdraw/{cat,sun,crab}.npz -o datasets/three
+      train_or_test.py data import datasets/quickdraw --other datasets/rare -o datasets/all
+      train_or_test.py data import drawings/snail -o datasets/snail --category snail --split 0.7 0.2 0.1
+    """
+    from codes.data.importing import Rules, find_others, find_sources, import_sketches
+
+    check_place(folder, options["force"])
+    rules = Rules(options["shares"], options["seed"], options["longest"])
+    sources = find_sources(files, options["category"])
+    if options["other"] is not None:
+        sources += find_others(options["other"], taken=[source.category for source in sources])
+    imported = import_sketches(folder, sources, rules, replace=options["force"])
+    if as_json:
+        print_json({"store": str(folder), "counts": imported.counts, "left_out": imported.left_out})
+        return
+    click.echo(f"{folder}: {_made(imported.counts)}.")
+    if imported.left_out:
+        click.echo(f"Left out as longer than {rules.longest} rows: {imported.left_out}.")
+
+
+def _made(counts: dict[str, dict[str, int]]) -> str:
+    names = f"{len(counts)} categories" if len(counts) > 1 else next(iter(counts))
+    totals = [f"{sum(each[split] for each in counts.values())} {split}" for split in SPLITS]
+    return f"{names}; {', '.join(totals)}"
+
+
+@data.command()
+@STORE
+@click.option("-o", "--out", type=PATH, required=True, help="The .npz file to write.")
+@click.option("--category", required=True, help="Which category of the store.")
+def export(store: Path, out: Path, category: str) -> None:
+    """Write one category of STORE in the official form: an .npz of train, valid and test.
+
+    \b
+    Example:
+      train_or_test.py data export datasets/three --category cat -o cat.npz
+    """
+    from codes.formats.npz import write_splits
+
+    if out.suffix.lower() != ".npz":
+        raise BadOption(f"{out}: the official form is an .npz file, so its name ends in .npz")
+    opened = Store(store)
+    splits = {name: list(opened.split(name).only(category).sketches()) for name in opened.splits}
+    write_splits(out, {name: splits.get(name, []) for name in SPLITS})
+    click.echo(f"{out}: {', '.join(f'{len(many)} {name}' for name, many in splits.items())}.")
+
+
+@data.command()
+@click.argument("source", type=PATH, metavar="STORE_OR_FILE")
+@click.option("--split", help="train, valid or test; for pictures the first that has sketches, for the table all.")
+@click.option("--category", help="This one only.")
+@click.option("-n", "--count", type=int, default=64, show_default=True, help="Sketches on the sheet.")
+@click.option("-o", "--out", type=PATH, help="Sheet of sketches picked at random: .png or .svg.")
+@click.option("--lengths", type=PATH, help="Histogram of rows per sketch: .png, .svg or .pdf.")
+@SEED
+@AS_JSON
+def look(source: Path, split: str | None, category: str | None, **options: Any) -> None:
+    """See what is in a store or in a file: a table, a sheet of sketches, or a histogram of their lengths.
+
+    \b
+    Examples:
+      train_or_test.py data look datasets/three
+      train_or_test.py data look datasets/three --category cat -n 100 -o cats.png
+      train_or_test.py data look datasets/quickdraw/cat.npz --split test --lengths lengths.png
+    """
+    from codes.data.summary import chosen_split, open_splits, table
+
+    splits = open_splits(source, category)
+    if split is not None:
+        splits = dict([chosen_split(splits, split, source)])
+    written = _pictures(source, splits, category, options)
+    lines = table(splits) if options["as_json"] or not written else []
+    if options["as_json"]:
+        print_json({"categories": [line.to_dict() for line in lines], "files": [str(path) for path in written]})
+        return
+    for line in [*map(str, written), *(_table(lines) if lines else [])]:
+        click.echo(line)
+
+
+def _pictures(source: Path, splits: Any, category: str | None, options: dict[str, Any]) -> list[Path]:
+    """Write what was asked for; returns which files."""
+    from codes.data.summary import chosen_split, picked, rows_per_sketch, write_histogram
+
+    sheet, histogram = options["out"], options["lengths"]
+    if sheet is not None and sheet.suffix.lower() not in (".png", ".svg"):
+        raise BadOption(f"{sheet}: a sheet is a .png or .svg file")
+    if sheet is not None or histogram is not None:
+        name, split = chosen_split(splits, None, source)
+        title = f"{category or source.name}, {name}"
+    if sheet is not None:
+        _write_sheet(sheet, picked(split, options["count"], options["seed"]), title)
+    if histogram is not None:
+        write_histogram(histogram, rows_per_sketch(split), title)
+    return [path for path in (sheet, histogram) if path is not None]
+
+
+def _write_sheet(path: Path, sketches: list[Any], title: str) -> None:
+    from codes.formats import png, svg_out
+    from codes.sketch.render import contact_sheet
+
+    writer = png if path.suffix.lower() == ".png" else svg_out
+    writer.write_sheet(path, contact_sheet(sketches, title))
+
+
+def _table(lines: list[Line]) -> list[str]:
+    """The table as text, columns as wide as they need to be."""
+    counted = list(lines[0].counts)
+    heads = ["category", *counted, "mean rows", "median", "95 %", "longest"]
+    rows = [heads]
+    for line in lines:
+        numbers = [line.counts[name] for name in counted]
+        lengths = [f"{line.mean:.1f}", f"{line.median:g}", f"{line.most:g}", str(line.longest)]
+        rows.append([line.category, *map(str, numbers), *lengths])
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join([row[0].ljust(first), *map(str.rjust, row[1:], others)]) for row in rows]
+
+
+@data.command("download")
+@click.argument("categories", nargs=-1, required=True, metavar="CATEGORY...")
+@click.option("-o", "--out", "folder", type=PATH, default=Path("datasets/quickdraw"), show_default=True,
+              help="Folder of the files.")  # fmt: skip
+@click.option("--kind", type=click.Choice(get_args(Kind)), default=Remote.kind, show_default=True,
+              help="sketchrnn: .npz with splits, at most 75 000 sketches. simplified: all, .ndjson.")  # fmt: skip
+@click.option("--full", is_flag=True, help="All sketches, as .full.npz.")
+@click.option("--base-url", default=OFFICIAL, hidden=True, help="Another place that has these files.")
+@AS_JSON
+def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **options: Any) -> None:
+    """Fetch the official files of each CATEGORY of Quick, Draw! from Google.
+
+    Files that are there already are skipped, and one that was interrupted goes on where it stopped. The drawings are
+    Google's, under CC BY 4.0: whoever passes them on, or what was made of them, says so.
+
+    \b
+    Examples:
+      train_or_test.py data download cat sun "alarm clock"
+      train_or_test.py data download cat --kind simplified -o datasets/simplified
+    """
+    remotes = [Remote(name, options["kind"], options["full"], options["base_url"]) for name in categories]
+    outcomes = []
+    for remote in remotes:
+        outcomes.append(download(remote, folder))
+        if not as_json:
+            click.echo(_told(outcomes[-1]))
+    if as_json:
+        print_json({"files": [_fact(outcome) for outcome in outcomes], "attribution": ATTRIBUTION})
+    else:
+        click.echo(ATTRIBUTION)
+
+
+def _told(outcome: Outcome) -> str:
+    return f"{outcome.path}: {outcome.size / 1e6:.1f} MB{'' if outcome.fetched else ', there already'}"
+
+
+def _fact(outcome: Outcome) -> dict[str, Any]:
+    return {"path": str(outcome.path), "bytes": outcome.size, "fetched": outcome.fetched}

@@ -1,0 +1,285 @@
+"""Quick, Draw!'s own files from where Google keeps them: whole, checked, and resumed where a connection broke.
+
+Knows HTTP and where the files are; knows nothing of sketches. A file on its way is ``NAME.part``; it gets its name once
+it is complete, so a file with its name is never fetched again.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    UnknownHandler,
+)
+
+from tqdm import tqdm
+
+from codes.data.catalogue import categories, is_category_name, no_such_category
+from codes.errors import BadFile, BadOption
+
+OFFICIAL = "https://storage.googleapis.com/quickdraw_dataset"
+CHUNK = 1 << 18
+TIMEOUT = 30.0
+WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+Kind = Literal["sketchrnn", "simplified"]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One file of the data set.
+
+    Attributes:
+        category: what it shows.
+        kind: ``sketchrnn`` for ``.npz`` with splits, ``simplified`` for ``.ndjson``.
+        full: all drawings of the category in place of 75 000 at most; ``.npz`` only, as ``.ndjson`` have all anyway.
+        base: the address of the data set, or of a mirror.
+
+    Raises:
+        BadOption: the category is unknown or cannot name a file, options contradict, or the address is not http(s).
+    """
+
+    category: str
+    kind: Kind = "sketchrnn"
+    full: bool = False
+    base: str = OFFICIAL
+
+    def __post_init__(self) -> None:
+        if self.full and self.kind != "sketchrnn":
+            raise BadOption("--full is for --kind sketchrnn; the simplified files hold all drawings anyway")
+        if urlsplit(self.base).scheme not in ("http", "https"):
+            raise BadOption(f"{self.base}: files are fetched from http:// or https:// addresses only")
+        unknown = self.base == OFFICIAL and self.category not in categories()
+        if unknown or not is_category_name(self.category):
+            raise no_such_category(self.category)
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        if self.kind == "simplified":
+            return f"{self.category}.ndjson"
+        return f"{self.category}.full.npz" if self.full else f"{self.category}.npz"
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        folder = "sketchrnn" if self.kind == "sketchrnn" else "full/simplified"
+        return f"{self.base.rstrip('/')}/{folder}/{quote(self.name)}"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How often to try again when a connection breaks and brings nothing more, and how long to wait at first.
+
+    Attributes:
+        tries: in a row without a single new byte.
+        seconds: before the second try; doubled before each further one.
+    """
+
+    tries: int = 5
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A file that is here now; ``fetched`` is false if it was here before."""
+
+    path: Path
+    size: int
+    fetched: bool
+
+
+def download(remote: Remote, folder: Path, patience: Patience | None = None) -> Outcome:
+    """Fetch a file into a folder, going on where an earlier attempt stopped.
+
+    Raises:
+        BadFile: the server does not have it, the connection keeps breaking (what came is kept), what came is not
+            what it should be (nothing is kept), or the disk refuses.
+        BadOption: the server does not know the category.
+    """
+    target = folder / remote.name
+    with _disk_errors_of(target):
+        if target.exists():
+            return Outcome(target, target.stat().st_size, fetched=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(target.name + ".part")
+        _fetch(remote, part, patience or Patience())
+        _check(part, target)
+        part.replace(target)
+        return Outcome(target, target.stat().st_size, fetched=True)
+
+
+class _Broken(Exception):
+    """The connection ended too early, or the server could not answer just now."""
+
+
+def _fetch(remote: Remote, part: Path, patience: Patience) -> None:
+    """Try until the file is whole, or until it no longer grows."""
+    fruitless, most = 0, _size(part)
+    while True:
+        try:
+            return _attempt(remote, part)
+        except _Broken as broken:
+            fruitless = 0 if _size(part) > most else fruitless + 1
+            most = max(most, _size(part))
+            if fruitless >= patience.tries:
+                raise _give_up(remote, part, broken) from broken
+            tqdm.write(f"{remote.name}: {broken}; trying again", file=sys.stderr)
+        time.sleep(patience.seconds * 2 ** max(fruitless - 1, 0))
+
+
+def _give_up(remote: Remote, part: Path, broken: _Broken) -> BadFile:
+    kept = _size(part)
+    rest = f"; the first {kept} bytes are kept in {part.name}, and the same command goes on from there" if kept else ""
+    return BadFile(remote.url, f"cannot be fetched ({broken}){rest}")
+
+
+def _attempt(remote: Remote, part: Path) -> None:
+    """One request for what is still missing."""
+    try:
+        with _answer(remote, have=_size(part)) as response:
+            start, total = _extent(response, part)
+            _receive(response, part, start, total)
+    except HTTPError as refusal:
+        with refusal:
+            _judge(refusal, remote, part)
+            return
+    if total is not None and _size(part) < total:
+        raise _Broken(f"{_size(part)} of {total} bytes came")
+
+
+@contextmanager
+def _answer(remote: Remote, have: int) -> Iterator[Any]:
+    """The server's answer; whatever breaks before its first byte is a broken connection."""
+    headers = {"User-Agent": "halfdrawn", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    try:
+        response = _opener().open(Request(remote.url, headers=headers), timeout=TIMEOUT)
+    except HTTPError:
+        raise
+    except URLError as error:
+        raise _Broken(str(error.reason)) from error
+    except (http.client.HTTPException, OSError) as error:
+        raise _Broken(str(error) or type(error).__name__) from error
+    with response:
+        yield response
+
+
+def _opener() -> OpenerDirector:
+    """Opens http and https, and never, as urllib would, local files or ftp."""
+    opener = OpenerDirector()
+    handlers = (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPRedirectHandler, HTTPDefaultErrorHandler)
+    for handler in (*handlers, HTTPErrorProcessor, UnknownHandler):
+        opener.add_handler(handler())
+    return opener
+
+
+def _extent(response: Any, part: Path) -> tuple[int, int | None]:
+    """Where in the file the answer begins, and how long the file is, if the server says."""
+    length = response.headers.get("Content-Length", "")
+    if response.status != 206:
+        return 0, int(length) if length.isdecimal() else None
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", "").strip())
+    if found and int(found[1]) == _size(part):
+        return int(found[1]), int(found[2])
+    part.unlink(missing_ok=True)
+    raise _Broken("the server sent another part of the file than was asked for")
+
+
+def _receive(response: Any, part: Path, start: int, total: int | None) -> None:
+    """Write what comes; the answer to a request for the rest may be the whole file, which then starts over."""
+    name = part.name.removesuffix(".part")
+    bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, unit_divisor=1024, desc=name, disable=None)
+    with part.open("ab" if start else "wb") as file, bar:
+        for chunk in _chunks(response):
+            file.write(chunk)
+            bar.update(len(chunk))
+
+
+def _chunks(response: Any) -> Iterator[bytes]:
+    while True:
+        try:
+            chunk: bytes = response.read1(CHUNK)
+        except (http.client.HTTPException, OSError) as error:
+            raise _Broken(str(error) or type(error).__name__) from error
+        if not chunk:
+            return
+        yield chunk
+
+
+def _judge(refusal: HTTPError, remote: Remote, part: Path) -> None:
+    """What an error of the server means; returns only if the file is complete as it is."""
+    if refusal.code == 416:
+        _judge_range(refusal.headers.get("Content-Range", ""), part)
+    elif refusal.code in WORTH_ANOTHER_TRY:
+        raise _Broken(f"the server says {refusal.code} {refusal.reason}")
+    elif refusal.code in (403, 404, 410) and remote.category not in categories():
+        raise no_such_category(remote.category)
+    else:
+        raise BadFile(remote.url, f"cannot be fetched (the server says {refusal.code} {refusal.reason})")
+
+
+def _judge_range(content_range: str, part: Path) -> None:
+    """Nothing lies beyond what we have: either that is all, or it belongs to another file."""
+    if content_range.strip() == f"bytes */{_size(part)}":
+        return
+    part.unlink()
+    raise _Broken("what was here is longer than the file")
+
+
+def _check(part: Path, target: Path) -> None:
+    """Refuse, and throw away, what cannot be the file, whatever the server called it."""
+    sound = _is_archive(part) if target.suffix == ".npz" else _is_lines(part)
+    if not sound:
+        part.unlink()
+        kind = "a zip archive" if target.suffix == ".npz" else "lines of JSON"
+        raise BadFile(target, f"what the server sent is not {kind}, or is damaged; nothing was kept")
+
+
+def _is_archive(path: Path) -> bool:
+    """Whether every member of the archive is as long as it says and has the checksum it says."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        return False
+
+
+def _is_lines(path: Path) -> bool:
+    """Whether the file begins and ends as lines of JSON objects do."""
+    with path.open("rb") as file:
+        first = file.read(1)
+        file.seek(-min(_size(path), 2), 2)
+        return first == b"{" and file.read().rstrip().endswith(b"}")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+@contextmanager
+def _disk_errors_of(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BadFile(path, f"cannot be written ({error.strerror or error})") from error

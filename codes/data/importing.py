@@ -1,0 +1,298 @@
+"""Files of sketches to a packed store: knows which category and which split a sketch belongs to, knows no tensors.
+
+Official ``.npz`` files keep their own splits. All other sketches are simplified as Quick, Draw! does, brought to its
+pixels, and divided category by category: in the order of a hash of the drawing and the seed, so that the shares are
+exact, the order of the files does not matter, and a drawing stays where it is when others join it.
+
+Every file is read once, and one file is in memory at a time (of formats without splits: one category, as int16).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from codes.data.catalogue import NONE_OF_THESE, is_category_name, may_teach_refusal
+from codes.data.packed import SPLITS, Rows, StoreWriter, as_int16, check_place, new_store
+from codes.errors import BadFile, BadOption
+from codes.formats import npz
+from codes.formats.reading import bad_sketches_of, check_source
+from codes.formats.registry import READERS, read
+from codes.sketch.geometry import in_quickdraw_pixels
+from codes.sketch.strokes import Sketch
+
+LARGEST_FILE = 1 << 40
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of sketches.
+
+    Attributes:
+        path: where it is.
+        category: what its sketches show.
+        label: under which name the store files them: the category, or "none of these".
+        told: the category was given, so the words in the file do not matter.
+    """
+
+    path: Path
+    category: str
+    label: str
+    told: bool = False
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How sketches are divided and which are left out.
+
+    Attributes:
+        shares: of train, valid and test, for sketches that come without a split of their own.
+        seed: of that division.
+        longest: sketches of more rows are left out.
+
+    Raises:
+        BadOption: shares that are no shares of one whole, or a limit that leaves nothing.
+    """
+
+    shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    seed: int = 0
+    longest: int | None = None
+
+    def __post_init__(self) -> None:
+        if not all(0 <= share <= 1 for share in self.shares) or abs(sum(self.shares) - 1) > 1e-6:
+            raise BadOption(f"the shares of train, valid and test add up to 1, unlike {self.shares}")
+        if self.longest is not None and self.longest < 1:
+            raise BadOption(f"a sketch has at least 1 row, so none is as short as {self.longest}")
+
+
+def find_sources(paths: Iterable[Path], category: str | None = None) -> list[Source]:
+    """The readable files among these files and in these folders, each once.
+
+    Args:
+        paths: files in the order given; of a folder all files of a known suffix, sorted, folders in it included.
+        category: what all of them show; by default each file is asked.
+
+    Raises:
+        BadFile: a folder has no such file, or a file says nothing that can name a category.
+        BadOption: ``category`` cannot name one.
+    """
+    if category is not None and not is_category_name(category):
+        raise BadOption(f"{category!r} cannot name a category")
+    files = {file.resolve(): file for path in paths for file in _files_of(path)}
+    if category is not None:
+        return [Source(file, category, category, told=True) for file in files.values()]
+    return [_asked(file) for file in files.values()]
+
+
+def find_others(folder: Path, taken: Iterable[str]) -> list[Source]:
+    """The files in a folder whose sketches may teach a router what is none of its categories.
+
+    Args:
+        folder: searched as by :func:`find_sources`.
+        taken: categories of the store itself, which are left out.
+
+    Raises:
+        BadFile: as for :func:`find_sources`.
+        BadOption: no file is left.
+    """
+    known = set(taken)
+    sources = find_sources([folder])
+    allowed = [each for each in sources if may_teach_refusal(each.category) and each.category not in known]
+    if not allowed:
+        raise BadOption(f"{folder}: none of its categories may teach refusal; half of all names may, by their SHA-256")
+    return [Source(each.path, each.category, NONE_OF_THESE) for each in allowed]
+
+
+def category_of(path: Path) -> str:
+    """What a file says it shows: an ``.npz`` by its name, others by the word in their first drawing.
+
+    Without a word, ``.ndjson`` go by their name too, and ``.svg`` and ``.json`` by the folder they are in.
+
+    Raises:
+        BadFile: it cannot be read.
+    """
+    if path.suffix.lower() == ".npz":
+        return path.stem.removesuffix(".full")
+    word = read(path).category
+    return word or (path.stem if path.suffix.lower() == ".ndjson" else path.resolve().parent.name)
+
+
+def _files_of(path: Path) -> list[Path]:
+    if not path.is_dir():
+        check_source(path, LARGEST_FILE)
+        if path.suffix.lower() not in READERS:
+            raise BadFile(path, f"the suffix {path.suffix!r} is not known; files read are {', '.join(READERS)}")
+        return [path]
+    if (path / "store.json").exists():
+        raise BadFile(path, "is a packed store already")
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in READERS and file.is_file())
+    seen = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    if not seen:
+        raise BadFile(path, f"the folder holds no file that can be read ({', '.join(READERS)})")
+    return seen
+
+
+def _asked(path: Path) -> Source:
+    category = category_of(path)
+    if not is_category_name(category):
+        raise BadFile(path, f"{category[:80]!r} cannot name a category; give one with --category")
+    return Source(path, category, category)
+
+
+@dataclass
+class Imported:
+    """What became of the sketches.
+
+    Attributes:
+        counts: label to sketches of train, valid and test.
+        left_out: how many were longer than allowed.
+    """
+
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+    left_out: int = 0
+
+
+def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, replace: bool = False) -> Imported:
+    """Make a packed store; labels in order of their first file, "none of these" last.
+
+    Raises:
+        BadFile: a file cannot be read, holds several categories, or the store cannot be written there.
+        BadOption: a category is left without a sketch.
+    """
+    check_place(folder, replace)
+    with new_store(folder, replace=replace) as writer:
+        return _Import(writer, rules).run(_plan(sources))
+
+
+Plan = dict[str, dict[str, list[Source]]]
+
+
+def _plan(sources: Sequence[Source]) -> Plan:
+    """Label to category to files."""
+    plan: Plan = {}
+    for source in sorted(sources, key=lambda source: source.label == NONE_OF_THESE):
+        plan.setdefault(source.label, {}).setdefault(source.category, []).append(source)
+    return plan
+
+
+class _Import:
+    """One import under way."""
+
+    def __init__(self, writer: StoreWriter, rules: Rules) -> None:
+        self.writer = writer
+        self.rules = rules
+        self.result = Imported()
+        self.bar: tqdm[Any] = tqdm(unit=" sketches", disable=None, mininterval=0.5)
+
+    def run(self, plan: Plan) -> Imported:
+        with self.bar:
+            for number, (label, categories) in enumerate(plan.items(), start=1):
+                self.bar.set_description(f"{label} ({number} of {len(plan)})")
+                self._label(label, categories)
+        return self.result
+
+    def _label(self, label: str, categories: dict[str, list[Source]]) -> None:
+        self.writer.begin(label)
+        counts = self.result.counts[label] = dict.fromkeys(SPLITS, 0)
+        for sources in categories.values():
+            for split, rows in self._category(sources):
+                self.writer.add(split, rows)
+                counts[split] += 1
+        if not any(counts.values()):
+            raise BadOption(f"there would be no sketch of {label!r}; {self.result.left_out} were too long so far")
+
+    def _category(self, sources: list[Source]) -> Iterator[tuple[str, Rows]]:
+        loose: list[Rows] = []
+        for source in sources:
+            if source.path.suffix.lower() == ".npz":
+                yield from self._with_own_splits(source.path)
+            else:
+                loose += self._kept(_simplified(source))
+        yield from zip(divide(loose, self.rules), loose, strict=True)
+
+    def _with_own_splits(self, path: Path) -> Iterator[tuple[str, Rows]]:
+        for split in own_splits(path):
+            sketches = npz.read_split(path, split)
+            yield from ((split, rows) for rows in self._kept(_whole_pixels(path, sketches)))
+
+    def _kept(self, sketches: Iterable[Rows]) -> Iterator[Rows]:
+        for rows in sketches:
+            self.bar.update()
+            if self.rules.longest is None or len(rows) <= self.rules.longest:
+                yield rows
+            else:
+                self.result.left_out += 1
+
+
+def own_splits(path: Path) -> list[str]:
+    """Which of train, valid and test an ``.npz`` file has.
+
+    Raises:
+        BadFile: none of them.
+    """
+    there = npz.splits(path)
+    known = [split for split in SPLITS if split in there]
+    if not known:
+        raise BadFile(path, f"has none of {', '.join(SPLITS)}, but {', '.join(there)[:200]}")
+    return known
+
+
+def _simplified(source: Source) -> Iterator[Rows]:
+    """The sketches of a file without splits, as Quick, Draw! would have them."""
+    reader = import_module(READERS[source.path.suffix.lower()])
+    return _whole_pixels(source.path, (in_quickdraw_pixels(sketch).points for sketch in _alike(source, reader)))
+
+
+def _alike(source: Source, reader: Any) -> Iterator[Sketch]:
+    """The sketches, which must all show what the file is filed under, unless that was given."""
+    for index, sketch in enumerate(reader.iterate(source.path)):
+        if not source.told and sketch.category not in (None, source.category):
+            reason = f"sketch {index} is {sketch.category!r} among {source.category!r}; --category makes them one"
+            raise BadFile(source.path, reason)
+        yield sketch
+
+
+def _whole_pixels(path: Path, sketches: Iterable[NDArray[np.generic]]) -> Iterator[Rows]:
+    for index, points in enumerate(sketches):
+        with bad_sketches_of(path, f"sketch {index}"):
+            rows = as_int16(points)
+        yield rows
+
+
+def divide(sketches: Sequence[Rows], rules: Rules) -> list[str]:
+    """The split of each sketch: exact shares, and no positive share without a sketch where there are enough.
+
+    The same drawings and the same seed give the same answer in whatever order they stand.
+    """
+    keys = [hashlib.blake2b(rows.tobytes(), salt=_salt(rules.seed)).digest() for rows in sketches]
+    names = [name for name, count in zip(SPLITS, _counts(len(keys), rules.shares), strict=True) for _ in range(count)]
+    answer = [""] * len(keys)
+    for index, name in zip(sorted(range(len(keys)), key=keys.__getitem__), names, strict=True):
+        answer[index] = name
+    return answer
+
+
+def _salt(seed: int) -> bytes:
+    return hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
+
+
+def _counts(total: int, shares: Sequence[float]) -> list[int]:
+    """Whole numbers of these shares that add up to ``total``, by largest remainder."""
+    ideal = np.asarray(shares) * total
+    counts = np.floor(ideal + 1e-9).astype(int)
+    for index in np.argsort(counts - ideal, kind="stable")[: total - int(counts.sum())]:
+        counts[index] += 1
+    wanted = [index for index, share in enumerate(shares) if share > 0]
+    for index in wanted if total >= len(wanted) else []:
+        if counts[index] == 0:
+            counts[int(np.argmax(counts))] -= 1
+            counts[index] = 1
+    return [int(count) for count in counts]

@@ -1,0 +1,310 @@
+"""Bundles and parts on disk: what is written is what is read, and whatever else is there is refused in a sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from codes.checkpoints import bundle as bundles
+from codes.checkpoints.bundle import Bundle, part_folder, shipped_bundles
+from codes.checkpoints.part import PartConfig, read_config, read_router, read_vae, write_part
+from codes.checkpoints.tensors import fill, load_tensors, save_tensors
+from codes.errors import BadFile, ModelNotFound, SketchError
+from codes.inference.completer import Completer
+from tests.helpers import CATEGORIES, SCALE, TINY_ROUTER, TINY_VAE, batch_of, prefixes, stirred_router, stirred_vae
+from tests.helpers import tiny_bundle as make
+
+
+@pytest.fixture
+def folder(bundle, tmp_path) -> Path:
+    """A copy of the tiny bundle that a test may harm."""
+    return Path(shutil.copytree(bundle.folder, tmp_path / "tiny"))
+
+
+def edit(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def told(error: pytest.ExceptionInfo[SketchError]) -> str:
+    """The message, one sentence on one line."""
+    message = str(error.value)
+    assert "\n" not in message
+    assert 10 < len(message) < 400
+    return message
+
+
+def draw_config(**changes: object) -> PartConfig:
+    return PartConfig(**{"kind": "draw", "model": TINY_VAE.to_dict(), "scale": SCALE, "categories": ["sun"], **changes})
+
+
+def test_a_bundle_reads_back_what_was_written(bundle):
+    assert bundle.categories == CATEGORIES
+    vae, config = bundle.vae("square")
+    expected = stirred_vae(1).state_dict()
+    for name, value in vae.state_dict().items():
+        assert value.dtype == torch.float32
+        assert torch.equal(value, expected[name].half().float())
+    assert config.scale == pytest.approx(SCALE * 1.1)
+    assert config.normaliser.scale == config.scale
+    net, config = bundle.router()
+    assert net.config.labels == len(config.categories) == 4
+    assert config.calibration["temperature"] == 1.5
+
+
+def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):
+    stored, _ = load_tensors(bundle.folder / "decoders" / "circle" / "weights.safetensors")
+    assert {value.dtype for value in stored.values()} == {torch.float16}
+    batch = batch_of(3)
+    read, _ = bundle.vae("circle")
+    mean = read.encode(batch.points, batch.lengths).mean
+    torch.testing.assert_close(mean, stirred_vae(0).encode(batch.points, batch.lengths).mean, rtol=0.05, atol=0.05)
+    assert not any(value.requires_grad for value in read.parameters())
+
+
+def test_weights_in_single_precision_come_back_bit_for_bit(tmp_path):
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    read, config = read_vae(tmp_path / "part")
+    assert all(torch.equal(value, stirred_vae().state_dict()[name]) for name, value in read.state_dict().items())
+    assert config == draw_config()
+
+
+def test_opening_reads_the_table_of_contents_only(folder):
+    shutil.rmtree(folder / "decoders")
+    shutil.rmtree(folder / "router")
+    assert Bundle.open(folder).categories == CATEGORIES
+
+
+def test_a_part_is_found_by_its_category_whatever_its_name_is():
+    assert part_folder("alarm clock") == "decoders/alarm_clock"
+    for name in ("../../etc", "/etc/passwd", "..", "a/b\\c", "C:\\x"):
+        assert part_folder(name).startswith("decoders/")
+        assert set(part_folder(name).split("/")).isdisjoint({"..", "."})
+        assert part_folder(name).count("/") == 1
+
+
+def test_an_unknown_bundle_is_named_with_those_there_are(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(bundles, "SHIPPED", folder.parent)
+    assert shipped_bundles() == ["tiny"]
+    assert Bundle.open("tiny").categories == CATEGORIES
+    with pytest.raises(ModelNotFound, match="no model 'giant'; there are tiny") as error:
+        Bundle.open("giant")
+    told(error)
+
+
+def test_an_unknown_category_is_named_with_those_there_are(bundle):
+    with pytest.raises(ModelNotFound, match="no category 'cow'; there are circle, square, zigzag") as error:
+        bundle.vae("cow")
+    told(error)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 1}'])
+def test_a_table_of_contents_that_is_none(folder, text):
+    (folder / "bundle.json").write_text(text)
+    with pytest.raises(BadFile, match="table of contents") as error:
+        Bundle.open(folder)
+    told(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"format": 2}, "format 2, but this version reads format 1"),
+        ({"categories": []}, "not the same"),
+        ({"categories": ["circle"]}, "not the same"),
+        ({"categories": ["circle", "square", "cow"]}, "not the same"),
+        ({"categories": ["circle", "circle", "square", "zigzag"]}, "not the same"),
+        ({"categories": [["circle"], "square", "zigzag"]}, "table of contents"),
+        ({"categories": 5}, "table of contents"),
+        ({"decoders": ["circle"]}, "table of contents"),
+        ({"decoders": dict.fromkeys(CATEGORIES, "decoders/circle")}, "share a part"),
+        ({"decoders": {"circle": 1, "square": 2, "zigzag": 3}}, "table of contents"),
+        ({"decoders": {"circle": "../circle", "square": "b", "zigzag": "c"}}, "outside the bundle"),
+        ({"decoders": {"circle": "a/../../circle", "square": "b", "zigzag": "c"}}, "outside the bundle"),
+        ({"decoders": {"circle": "/etc", "square": "b", "zigzag": "c"}}, "outside the bundle"),
+        ({"sha256": 3}, "table of contents"),
+    ],
+)
+def test_a_table_of_contents_that_does_not_hold(folder, changes, reason):
+    edit(folder / "bundle.json", **changes)
+    with pytest.raises(BadFile, match=reason) as error:
+        Bundle.open(folder)
+    told(error)
+
+
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors"])
+def test_a_missing_file(folder, name):
+    (folder / "decoders" / "square" / name).unlink()
+    with pytest.raises(BadFile, match="missing") as error:
+        Bundle.open(folder).vae("square")
+    told(error)
+    Bundle.open(folder).vae("circle")
+
+
+@pytest.mark.parametrize("name", ["config.json", "weights.safetensors"])
+@pytest.mark.parametrize("part", ["router", "decoders/square"])
+def test_a_changed_file(folder, name, part):
+    path = folder / part / name
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    opened = Bundle.open(folder)
+    with pytest.raises(BadFile, match="sha256 differs") as error:
+        opened.router() if part == "router" else opened.vae("square")
+    assert str(path) in told(error)
+
+
+def test_a_hash_that_is_not_in_the_table(folder):
+    edit(folder / "bundle.json", sha256={})
+    with pytest.raises(BadFile, match="sha256 differs"):
+        Bundle.open(folder).router()
+
+
+def test_a_decoder_where_the_router_should_be(folder):
+    edit(folder / "bundle.json", decoders={"circle": "router", "square": "decoders/square", "zigzag": "b"})
+    with pytest.raises(BadFile, match="holds a 'predict' part where a 'draw' part is needed") as error:
+        Bundle.open(folder).vae("circle")
+    told(error)
+
+
+def test_a_router_that_never_learned_a_category(tmp_path):
+    building = tmp_path / "building"
+    sizes = TINY_ROUTER.to_dict()
+    config = PartConfig("predict", sizes, SCALE, ["circle", "square", "cow"])
+    write_part(building / "router", config, stirred_router().state_dict(), torch.float32)
+    write_part(building / "decoders" / "zigzag", draw_config(), stirred_vae().state_dict(), torch.float32)
+    made = bundles.seal_bundle(building, tmp_path / "made", {"zigzag": "decoders/zigzag"}, "")
+    with pytest.raises(BadFile, match="never learned zigzag") as error:
+        Completer(made).classify(prefixes(1)[0])
+    told(error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"kind": "dance"}, "make no sense"),
+        ({"scale": 0.0}, "make no sense"),
+        ({"scale": float("nan")}, "make no sense"),
+        ({"scale": "20"}, "not the configuration"),
+        ({"categories": [["x"]]}, "make no sense"),
+        ({"categories": 5}, "not the configuration"),
+        ({"calibration": {"temperature": 0.0}}, "make no sense"),
+        ({"calibration": {"heat": 1.0}}, "not the configuration"),
+        ({"surprise": 1}, "not the configuration"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense(tmp_path, changes, reason):
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    edit(tmp_path / "part" / "config.json", **changes)
+    with pytest.raises(BadFile, match=reason) as error:
+        read_config(tmp_path / "part")
+    told(error)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {},
+        [],
+        {**TINY_VAE.to_dict(), "decoder": {"size": -1}},
+        {**TINY_VAE.to_dict(), "decoder": {"size": 10**12}},
+        {**TINY_VAE.to_dict(), "decoder": {"size": "8"}},
+        {**TINY_VAE.to_dict(), "encoder": {"height": 5}},
+        {"encoder": 1, "decoder": 2},
+    ],
+)
+def test_sizes_that_are_none(tmp_path, model):
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    edit(tmp_path / "part" / "config.json", model=model)
+    with pytest.raises(BadFile, match="sizes in it") as error:
+        read_vae(tmp_path / "part")
+    told(error)
+
+
+def test_weights_of_other_sizes(tmp_path):
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    larger = TINY_VAE.to_dict()
+    larger["decoder"]["size"] = 9
+    edit(tmp_path / "part" / "config.json", model=larger)
+    with pytest.raises(BadFile, match=r"do not fit the sizes.*first: decoder") as error:
+        read_vae(tmp_path / "part")
+    told(error)
+
+
+def test_a_router_with_more_labels_than_categories(tmp_path):
+    config = PartConfig("predict", TINY_ROUTER.to_dict(), SCALE, ["circle", "square"])
+    write_part(tmp_path / "part", config, stirred_router().state_dict(), torch.float32)
+    with pytest.raises(BadFile, match="2 categories, but 3 labels") as error:
+        read_router(tmp_path / "part")
+    told(error)
+
+
+def test_weights_that_half_precision_cannot_hold(tmp_path):
+    vae = stirred_vae()
+    vae.decoder.output.bias[3] = 1e6
+    write_part(tmp_path / "part", draw_config(), vae.state_dict(), torch.float16)
+    with pytest.raises(BadFile, match="not a finite number") as error:
+        read_vae(tmp_path / "part")
+    told(error)
+
+
+@pytest.mark.parametrize("keep", [0, 1, 9, 200, -1])
+def test_weights_cut_short(tmp_path, keep):
+    path = tmp_path / "w.safetensors"
+    save_tensors(path, stirred_vae().state_dict(), {"kind": "draw"})
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(BadFile, match="cannot be read") as error:
+        load_tensors(path)
+    told(error)
+
+
+def test_weights_that_are_missing_a_pickle_or_without_our_facts(tmp_path):
+    with pytest.raises(BadFile, match="no such file"):
+        load_tensors(tmp_path / "none.safetensors")
+    torch.save({"x": torch.zeros(2)}, tmp_path / "a.pt")
+    with pytest.raises(BadFile, match="cannot be read"):
+        load_tensors(tmp_path / "a.pt")
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(2)}, tmp_path / "b.safetensors")
+    save_file({"x": torch.zeros(2)}, tmp_path / "c.safetensors", metadata={"facts": "[1, 2]"})
+    for name in ("b.safetensors", "c.safetensors"):
+        with pytest.raises(BadFile, match="not one of ours"):
+            load_tensors(tmp_path / name)
+
+
+def test_tensors_and_facts_survive_and_a_failed_write_leaves_the_old(tmp_path):
+    path = tmp_path / "t.safetensors"
+    tensors = {"a": torch.randn(3, 2).T, "b": torch.arange(4)}
+    facts = {"step": 3, "best": 0.1 + 0.2, "sums": {"x": [1.5, 2.0]}}
+    save_tensors(path, tensors, facts)
+    found, same = load_tensors(path)
+    assert same == facts
+    assert all(torch.equal(found[name], value) for name, value in tensors.items())
+    with pytest.raises(TypeError):
+        save_tensors(path, tensors, {"step": object()})
+    assert load_tensors(path)[1] == facts
+    assert [each.name for each in tmp_path.iterdir()] == ["t.safetensors"]
+
+
+def test_fill_refuses_one_tensor_too_few_or_too_many(tmp_path):
+    tensors = stirred_vae().state_dict()
+    for change in ({"extra": torch.zeros(1)}, None):
+        odd = {**tensors, **change} if change else {name: tensors[name] for name in list(tensors)[1:]}
+        with pytest.raises(BadFile, match="do not fit"):
+            fill(stirred_vae(), odd, tmp_path / "x")
+
+
+def test_sealing_replaces_a_bundle_whole(tmp_path):
+    first = make(tmp_path / "tiny")
+    (tmp_path / ".tiny.old").mkdir()
+    (tmp_path / ".tiny.old" / "left").write_text("by a seal that was killed")
+    (first.folder / "stray").write_text("x")
+    again = make(tmp_path / "tiny", {"temperature": 3.0})
+    assert again.router()[1].calibration == {"temperature": 3.0}
+    assert not (again.folder / "stray").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
+    assert (again.folder / "README.md").read_text() == "A tiny bundle.\n"

@@ -1,0 +1,146 @@
+"""Collation, and batches that are functions of the step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from codes.data.augment import Augmentation
+from codes.data.batches import Batch, BatchSource, collate, in_order
+from codes.data.normalise import Normaliser
+from codes.data.packed import pack
+from tests.helpers import CATEGORIES, SCALE, doodles
+
+UNCHANGED = Augmentation(scale=0.0, drop=0.0)
+
+
+@pytest.fixture
+def source(store) -> BatchSource:
+    return BatchSource(store.split("train"), Normaliser(SCALE), Augmentation(), size=5, seed=3, pool=4)
+
+
+def same(one: Batch, other: Batch) -> bool:
+    names = ("points", "lengths", "labels")
+    return all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def test_collate_writes_stroke5_and_pads_with_ends():
+    short = np.array([[1, 2, 1]], dtype=np.float32)
+    long = np.array([[3, 4, 0], [5, 6, 1]], dtype=np.float32)
+    batch = collate([short, long], [2, 0])
+    assert batch.points.tolist() == [
+        [[1, 2, 0, 1, 0], [0, 0, 0, 0, 1]],
+        [[3, 4, 1, 0, 0], [5, 6, 0, 1, 0]],
+    ]
+    assert batch.lengths.tolist() == [1, 2]
+    assert batch.labels.tolist() == [2, 0]
+    assert (batch.points.dtype, batch.lengths.dtype, batch.labels.dtype) == (torch.float32, torch.int64, torch.int64)
+
+
+def test_a_prefix_is_never_marked_as_ended_and_keeps_its_last_pen_state():
+    """The last prefix point was once marked END and its lift lost: the decoder was told "finished"."""
+    sketches = [rows.astype(np.float32) for rows in doodles(12)]
+    cuts = [max(1, len(rows) // 2) for rows in sketches]
+    prefixes = [rows[:cut] for rows, cut in zip(sketches, cuts, strict=True)]
+    batch = collate(prefixes, [0] * 12)
+    for points, length, rows in zip(batch.points, batch.lengths.tolist(), prefixes, strict=True):
+        assert points[:length, 4].sum() == 0
+        assert points[length - 1, 3] == rows[-1, 2]
+        assert (points[length:, 4] == 1).all()
+    assert (batch.points[..., 2:].sum(dim=-1) == 1).all()
+
+
+def test_collate_leaves_its_input_alone():
+    rows = [each.astype(np.float32) for each in doodles(3)]
+    before = [each.copy() for each in rows]
+    collate(rows, [0, 1, 2]).points.fill_(7)
+    for mine, theirs in zip(rows, before, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_batch_is_a_function_of_its_step(source):
+    first = [source.at(step) for step in range(9)]
+    fresh = replace(source)
+    for step in (7, 0, 8, 3, 3, 1):
+        assert same(fresh.at(step), first[step])
+    assert not any(same(first[0], other) for other in first[1:])
+
+
+def test_other_random_numbers_do_not_reach_the_batches(source):
+    before = source.at(2)
+    np.random.default_rng(0).random(5)
+    torch.rand(3)
+    assert same(source.at(2), before)
+    assert not same(replace(source, seed=4).at(2), before)
+
+
+def test_every_batch_has_its_full_size_and_labels_that_fit(source, store):
+    train = store.split("train")
+    known = {label: {train[i].tobytes() for i in range(label * 20, label * 20 + 20)} for label in range(3)}
+    plain = replace(source, augmentation=UNCHANGED, normaliser=Normaliser(1.0))
+    for step in range(12):
+        batch = plain.at(step)
+        assert len(batch) == 5
+        for points, length, label in zip(batch.points, batch.lengths, batch.labels.tolist(), strict=True):
+            rows = points[: int(length)].numpy()
+            stroke3 = np.column_stack([rows[:, :2], rows[:, 3]]).astype(np.int16)
+            assert stroke3.tobytes() in known[label]
+
+
+def test_a_pool_is_cut_by_length(source):
+    plain = replace(source, augmentation=UNCHANGED)
+    spans = sorted((int(b.lengths.min()), int(b.lengths.max())) for b in map(plain.at, range(4)))
+    assert all(before[1] <= after[0] for before, after in pairwise(spans))
+    assert spans[0][1] < spans[-1][0]
+
+
+def test_sketches_that_are_too_long_are_left_out(source):
+    short = replace(source, augmentation=UNCHANGED, longest=8)
+    batches = [short.at(step) for step in range(12)]
+    assert max(int(batch.lengths.max()) for batch in batches) <= 8
+    assert {len(batch) for batch in batches} == {5}
+
+
+def test_balance_draws_sketches_alike_or_categories_alike(tmp_path):
+    counts = {"circle": 90, "square": 10}
+    splits = {"train": {name: doodles(count, 0, (name,)) for name, count in counts.items()} | {"zigzag": []}}
+    train = pack(tmp_path / "data", splits).split("train")
+
+    def share(balance: float) -> float:
+        plain = BatchSource(train, Normaliser(1.0), UNCHANGED, size=50, balance=balance)
+        labels = torch.cat([plain.at(step).labels for step in range(24)])
+        assert int(labels.max()) == 1
+        return float((labels == 1).float().mean())
+
+    assert share(1.0) == pytest.approx(0.1, abs=0.04)
+    assert share(0.0) == pytest.approx(0.5, abs=0.06)
+    assert share(0.5) == pytest.approx(0.25, abs=0.05)
+
+
+def test_in_order_gives_every_sketch_once_unchanged(store):
+    test = store.split("test")
+    batches = list(in_order(test, Normaliser(1.0), size=4))
+    assert [len(batch) for batch in batches] == [4, 4, 4, 4, 2]
+    found = []
+    for batch in batches:
+        for points, length, label in zip(batch.points, batch.lengths, batch.labels.tolist(), strict=True):
+            rows = points[: int(length)].numpy()
+            found.append((label, np.column_stack([rows[:, :2], rows[:, 3]]).astype(np.int16).tobytes()))
+    expected = [(i // 6, test[i].tobytes()) for i in range(len(test))]
+    assert sorted(found) == sorted(expected)
+    lengths = torch.cat([batch.lengths for batch in batches])
+    assert lengths.tolist() == sorted(lengths.tolist())
+
+
+def test_one_category_of_a_store_is_that_category(store):
+    whole, squares = store.split("train"), store.split("train").only("square")
+    assert len(squares) == 20
+    for i in range(20):
+        np.testing.assert_array_equal(squares[i], whole[20 + i])
+    batch = BatchSource(squares, Normaliser(1.0), UNCHANGED, size=8).at(0)
+    assert batch.labels.tolist() == [0] * 8
+    assert squares.categories == (CATEGORIES[1],)

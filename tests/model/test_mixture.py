@@ -1,0 +1,224 @@
+"""The distribution of the next point, against torch.distributions and against its own samples."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, fields, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import chisquare
+from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
+
+from codes.model.mixture import PointDistribution, draw_noise, noise_for, outputs_for
+from tests.helpers import generator
+
+MIXTURES = 3
+PARTS = 100  # of a cell's side, in a sum that stands for an integral
+
+
+def distribution(*shape: int, seed: int = 0, size: float = 1.0) -> PointDistribution:
+    outputs = torch.randn(*shape, outputs_for(MIXTURES), generator=generator(seed)) * size
+    return PointDistribution.from_outputs(outputs)
+
+
+def oracle(ours: PointDistribution) -> MixtureSameFamily:
+    """The same mixture, in float64, written with covariances."""
+    weights, mean, sd = ours.log_weights.double().exp(), ours.mean.double(), ours.log_sd.double().exp()
+    rho = torch.tanh(ours.skew.double())
+    across = rho * sd[..., 0] * sd[..., 1]
+    variance = sd.square()
+    covariance = torch.stack(
+        [torch.stack([variance[..., 0], across], dim=-1), torch.stack([across, variance[..., 1]], dim=-1)], dim=-2
+    )
+    return MixtureSameFamily(Categorical(weights), MultivariateNormal(mean, covariance))
+
+
+def many(ours: PointDistribution, count: int, seed: int = 1) -> torch.Tensor:
+    """Samples ``[count, 5]`` of one distribution."""
+    noise = draw_noise(count, ours.log_weights.shape[-1], generator(seed))
+    return PointDistribution(*(getattr(ours, each.name).expand(count, *getattr(ours, each.name).shape)
+                               for each in fields(ours))).sample(noise)  # fmt: skip
+
+
+def wide() -> PointDistribution:
+    """Two well separated components with correlation."""
+    return PointDistribution(
+        log_weights=torch.tensor([0.3, 0.7]).log(),
+        mean=torch.tensor([[-4.0, 1.0], [5.0, -2.0]]),
+        log_sd=torch.tensor([[0.5, 0.2], [0.8, 1.5]]).log(),
+        skew=torch.tensor([1.2, -0.6]),
+        pen=torch.tensor([0.6, 0.3, 0.1]).log(),
+    )
+
+
+@pytest.mark.parametrize("size", [0.3, 1.0, 2.0])
+def test_log_density_is_that_of_torch_distributions(size):
+    ours = distribution(40, 5, size=size)
+    offsets = torch.randn(40, 5, 2, generator=generator(7)) * 2
+    expected = oracle(ours).log_prob(offsets.double())
+    torch.testing.assert_close(ours.log_prob_offset(offsets).double(), expected, rtol=2e-4, atol=2e-4)
+
+
+def test_the_density_adds_up_to_one():
+    ours = distribution(seed=4, size=0.5)
+    axis = torch.linspace(-15, 15, 601)
+    grid = torch.cartesian_prod(axis, axis)
+    mass = ours.log_prob_offset(grid).double().exp().sum() * (30 / 600) ** 2
+    assert float(mass) == pytest.approx(1.0, abs=1e-3)
+
+
+def test_samples_have_the_moments_of_the_density():
+    ours = wide()
+    offsets = many(ours, 60_000)[:, :2].double()
+    reference = oracle(ours)
+    weights, means = reference.mixture_distribution.probs, reference.component_distribution.mean
+    spread = reference.component_distribution.covariance_matrix
+    away = means - reference.mean
+    covariance = (weights[:, None, None] * (spread + away[:, :, None] * away[:, None, :])).sum(dim=0)
+    torch.testing.assert_close(offsets.mean(dim=0), reference.mean, rtol=0, atol=0.1)
+    torch.testing.assert_close(torch.cov(offsets.T), covariance, rtol=0.03, atol=0.1)
+
+
+def test_samples_fall_where_the_density_says():
+    """A chi-square test over a grid: the shares of samples against the integral of ``log_prob_offset``."""
+    ours = wide()
+    offsets = many(ours, 40_000).numpy()[:, :2]
+    edges = [np.array([-9.0, -5, -4.5, -4, -3.5, -3, 4, 5, 6, 9]), np.array([-9.0, -4, -2, -1, 0.5, 1, 1.5, 6])]
+    observed = np.histogram2d(offsets[:, 0], offsets[:, 1], bins=edges)[0].ravel()
+    fine = [np.concatenate([np.linspace(a, b, PARTS, endpoint=False) + (b - a) / (2 * PARTS) for a, b in pairwise(e)])
+            for e in edges]  # fmt: skip
+    grid = torch.from_numpy(np.stack(np.meshgrid(*fine, indexing="ij"), axis=-1))
+    areas = np.outer(*(np.repeat(np.diff(e) / PARTS, PARTS) for e in edges))
+    mass = ours.log_prob_offset(grid).exp().numpy() * areas
+    expected = mass.reshape(len(edges[0]) - 1, PARTS, -1, PARTS).sum(axis=(1, 3)).ravel() * 40_000
+    enough = expected > 10
+    observed = np.append(observed[enough], 40_000 - observed[enough].sum())
+    expected = np.append(expected[enough], 40_000 - expected[enough].sum())
+    assert enough.sum() > 15
+    assert chisquare(observed, expected).pvalue > 1e-3
+
+
+def test_pens_and_components_are_drawn_as_often_as_they_weigh():
+    """Half-precision weights once summed below 1: "error sampling pi index"."""
+    points = many(wide(), 50_000)
+    assert points[:, 2:].mean(dim=0).tolist() == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
+    assert (points[:, 2:].sum(dim=-1) == 1).all()
+    assert float((points[:, 0] < 0).float().mean()) == pytest.approx(0.3, abs=0.01)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_error_sampling_pi_index_never_again(dtype):
+    outputs = (torch.randn(5000, outputs_for(20), generator=generator()) * 3).to(dtype)
+    ours = PointDistribution.from_outputs(outputs)
+    assert ours.log_weights.dtype == torch.float32
+    assert ours.log_weights.exp().sum(dim=-1).sub(1).abs().max() < 1e-5
+    assert ours.sample(draw_noise(5000, 20, generator())).isfinite().all()
+    rough = replace(ours, log_weights=ours.log_weights.to(dtype), pen=ours.pen.to(dtype))
+    assert rough.sample(draw_noise(5000, 20, generator(2))).isfinite().all()
+
+
+def test_one_certain_component_is_always_drawn():
+    weights = torch.full((20,), -math.inf)
+    weights[13] = 0.0
+    mean = torch.arange(20.0).unsqueeze(-1).expand(20, 2)
+    certain = PointDistribution(
+        weights, mean, torch.full((20, 2), -20.0), torch.zeros(20), torch.zeros(3).log_softmax(0)
+    )
+    torch.testing.assert_close(many(certain, 500)[:, :2], torch.full((500, 2), 13.0), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.4, 1.0, 1.7])
+def test_temperature_divides_logits_and_multiplies_the_variance(temperature):
+    ours = distribution(6)
+    colder = ours.at_temperature(temperature)
+    torch.testing.assert_close(colder.log_sd.exp().square(), ours.log_sd.exp().square() * temperature)
+    for name in ("log_weights", "pen"):
+        powered = getattr(ours, name).double().exp() ** (1 / temperature)
+        expected = powered / powered.sum(dim=-1, keepdim=True)
+        torch.testing.assert_close(getattr(colder, name).double().exp(), expected, rtol=1e-4, atol=1e-6)
+    assert torch.equal(colder.mean, ours.mean)
+    assert torch.equal(colder.skew, ours.skew)
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-300])
+def test_the_coldest_is_the_likeliest_and_no_temperature_overflows(temperature):
+    ours = wide()
+    points = many(ours.at_temperature(temperature), 200)
+    assert points.isfinite().all()
+    torch.testing.assert_close(points[:, :2], ours.mean[1].expand(200, 2), rtol=0, atol=0.3)
+    assert points[:, 2:].tolist() == [[1.0, 0.0, 0.0]] * 200
+
+
+@pytest.mark.parametrize("skew", [30.0, -30.0, 12.0, 0.0])
+@pytest.mark.parametrize("log_sd", [-12.0, 0.0, 12.0])
+def test_extreme_outputs_stay_finite_without_clamps(skew, log_sd):
+    """The density was once computed in linear space with ``nan_to_num`` and 1e-5."""
+    outputs = torch.zeros(4, outputs_for(MIXTURES), requires_grad=True)
+    parts = PointDistribution.from_outputs(outputs + 0.0)
+    ours = PointDistribution(parts.log_weights, parts.mean, parts.log_sd + log_sd, parts.skew + skew, parts.pen)
+    offsets = torch.tensor([[0.0, 0], [1e-6, -1e-6], [0.5, 0.25], [3.0, 3.0]])
+    density = ours.log_prob_offset(offsets)
+    assert density.isfinite().all()
+    density.sum().backward()
+    assert outputs.grad.isfinite().all()
+    assert ours.sample(draw_noise(4, MIXTURES, generator())).isfinite().all()
+
+
+@pytest.mark.parametrize("skew", [-9.0, 9.0])
+def test_the_density_of_strong_correlation_is_exact_on_its_ridge(skew):
+    ours = PointDistribution(torch.zeros(1), torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([skew]), torch.zeros(3))
+    expected = math.log(math.cosh(skew)) - math.log(2 * math.pi) - 0.5
+    offset = torch.tensor([1.0, math.tanh(skew)], dtype=torch.float64)
+    assert float(ours.log_prob_offset(offset)) == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_nan_is_not_hidden():
+    outputs = torch.zeros(3, outputs_for(MIXTURES))
+    outputs[1] = math.nan
+    ours = PointDistribution.from_outputs(outputs)
+    assert ours.log_prob_offset(torch.zeros(3, 2)).isnan().tolist() == [False, True, False]
+    assert ours.log_prob_pen(torch.eye(3)).isnan().tolist() == [False, True, False]
+    offsets = torch.tensor([[0.0, 0], [0, 0], [math.nan, 0]])
+    assert ours.log_prob_offset(offsets).isnan().tolist() == [False, True, True]
+
+
+def test_pen_log_probability():
+    states = torch.eye(3)
+    expected = Categorical(logits=wide().pen).log_prob(torch.arange(3))
+    torch.testing.assert_close(wide().log_prob_pen(states), expected)
+
+
+def test_a_distribution_is_immutable_and_a_sample_is_a_function_of_its_noise():
+    ours = distribution(4)
+    with pytest.raises(FrozenInstanceError):
+        ours.mean = ours.mean
+    before = {each.name: getattr(ours, each.name).clone() for each in fields(ours)}
+    noise = draw_noise(4, MIXTURES, generator(3))
+    assert torch.equal(ours.sample(noise), ours.sample(noise))
+    ours.at_temperature(0.3).sample(noise)
+    assert all(torch.equal(getattr(ours, name), value) for name, value in before.items())
+
+
+def test_noise_is_gumbel_gumbel_normal_in_its_columns():
+    noise = draw_noise(40_000, MIXTURES, generator(11))
+    assert noise.shape == (40_000, noise_for(MIXTURES))
+    gumbel, normal = noise[:, :-2], noise[:, -2:]
+    assert gumbel.mean(dim=0).tolist() == pytest.approx([0.57722] * 6, abs=0.03)
+    assert gumbel.var(dim=0).tolist() == pytest.approx([math.pi**2 / 6] * 6, rel=0.05)
+    assert normal.mean(dim=0).tolist() == pytest.approx([0, 0], abs=0.02)
+    torch.testing.assert_close(torch.cov(normal.T), torch.eye(2), rtol=0.03, atol=0.02)
+    assert float((normal.abs() < 1).float().mean()) == pytest.approx(0.6827, abs=0.01)
+
+
+def test_noise_of_more_steps_begins_with_that_of_fewer():
+    """So ``max_points`` cuts a drawing off and changes nothing before."""
+    assert torch.equal(draw_noise(500, 20, generator(1))[:7], draw_noise(7, 20, generator(1)))
+
+
+def test_the_distributions_after_one_row_are_taken_by_time():
+    ours = distribution(4, 6)
+    for each in fields(ours):
+        assert torch.equal(getattr(ours.at(2), each.name), getattr(ours, each.name)[:, 2])

@@ -1,0 +1,67 @@
+"""Calibration finds what it should, against slow or known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from codes.model.calibration import known_scores
+from codes.training.calibrate import calibrate, expected_calibration_error, fit_temperature, logits_of_prefixes
+from tests.helpers import batch_of, generator
+
+
+def overconfident(count: int, times: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits that are right about their chances when divided by ``times``."""
+    logits = torch.randn(count, 4, generator=generator(1)) * 2
+    labels = torch.multinomial(logits.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
+    return logits * times, labels
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
+def test_the_temperature_is_found(times):
+    logits, labels = overconfident(20_000, times)
+    assert fit_temperature(logits, labels) == pytest.approx(times, rel=0.06)
+
+
+def test_the_temperature_has_the_least_cross_entropy_when_each_class_weighs_alike():
+    logits, labels = overconfident(500, 2.0)
+    labels[:300] = 0
+    weights = 1.0 / torch.bincount(labels, minlength=4)
+    grid = np.linspace(0.3, 9.9, 400)
+    costs = [float(F.cross_entropy(logits / t, labels, weight=weights)) for t in grid]
+    assert fit_temperature(logits, labels) == pytest.approx(float(grid[int(np.argmin(costs))]), abs=0.05)
+
+
+def test_nineteen_in_twenty_known_sketches_are_accepted():
+    logits, labels = overconfident(4000, 1.5)
+    settled = calibrate(logits, labels, [0, 2])
+    mine = logits[(labels == 0) | (labels == 2)]
+    scores = known_scores(mine / settled.temperature, [0, 2])
+    assert float((scores >= settled.known).float().mean()) == pytest.approx(0.95, abs=0.01)
+
+
+def test_the_calibration_error_is_that_of_a_slow_loop():
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet([0.5] * 5, size=3000)
+    chances[0] = [1, 0, 0, 0, 0]
+    hits = rng.random(3000) < 0.6
+    expected = 0.0
+    top = chances.max(axis=1)
+    for i in range(15):
+        inside = (top >= i / 15) & ((top < (i + 1) / 15) | (i == 14))
+        if inside.any():
+            expected += inside.mean() * abs(top[inside].mean() - hits[inside].mean())
+    assert expected_calibration_error(chances, hits) == pytest.approx(expected)
+    assert expected_calibration_error(np.eye(3), np.ones(3, dtype=bool)) == 0.0
+
+
+def test_prefixes_are_shown_at_four_fractions(router_net):
+    batch = batch_of(5)
+    logits, labels = logits_of_prefixes(router_net, [batch])
+    assert logits.shape == (20, 3)
+    assert labels.tolist() == batch.labels.tolist() * 4
+    for i, fraction in enumerate((0.25, 0.5, 0.75, 1.0)):
+        kept = torch.tensor([max(1, round(fraction * n)) for n in batch.lengths.tolist()])
+        assert torch.equal(logits[5 * i : 5 * i + 5], router_net(batch.points, kept))

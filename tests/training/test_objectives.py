@@ -1,0 +1,241 @@
+"""What is measured, against a slow loop over single points; and that a model can learn one batch by heart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from codes.data.batches import Batch
+from codes.model.classifier import RouterNet
+from codes.model.decoder import start_row
+from codes.model.latent import Posterior
+from codes.model.vae import SketchVAE
+from codes.training.config import TrainConfig
+from codes.training.evaluate import Tally, evaluate
+from codes.training.objectives import DrawObjective, PointNats, PredictObjective, cut_lengths
+from codes.training.schedules import kl_weight
+from tests.helpers import TINY_ROUTER, TINY_VAE, batch_of, generator, stirred_router, stirred_vae
+
+CPU = torch.device("cpu")
+CONFIG = TrainConfig()
+
+
+def part_of(batch: Batch, start: int, end: int) -> Batch:
+    """Some of the sketches, padded no more than they need."""
+    longest = int(batch.lengths[start:end].max())
+    return Batch(batch.points[start:end, :longest], batch.lengths[start:end], batch.labels[start:end])
+
+
+def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple[float, float]]:
+    """Offset and pen nats of every row of one sketch ``[n, 5]`` and of its end, one point at a time, by scipy."""
+    z = z.unsqueeze(0)
+    state = vae.decoder.initial_state(z)
+    inputs = torch.cat([start_row(rows.unsqueeze(0)), rows.unsqueeze(0)], dim=1)
+    costs = []
+    for time in range(len(rows) + 1):
+        following, state = vae.decoder(inputs[:, time : time + 1], z, state)
+        weights, mean, log_sd, skew, pen = (
+            getattr(following, name)[0, 0].double().numpy() for name in ("log_weights", "mean", "log_sd", "skew", "pen")
+        )
+        if time == len(rows):
+            costs.append((0.0, -float(pen[2])))
+            continue
+        sd, rho = np.exp(log_sd), np.tanh(skew)
+        densities = [
+            multivariate_normal.logpdf(
+                rows[time, :2].double().numpy(),
+                mean[i],
+                [[sd[i, 0] ** 2, rho[i] * sd[i, 0] * sd[i, 1]], [rho[i] * sd[i, 0] * sd[i, 1], sd[i, 1] ** 2]],
+                allow_singular=True,
+            )
+            for i in range(len(weights))
+        ]
+        costs.append((-float(logsumexp(weights + densities)), -float(pen[int(rows[time, 2:].argmax())])))
+    return costs
+
+
+@pytest.fixture
+def gentle() -> SketchVAE:
+    """A VAE whose densities are mild enough for an oracle with covariances."""
+    return stirred_vae(seed=4)
+
+
+def test_nats_per_point_are_those_of_a_slow_loop(gentle):
+    batch = batch_of(6)
+    measures = {name: each.total / each.count for name, each in DrawObjective(gentle, CONFIG).measure(batch).items()}
+    whole = gentle.encode(batch.points, batch.lengths)
+    half = torch.tensor([max(1, round(0.5 * n)) for n in batch.lengths.tolist()])
+    begun = gentle.encode(batch.points, half)
+    offset = pen = after = 0.0
+    for i, length in enumerate(batch.lengths.tolist()):
+        rows = batch.points[i, :length]
+        costs = slow_nats(gentle, rows, whole.mean[i])
+        offset += sum(cost[0] for cost in costs)
+        pen += sum(cost[1] for cost in costs)
+        after += sum(sum(cost) for cost in slow_nats(gentle, rows, begun.mean[i])[int(half[i]) :])
+    points = int(batch.lengths.sum())
+    assert float(measures["offset"]) == pytest.approx(offset / points, rel=1e-4)
+    assert float(measures["pen"]) == pytest.approx(pen / points, rel=1e-4)
+    assert float(measures["continuation"]) == pytest.approx(after / int((batch.lengths - half).sum()), rel=1e-4)
+    assert float(measures["kl"]) == pytest.approx(float(whole.kl().mean()), rel=1e-5)
+
+
+def test_a_row_past_the_end_costs_nothing_and_the_end_costs_its_pen(gentle):
+    batch = batch_of(5)
+    z = gentle.encode(batch.points, batch.lengths).mean
+    nats = PointNats.of(gentle.predict(batch.points, z), batch)
+    for i, length in enumerate(batch.lengths.tolist()):
+        assert (nats.offset[i, length:] == 0).all()
+        assert (nats.pen[i, length + 1 :] == 0).all()
+        assert (nats.pen[i, : length + 1] > 0).all()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 3])
+def test_what_follows_a_prefix_is_the_rest(gentle, cut):
+    batch = batch_of(5)
+    nats = PointNats.of(gentle.predict(batch.points, torch.zeros(5, 4)), batch)
+    rest = nats.after(torch.full((5,), cut))
+    assert torch.equal(rest.offset[:, cut:], nats.offset[:, cut:])
+    assert torch.equal(rest.pen[:, cut:], nats.pen[:, cut:])
+    assert float(rest.offset[:, :cut].abs().sum() + rest.pen[:, :cut].abs().sum()) == 0.0
+
+
+@pytest.mark.parametrize("kind", ["draw", "predict"])
+def test_one_batch_of_eight_is_two_batches_of_four(kind):
+    """The reported test loss was once divided by the batch size instead of the number of tests."""
+    objective = DrawObjective(stirred_vae(), CONFIG) if kind == "draw" else PredictObjective(stirred_router(), CONFIG)
+    batch = batch_of(8)
+    together = evaluate(objective, [batch], CPU)
+    halves = evaluate(objective, [part_of(batch, 0, 4), part_of(batch, 4, 8)], CPU)
+    uneven = evaluate(objective, [part_of(batch, 0, 1), part_of(batch, 1, 8)], CPU)
+    assert set(together) == ({"offset", "pen", "kl", "continuation"} if kind == "draw" else {"loss", "accuracy"})
+    assert halves == pytest.approx(together, rel=1e-5)
+    assert uneven == pytest.approx(together, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["draw", "predict"])
+def test_measuring_is_deterministic_in_every_mode(kind):
+    model = stirred_vae() if kind == "draw" else stirred_router()
+    objective = DrawObjective(model, CONFIG) if kind == "draw" else PredictObjective(model, CONFIG)
+    results = []
+    for mode in (True, False):
+        model.train(mode)
+        results.append(evaluate(objective, [batch_of(4)], CPU))
+        torch.rand(5)
+    assert results[0] == results[1]
+
+
+def test_a_tally_that_counted_nothing_leaves_the_measure_out():
+    single_rows = part_of(
+        Batch(batch_of(3).points, torch.ones(3, dtype=torch.long), torch.zeros(3, dtype=torch.long)), 0, 3
+    )
+    averages = evaluate(DrawObjective(stirred_vae(), CONFIG), [single_rows], CPU)
+    assert "continuation" not in averages
+    assert np.isfinite(list(averages.values())).all()
+
+
+def test_a_tally_goes_on_from_what_was_saved():
+    objective = PredictObjective(stirred_router(), CONFIG)
+    whole, begun = Tally(), Tally()
+    for tally in (whole, begun):
+        tally.add(objective.measure(batch_of(4)))
+    resumed = Tally(dict(begun.sums))
+    for tally in (whole, resumed):
+        tally.add(objective.measure(batch_of(5, seed=2)))
+    assert resumed.averages() == whole.averages()
+
+
+def test_accuracy_counts_hits_at_four_fractions():
+    net, batch = stirred_router(), batch_of(7)
+    hits = []
+    for fraction in (0.25, 0.5, 0.75, 1.0):
+        kept = torch.tensor([max(1, round(fraction * n)) for n in batch.lengths.tolist()])
+        hits += (net(batch.points, kept).argmax(dim=-1) == batch.labels).tolist()
+    measured = PredictObjective(net, CONFIG).measure(batch)["accuracy"]
+    assert (int(measured.total), int(measured.count)) == (sum(hits), 28)
+
+
+def test_the_loss_is_nats_a_point_and_the_weighted_divergence():
+    vae, batch = stirred_vae(), batch_of(4)
+    config = replace(CONFIG, mask=0.0, kl_tolerance=0.0, kl_weight=0.7)
+    loss, measures = DrawObjective(vae, config).loss(batch, 300, generator(5))
+    rng = generator(5)
+    torch.rand(2, 4, generator=rng)
+    posterior = vae.encode(batch.points, batch.lengths, rng)
+    nats = PointNats.of(vae.predict(batch.points, posterior.rsample(rng)), batch)
+    expected = (nats.offset.sum() + nats.pen.sum()) / batch.lengths.sum()
+    torch.testing.assert_close(loss, expected + kl_weight(config, 300) * posterior.kl().mean())
+    assert float(measures["offset"].total) == pytest.approx(float(nats.offset.sum()))
+
+
+def test_below_its_tolerance_the_divergence_pushes_no_more():
+    vae, batch = SketchVAE(TINY_VAE), batch_of(4)
+    posterior = Posterior(*vae.encode(batch.points, batch.lengths))
+    assert float(posterior.kl().mean()) < 0.5
+    losses = [
+        DrawObjective(vae, replace(CONFIG, kl_tolerance=0.5, kl_weight=weight)).loss(batch, 10**6, generator())[0]
+        for weight in (0.0, 1.0)
+    ]
+    assert float(losses[1] - losses[0]) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_cut_lengths_cuts_a_share_uniformly_and_leaves_a_row():
+    lengths = torch.full((20_000,), 40)
+    kept = cut_lengths(lengths, replace(CONFIG, mask=0.75), generator())
+    assert int(kept.min()) == 1
+    assert int(kept.max()) == 40
+    cut = kept[kept < 40].float()
+    assert len(cut) / 20_000 == pytest.approx(0.75 * (1 - 1 / 80), abs=0.015)
+    assert float(cut.mean()) == pytest.approx(20, abs=0.5)
+    kept = cut_lengths(lengths, replace(CONFIG, mask=1.0, shortest=0.5), generator())
+    assert int(kept.min()) >= 20
+    assert torch.equal(cut_lengths(lengths, replace(CONFIG, mask=0.0), generator()), lengths)
+    assert cut_lengths(torch.ones(50, dtype=torch.long), replace(CONFIG, mask=1.0), generator()).unique().tolist() == [
+        1
+    ]
+
+
+def learn(objective: DrawObjective | PredictObjective, batch: Batch, steps: int) -> tuple[float, float]:
+    """The loss before and after."""
+    optimiser = torch.optim.Adam(objective.model.parameters(), lr=0.03)
+    losses = []
+    for _ in range(steps):
+        loss, _ = objective.loss(batch, 0, generator(1))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    return losses[0], losses[-1]
+
+
+def test_a_vae_learns_one_batch_by_heart():
+    torch.manual_seed(0)
+    before, after = learn(DrawObjective(SketchVAE(TINY_VAE), CONFIG), batch_of(6), steps=60)
+    assert after < before - 1.5
+
+
+def test_a_router_learns_one_batch_by_heart():
+    """Three linear layers with the wrong dropout could not."""
+    torch.manual_seed(0)
+    objective = PredictObjective(RouterNet(TINY_ROUTER), replace(CONFIG, mask=0.0))
+    before, after = learn(objective, batch_of(9), steps=60)
+    assert before > 0.8
+    assert after < 0.1
+    assert evaluate(objective, [batch_of(9)], CPU)["accuracy"] > 0.6
+
+
+@pytest.mark.parametrize("kind", ["draw", "predict"])
+def test_every_weight_learns(kind):
+    """No part of a model is left out of the loss."""
+    torch.manual_seed(1)
+    model = SketchVAE(TINY_VAE) if kind == "draw" else RouterNet(TINY_ROUTER)
+    objective = DrawObjective(model, CONFIG) if kind == "draw" else PredictObjective(model, CONFIG)
+    loss, _ = objective.loss(batch_of(6), 1000, generator())
+    loss.backward()
+    still = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
+    assert still == []
