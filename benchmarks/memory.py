@@ -15,8 +15,8 @@ import torch
 
 from benchmarks.doodles import write_store
 from benchmarks.effort import Effort, Figures
-from benchmarks.training import vae_sizes
 from benchmarks.reference import Sizes
+from benchmarks.training import vae_sizes
 from codes.data.packed import Store
 from codes.training.config import TrainConfig
 from codes.training.jobs import Splits, draw_job

@@ -108,9 +108,7 @@ class ReferenceDecoder(nn.Module):
         hidden, cell = torch.tanh(self.start(z)).chunk(2, dim=-1)
         return hidden.unsqueeze(0).contiguous(), cell.unsqueeze(0).contiguous()
 
-    def forward(
-        self, points: Tensor, z: Tensor, state: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, points: Tensor, z: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         joined = torch.cat([points, z.unsqueeze(1).expand(-1, points.shape[1], -1)], dim=-1)
         hidden, state = self.lstm(joined, state)
         return self.output(hidden), state

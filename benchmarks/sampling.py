@@ -14,7 +14,7 @@ from benchmarks.timing import in_turn
 from codes.data.batches import collate
 from codes.data.normalise import Normaliser
 from codes.inference.options import SamplingOptions
-from codes.inference.sampler import Drawn, continue_drawings, gather
+from codes.inference.sampler import Drawn, continue_drawings, gather, latent_of
 
 VARIATIONS = 9
 ADDED = 50
@@ -31,7 +31,8 @@ def measure(effort: Effort, folder: Path) -> Figures:
     prefixes = collate([rows], [0])
 
     def ours() -> list[Drawn]:
-        return gather(continue_drawings(vae, prefixes, options), VARIATIONS, ADDED)
+        z = latent_of(vae, prefixes, options)
+        return gather(continue_drawings(vae, prefixes, z, options), VARIATIONS, ADDED)
 
     def usual() -> list[np.ndarray]:
         rng = np.random.default_rng(0)

@@ -47,7 +47,8 @@ def _bulk(effort: Effort, completer: Completer) -> Figures:
     def singly() -> object:
         return [completer.complete_many([sketch], options) for sketch in sketches]
 
-    timings = in_turn(effort.rounds, {"singly": singly, "bulk": partial(completer.complete_many, sketches, options)})
+    works = {"singly": singly, "bulk": partial(completer.complete_many, sketches, options)}
+    timings = in_turn(effort.rounds, works, warm=False)
     return {
         "bulk_ratio": timings.ratio("singly", "bulk"),
         "bulk_sketches_a_second": effort.bulk / timings.median("bulk"),

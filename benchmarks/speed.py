@@ -6,7 +6,7 @@ A table for people goes to standard error; one JSON object is the last line of s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -94,7 +94,6 @@ def _shown(value: float | None) -> str:
 def rounded(figures: Figures, digits: int = 4) -> Figures:
     """Four digits are more than any of these measurements has."""
     return {name: None if value is None else float(f"{value:.{digits}g}") for name, value in figures.items()}
-
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def stirred_vae(seed: int = 0, config: VAEConfig = TINY_VAE) -> SketchVAE:
     """A tiny VAE with lively weights that ends a drawing now and then."""
     vae = SketchVAE(config)
     stirred(vae, seed)
-    set_pen(vae, down=1.0, up=0.0, end=-2.0)
+    set_pen(vae, down=0.4, up=0.0, end=-0.3)
     return vae
 
 

@@ -71,12 +71,13 @@ class Studio:
 def spherical_path(first: Tensor, second: Tensor, steps: int) -> Tensor:
     """Points from one code to another at a steady angle, ``[steps, Z]`` (Shoemake 1985, slerp).
 
-    Between codes of one direction, or with a zero among them, the path is straight.
+    Between codes of one direction or of opposite ones, or with a zero among them, the path is straight.
     """
     shares = torch.linspace(0, 1, steps).unsqueeze(1)
     cosine = torch.nn.functional.cosine_similarity(first, second, dim=0).clamp(-1, 1)
     angle = float(torch.arccos(cosine))
-    if np.sin(angle) < 1e-4:
+    # The cosine is known to 1e-7, so an angle near 0 or pi to the root of that; a zero has no direction.
+    if np.sin(angle) < 1e-3 or not first.any() or not second.any():
         return (1 - shares) * first + shares * second
     weights = torch.sin((1 - shares) * angle), torch.sin(shares * angle)
     return (weights[0] * first + weights[1] * second) / float(np.sin(angle))

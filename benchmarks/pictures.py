@@ -1,0 +1,75 @@
+"""The pictures of the README and of docs/results.md, made again by ``make pictures``.
+
+``python -m benchmarks.pictures --data FOLDER`` also makes the sheet of docs/results.md, from the official ``.npz``
+files in FOLDER: the first eight test sketches of each of the five categories, none left out.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from codes.data.masking import rows_by_points
+from codes.formats.gif import write_sheet as write_gif
+from codes.formats.png import write_sheet as write_png
+from codes.formats.registry import read, read_all
+from codes.inference.completer import Completer, load
+from codes.inference.options import SamplingOptions
+from codes.sketch.layout import view_of
+from codes.sketch.sheet import Cell, Sheet
+
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
+EXAMPLES = ("half-a-bicycle", "half-a-cat", "half-a-crab", "half-a-sun", "half-an-alarm-clock")
+FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
+SEED = 4
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Folder of official .npz files, for docs/results.md.")
+@click.option("-m", "--model", default="starter", show_default=True)
+def main(data: Path | None, model: str) -> None:
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    completer = load(model)
+    write_png(IMAGES / "finished.png", finished_examples(completer, 7))
+    write_gif(IMAGES / "finished.gif", finished_examples(completer, 3))
+    if data is not None:
+        write_png(IMAGES / "five-by-eight.png", five_by_eight(completer, data))
+    for path in sorted(IMAGES.glob("*")):
+        click.echo(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
+
+
+def finished_examples(completer: Completer, variations: int) -> Sheet:
+    """A row an example: the half, then what became of it."""
+    rows = []
+    for name in EXAMPLES:
+        half = read(ROOT / "examples" / "sketches" / f"{name}.svg")
+        made = completer.complete(half, variations=variations, seed=SEED)
+        view = view_of(half, *(each.sketch for each in made))
+        captions = [f"{made[0].category} {made[0].probability:.0%}"] + [""] * (variations - 1)
+        cells = [Cell(each.sketch, caption, view) for each, caption in zip(made, captions, strict=True)]
+        rows.append([Cell(half, "yours", view), *cells])
+    return Sheet(rows, side=132)
+
+
+def five_by_eight(completer: Completer, data: Path) -> Sheet:
+    """For each category a row of 50 % prefixes, and below it what the router and its decoder made of them."""
+    rows, headings = [], []
+    for category in FIVE:
+        sketches = read_all(data / f"{category}.npz", "test")[:8]
+        prefixes = [sketch.prefix(rows_by_points(sketch.points, 0.5)) for sketch in sketches]
+        made = [each[0] for each in completer.complete_many(prefixes, SamplingOptions(temperature=0.4, seed=0))]
+        views = [view_of(prefix, each.sketch) for prefix, each in zip(prefixes, made, strict=True)]
+        rows.append([Cell(prefix, "", view) for prefix, view in zip(prefixes, views, strict=True)])
+        rows.append(
+            [Cell(m.sketch, f"{m.category} {m.probability:.0%}", view) for m, view in zip(made, views, strict=True)]
+        )
+        headings += [category, ""]
+    return Sheet(
+        rows, headings=headings, side=120, title="The first eight test sketches, cut at 50 %, finished"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""The steps of many drawings, gathered."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from codes.inference.options import SamplingOptions
+from codes.inference.sampler import Drawn, Step, continue_drawings, gather, latent_of
+from tests.helpers import batch_of
+
+DOWN, UP, OVER = [1.0, 0, 0], [0.0, 1, 0], [0.0, 0, 1]
+
+
+def step(drawings: list[int], rows: list[list[float]], log_prob: float = -1.0) -> Step:
+    return Step(torch.tensor(drawings), torch.tensor(rows), torch.full((len(drawings),), log_prob))
+
+
+def test_gather_sorts_steps_by_drawing():
+    steps = [
+        step([0, 1, 2], [[1, 1, *DOWN], [2, 2, *UP], [3, 3, *OVER]]),
+        step([0, 1], [[4, 4, *DOWN], [5, 5, *OVER]]),
+        step([0], [[6, 6, *OVER]]),
+    ]
+    first, second, third = gather(iter(steps), 3, max_points=5)
+    np.testing.assert_array_equal(first.points, [[1, 1, 0], [4, 4, 1]])
+    np.testing.assert_array_equal(second.points, [[2, 2, 1]])
+    assert third.points.shape == (0, 3)
+    assert [each.ended for each in (first, second, third)] == [True] * 3
+    assert [each.log_likelihood for each in (first, second, third)] == [-3.0, -2.0, -1.0]
+
+
+def test_gather_looks_once_past_the_last_point():
+    steps = [
+        step([0, 1], [[1, 1, *DOWN], [2, 2, *DOWN]]),
+        step([0, 1], [[9, 9, *OVER], [9, 9, *DOWN]]),
+    ]
+    ended, cut = gather(iter(steps), 2, max_points=1)
+    np.testing.assert_array_equal(ended.points, [[1, 1, 1]])
+    np.testing.assert_array_equal(cut.points, [[2, 2, 0]])
+    assert (ended.ended, cut.ended) == (True, False)
+    assert (ended.log_likelihood, cut.log_likelihood) == (-2.0, -1.0)
+
+
+def test_drawings_leave_when_they_end_and_no_other_changes(vae):
+    batch = batch_of(4)
+    options = SamplingOptions(variations=3, max_points=80, temperature=1.0)
+    z = latent_of(vae, batch, options)
+    going = set(range(12))
+    for each in continue_drawings(vae, batch, z, options):
+        assert set(each.drawings.tolist()) == going
+        assert each.points[:, 2:].sum(dim=-1).tolist() == [1.0] * len(going)
+        assert each.log_prob.isfinite().all()
+        going -= set(each.drawings[each.points[:, 4] == 1].tolist())
+    assert going == set()
+
+
+@pytest.mark.parametrize("latent", ["prefix", "zero", "prior"])
+def test_codes_stand_in_the_order_of_drawings(vae, latent):
+    batch = batch_of(3)
+    z = latent_of(vae, batch, SamplingOptions(variations=2, latent=latent, seed=6))
+    assert z.shape == (6, 4)
+    if latent == "prefix":
+        torch.testing.assert_close(z[::2], vae.encode(batch.points, batch.lengths).mean)
+        assert torch.equal(z[::2], z[1::2])
+    elif latent == "zero":
+        assert not z.any()
+    else:
+        assert torch.equal(z[0::2], z[:1].expand(3, 4))
+        assert not torch.equal(z[0], z[1])
+
+
+def test_codes_of_the_prior_are_standard_normal(vae):
+    options = [SamplingOptions(variations=256, latent="prior", seed=seed) for seed in range(8)]
+    z = torch.cat([latent_of(vae, batch_of(1), each) for each in options])
+    assert z.mean(dim=0).tolist() == pytest.approx([0] * 4, abs=0.08)
+    assert z.std(dim=0).tolist() == pytest.approx([1] * 4, abs=0.06)
+
+
+def test_what_was_drawn_is_frozen():
+    with pytest.raises(AttributeError):
+        Drawn(np.zeros((0, 3)), True, 0.0).ended = False
