@@ -7,7 +7,6 @@ from collections.abc import Callable
 from torch import nn
 
 from codes.checkpoints.part import PartConfig
-from codes.errors import BadSketch
 from codes.formats.svg_out import write_sheet
 from codes.inference.options import SamplingOptions
 from codes.inference.studio import Studio
@@ -32,11 +31,8 @@ def watcher(run: RunFolder, job: Job) -> Callable[[nn.Module, int], None]:
 
 
 def _draw_samples(run: RunFolder, job: Job, model: SketchVAE, step: int) -> None:
-    """A sheet of sketches from nothing; early weights may end a drawing before it begins, and are left to learn."""
+    """A sheet of sketches from nothing."""
     config = PartConfig("draw", job.facts["model"], job.facts["scale"], job.facts["categories"])
-    try:
-        sketches = Studio(model, config, run.path.name).sample(SAMPLES)
-    except BadSketch:
-        return
+    sketches = Studio(model, config, run.path.name).sample(SAMPLES)
     run.samples.mkdir(exist_ok=True)
     write_sheet(run.samples / f"{step:06}.svg", contact_sheet(sketches, f"{run.path.name}, step {step}"))

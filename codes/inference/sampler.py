@@ -87,6 +87,8 @@ def continue_drawings(vae: SketchVAE, prefixes: Batch, z: Tensor, options: Sampl
     noise = torch.stack([draw_noise(options.max_points + 1, mixtures, _generator(options, i, 0)) for i in range(many)])
     points, lengths = (part.repeat_interleave(many, dim=0) for part in (prefixes.points, prefixes.lengths))
     following, state = vae.decoder.read(points, lengths, z)
+    if not lengths.any():  # on blank paper something is drawn
+        following = following.without_end()
     drawings = torch.arange(len(z))
     for turn in range(options.max_points + 1):
         drawn = following.at_temperature(options.temperature).sample(noise[drawings % many, turn])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import collate
-from codes.errors import BadOption, BadSketch
+from codes.errors import BadOption
 from codes.inference.options import SamplingOptions
 from codes.inference.sampler import blank, continue_drawings, gather, latent_of
 from codes.model.vae import SketchVAE
@@ -56,15 +56,9 @@ class Studio:
         return self.decode(spherical_path(self.encode(first), self.encode(second), steps), options)
 
     def draw(self, z: Tensor, options: SamplingOptions) -> list[Sketch]:
-        """A sketch for each of the codes ``z [N * variations, Z]``; code ``i`` is variation ``i % variations``.
-
-        Raises:
-            BadSketch: a drawing ended before its first point.
-        """
+        """A sketch for each of the codes ``z [N * variations, Z]``; code ``i`` is variation ``i % variations``."""
         count = len(z) // options.variations
         drawn = gather(continue_drawings(self.vae, blank(count), z, options), len(z), options.max_points)
-        if any(len(each.points) == 0 for each in drawn):
-            raise BadSketch("a drawing ended before it began; try another seed or a higher temperature")
         return [Sketch(self.config.normaliser.undo(each.points), category=self.category) for each in drawn]
 
 

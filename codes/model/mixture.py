@@ -86,11 +86,18 @@ class PointDistribution:
 
     def log_prob_pen(self, pen: Tensor) -> Tensor:
         """Log probability of a one-hot pen state ``[..., 3]``; ``[...]``."""
-        return (self.pen * pen).sum(dim=-1)
+        asked = torch.where(pen != 0, self.pen * pen, 0.0)  # a state that is impossible may stand unasked for
+        return asked.sum(dim=-1)
 
     def at(self, time: int) -> PointDistribution:
         """The distributions after one row: ``[B, T]`` to ``[B]``."""
         return PointDistribution(*(getattr(self, each.name)[:, time] for each in fields(self)))
+
+    def without_end(self) -> PointDistribution:
+        """The same, given that the sketch goes on."""
+        going_on = self.pen.clone()
+        going_on[..., 2] = -math.inf
+        return replace(self, pen=F.log_softmax(going_on, dim=-1))
 
     def at_temperature(self, temperature: float) -> PointDistribution:
         """Sharper below 1: both logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3)."""

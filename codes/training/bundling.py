@@ -89,7 +89,7 @@ def _write_router(plan: Plan, folder: Path) -> None:
 
 def _calibration(plan: Plan) -> Calibration:
     """Fitted on validation sketches with the weights as they will be stored."""
-    tensors, facts = load_tensors(plan.router.best)
+    tensors, facts = load_tensors(plan.router.best)[0], _facts(plan.router, "predict")
     labels: list[str] = facts["categories"]
     missing = [category for category in plan.decoders if category not in labels]
     if missing:

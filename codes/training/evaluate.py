@@ -20,7 +20,7 @@ class Tally:
         """Take in one batch."""
         for name, measure in measures.items():
             total, count = self.sums.setdefault(name, [0.0, 0.0])
-            self.sums[name] = [total + float(measure.total), count + float(measure.count)]
+            self.sums[name] = [total + float(measure.total.detach()), count + float(measure.count)]
 
     def averages(self) -> dict[str, float]:
         """Each sum over its count; a measure that counted nothing is left out."""

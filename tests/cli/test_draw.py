@@ -1,0 +1,68 @@
+"""``draw_client.py`` as people call it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from codes.cli.draw import TEMPERATURES, main
+from codes.formats.registry import read_all, write
+from codes.sketch.strokes import sketch_from_polylines
+from tests.cli.running import told, works
+
+
+@pytest.fixture
+def two(tmp_path):
+    paths = [tmp_path / "first.svg", tmp_path / "second.svg"]
+    for path, width in zip(paths, (40.0, 90.0), strict=True):
+        write(path, sketch_from_polylines([np.array([[0.0, 0.0], [width, 5.0], [width, 80.0], [0.0, 0.0]])]))
+    return paths
+
+
+def test_sample_draws_as_many_as_asked(bundle, tmp_path):
+    out = tmp_path / "circles.ndjson"
+    works(main, "sample", "circle", "-m", bundle.folder, "-n", 5, "-o", out)
+    sketches = read_all(out)
+    assert len(sketches) == 5
+    assert {sketch.category for sketch in sketches} == {"circle"}
+
+
+def test_samples_differ_and_come_again(bundle):
+    def drawn(seed):
+        text = works(main, "sample", "square", "-m", bundle.folder, "-n", 3, "--seed", seed, "--json")
+        return [each["strokes"] for each in json.loads(text)["sketches"]]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+    assert drawn(1)[0] != drawn(1)[1]
+
+
+def test_temperatures_is_a_sheet_with_a_row_each(bundle, tmp_path):
+    out = tmp_path / "rows.svg"
+    works(main, "temperatures", "zigzag", "-m", bundle.folder, "-n", 2, "--max-points", 30, "-o", out)
+    assert all(f"t = {t:g}" in out.read_text() for t in TEMPERATURES)
+
+
+def test_reconstruct_and_interpolate(bundle, two, tmp_path):
+    works(main, "reconstruct", two[0], "-m", bundle.folder, "-n", 2, "-o", tmp_path / "again.svg")
+    text = works(main, "interpolate", *two, "-m", bundle.folder, "-c", "circle", "--steps", 4, "--json")
+    between = json.loads(text)["sketches"]
+    assert len(between) == 4
+    assert between[0] != between[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["sample", "unicorn", "-o", "OUT"], "no category 'unicorn'; there are circle"),
+        (["sample", "circle"], "-o FILE"),
+        (["sample", "circle", "-n", 0, "-o", "OUT"], "variations"),
+        (["reconstruct", "missing.svg", "-o", "OUT"], "missing.svg"),
+    ],
+)
+def test_bad_input_is_one_sentence(bundle, tmp_path, words, part):
+    words = [tmp_path / "out.svg" if word == "OUT" else word for word in words]
+    assert part in told(main, *words, "-m", bundle.folder)
+    assert not (tmp_path / "out.svg").exists()

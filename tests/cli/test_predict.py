@@ -1,0 +1,135 @@
+"""``predict_client.py`` as people call it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codes.cli.predict import main
+from codes.formats import npz
+from codes.formats.registry import read, read_all, write
+from codes.sketch.strokes import sketch_from_polylines
+from tests.cli.running import run, told, works
+from tests.helpers import CATEGORIES, doodles, tiny_bundle
+
+HALF = [np.array([[10.0, 10.0], [60.0, 12.0], [62.0, 70.0]]), np.array([[20.0, 30.0], [25.0, 40.0]])]
+
+
+@pytest.fixture
+def half(tmp_path):
+    path = tmp_path / "half.svg"
+    write(path, sketch_from_polylines(HALF))
+    return path
+
+
+@pytest.fixture
+def data_set(tmp_path):
+    path = tmp_path / "set.npz"
+    npz.write_splits(path, {"train": doodles(2), "valid": doodles(1), "test": doodles(7, seed=3)})
+    return path
+
+
+def test_a_person_reads_category_and_probabilities(bundle, half):
+    text = works(main, "complete", half, "-m", bundle.folder, "-n", 2)
+    assert any(category in text for category in CATEGORIES)
+    assert "%" in text
+
+
+def test_one_completion_is_the_sketch_itself_prefix_in_place(bundle, half, tmp_path):
+    out = tmp_path / "done.json"
+    works(main, "complete", half, "-m", bundle.folder, "-n", 1, "-o", out)
+    finished, prefix = read(out), read(half)
+    assert np.allclose(finished.points[: len(prefix)], prefix.points, atol=1e-6)
+    assert np.allclose(finished.origin, prefix.origin)
+    assert finished.prefix_rows == len(prefix)
+
+
+@pytest.mark.parametrize("name", ["sheet.svg", "sheet.png", "sheet.gif", "sheet.anim.svg"])
+def test_several_completions_are_a_sheet(bundle, half, tmp_path, name):
+    works(main, "complete", half, half, "-m", bundle.folder, "-n", 3, "--max-points", 20, "-o", tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    assert content.startswith(b"<svg" if name.endswith("svg") else content[:4])
+    if not name.endswith("svg"):
+        with Image.open(tmp_path / name) as picture:
+            assert picture.width > 3 * picture.height / 2
+
+
+def test_json_is_one_object_with_everything(bundle, half):
+    answer = json.loads(works(main, "complete", half, "-m", bundle.folder, "-n", 2, "--top", 2, "--json"))
+    (result,) = answer["results"]
+    assert sum(result["probabilities"].values()) == pytest.approx(1)
+    assert [each["category"] for each in result["completions"]] == [
+        name for name in list(result["probabilities"])[:2] for _ in range(2)
+    ]
+    assert result["completions"][0]["sketch"]["prefix_rows"] == len(read(half))
+
+
+def test_same_seed_same_drawing_other_seed_another(bundle, half):
+    def drawn(seed):
+        answer = json.loads(works(main, "complete", half, "-m", bundle.folder, "-n", 1, "--seed", seed, "--json"))
+        return answer["results"][0]["completions"][0]["sketch"]
+
+    assert drawn(5) == drawn(5)
+    assert drawn(5) != drawn(6)
+
+
+def test_the_unknown_is_not_drawn_and_nothing_is_written(tmp_path, half):
+    strict = tiny_bundle(tmp_path / "strict", {"temperature": 1.0, "known": 1.0, "sure": 0.5})
+    out = tmp_path / "out.svg"
+    result = run(main, "complete", half, "-m", strict.folder, "-o", out)
+    assert result.exit_code == 1
+    assert "nothing the model knows" in result.stdout
+    assert not out.exists()
+    works(main, "complete", half, "-m", strict.folder, "-o", out, "--draw-unknown")
+    works(main, "complete", half, "-m", strict.folder, "-o", tmp_path / "named.svg", "--category", "circle")
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["missing.svg"], "missing.svg"),
+        (["HALF", "-n", 0], "variations"),
+        (["HALF", "--temperature", 9], "temperature"),
+        (["HALF", "-o", "out.xyz"], "suffix"),
+        (["HALF", "-o", "nowhere/out.svg"], "folder"),
+        (["HALF", "-m", "no-such-model"], "no model"),
+        (["HALF", "-c", "unicorn"], "no category 'unicorn'"),
+        (["HALF", "-c", "circle", "--top", 2], "top"),
+    ],
+)
+def test_bad_input_is_one_sentence(bundle, half, words, part):
+    words = [half if word == "HALF" else word for word in words]
+    model = [] if "-m" in words else ["-m", bundle.folder]
+    assert part in told(main, "complete", *words, *model)
+
+
+def test_data_keeps_the_contract(bundle, data_set, tmp_path):
+    out = tmp_path / "done.npz"
+    text = works(main, "data", data_set, "-m", bundle.folder, "-n", 2, "--fraction", 0.5, "-o", out, "--json")
+    answer, sketches = json.loads(text), read_all(data_set, "test")
+    assert answer["categories"] == list(CATEGORIES)
+    assert np.array(answer["probabilities"]).shape == (7, 3)
+    assert np.allclose(np.sum(answer["probabilities"], axis=1), 1)
+    assert set(answer["decisions"]) <= {"known", "unsure", "unknown"}
+    assert len(answer["known_scores"]) == 7
+    assert np.isfinite(answer["log_likelihoods"]).all()
+    with np.load(out, allow_pickle=True) as arrays:
+        completions, lengths = arrays["completions"], arrays["prefix_lengths"]
+    assert completions.shape == (7, 2)
+    for row, length, sketch in zip(completions, lengths, sketches, strict=True):
+        assert length == max(1, round(0.5 * len(sketch)))
+        for each in row:
+            assert np.array_equal(each[:length], sketch.points[:length])
+
+
+def test_data_may_only_classify(bundle, data_set, tmp_path):
+    answer = json.loads(works(main, "data", data_set, "-m", bundle.folder, "-n", 0, "--json"))
+    assert answer["log_likelihoods"] == []
+    assert "nothing to write" in told(main, "data", data_set, "-m", bundle.folder, "-n", 0, "-o", tmp_path / "x.npz")
+
+
+def test_data_of_a_split_that_is_not_there(bundle, data_set):
+    assert "split" in told(main, "data", data_set, "-m", bundle.folder, "--split", "other")

@@ -1,0 +1,150 @@
+"""``train_or_test.py train | test | bundle`` as people call them: from a store to a bundle that draws."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from codes.checkpoints.bundle import Bundle
+from codes.cli.predict import main as predict_main
+from codes.cli.training import main
+from codes.formats import npz
+from tests.cli.running import flags, run, told, works
+from tests.helpers import CATEGORIES, doodles
+
+QUICK = flags(steps=4, batch=6, evaluate_every=2, save_every=2, encoder_size=6, threads=1, precision="float32")
+SMALL = [*QUICK, *flags(size=8, latent=4, mixtures=2)]
+
+
+@pytest.fixture(scope="module")
+def runs(store, tmp_path_factory):
+    """A trained router and decoders, tiny and hardly trained."""
+    folder = tmp_path_factory.mktemp("runs")
+    works(main, "train", "predict", store.folder, "-o", folder / "router", *QUICK)
+    works(main, "train", "draw", store.folder, "-o", folder / "draw", *SMALL)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(runs, store):
+    out = runs / "bundle"
+    works(main, "bundle", "--router", runs / "router", "--draw", runs / "draw", "--data", store.folder, "-o", out)
+    return out
+
+
+def test_each_category_has_its_own_run_with_pictures(runs):
+    for category in CATEGORIES:
+        run_folder = runs / "draw" / category
+        assert {path.name for path in run_folder.iterdir()} >= {"best.safetensors", "last.safetensors", "curves.png"}
+        assert [json.loads(line)["step"] for line in (run_folder / "log.jsonl").read_text().splitlines()] == [2, 4]
+
+
+def test_finished_runs_are_skipped(runs, store):
+    text = works(main, "train", "draw", store.folder, "-o", runs / "draw", *SMALL)
+    assert text.count("finished before") == len(CATEGORIES)
+
+
+def test_other_settings_in_the_same_folder_are_named(runs, store):
+    sentence = told(main, "train", "predict", store.folder, "-o", runs / "router", *QUICK, "--learning-rate", "0.5")
+    assert "train.learning_rate" in sentence
+
+
+def test_an_unfinished_run_is_explained_and_resumed(runs, store, tmp_path):
+    folder = tmp_path / "router"
+    shutil.copytree(runs / "router", folder)
+    config = json.loads((folder / "config.json").read_text())
+    config["train"]["steps"] = 6
+    (folder / "config.json").write_text(json.dumps(config))
+    from codes.checkpoints.tensors import load_tensors, save_tensors
+
+    tensors, facts = load_tensors(folder / "last.safetensors")
+    save_tensors(folder / "last.safetensors", tensors, {**facts, "finished": False})
+    longer = [*QUICK, "--steps", "6"]
+    assert "--resume" in told(main, "train", "predict", store.folder, "-o", folder, *longer)
+    works(main, "train", "predict", store.folder, "-o", folder, *longer, "--resume")
+    assert json.loads((folder / "log.jsonl").read_text().splitlines()[-1])["step"] == 6
+
+
+def test_a_category_may_start_from_a_model_of_all(store, tmp_path):
+    works(main, "train", "draw", store.folder, "-o", tmp_path / "all", "--together", *SMALL)
+    start = ["--start", tmp_path / "all"]
+    works(main, "train", "draw", store.folder, "-o", tmp_path / "one", "-c", "circle", *start, *SMALL)
+    other_size = [*start, *SMALL, "--size", "9"]
+    assert "do not fit" in told(main, "train", "draw", store.folder, "-o", tmp_path / "two", "-c", "circle", *other_size)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["-c", "unicorn"], "no category 'unicorn'"),
+        (["-c", "circle", "--together"], "leave --category out"),
+        (["--batch", "0"], "batch must be at least 1"),
+        (["--device", "toaster"], "no device 'toaster'"),
+        (["--longest", "1"], "more than 1 rows"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_sentence(store, tmp_path, words, part):
+    assert part in told(main, "train", "draw", store.folder, "-o", tmp_path / "runs", *SMALL, *words)
+
+
+def test_no_store_says_how_to_make_one(tmp_path):
+    assert "data import" in told(main, "train", "draw", tmp_path, "-o", tmp_path / "runs", *SMALL)
+
+
+def test_a_bundle_of_what_was_trained_finishes_sketches(made, tmp_path):
+    assert set(Bundle.open(made).categories) == set(CATEGORIES)
+    data = tmp_path / "some.npz"
+    npz.write_splits(data, {"test": doodles(4)})
+    answer = json.loads(works(predict_main, "data", data, "-m", made, "--json", "--max-points", 5))
+    assert len(answer["log_likelihoods"]) == 4
+
+
+def test_a_bundle_of_some_categories_makes_the_others_background(runs, store, tmp_path):
+    words = ["--router", runs / "router", "--draw", runs / "draw", "--data", store.folder, "-c", "zigzag", "-c", "circle"]
+    works(main, "bundle", *words, "-o", tmp_path / "two")
+    assert Bundle.open(tmp_path / "two").categories == ("zigzag", "circle")
+
+
+def test_bundling_what_is_not_there_is_one_sentence(runs, store, tmp_path):
+    words = ["--router", runs / "router", "--data", store.folder, "-o", tmp_path / "none"]
+    assert "no run" in told(main, "bundle", "--draw", tmp_path, *words)
+    assert "is not a run of `train predict`" in told(
+        main, "bundle", "--draw", runs / "draw", *words[2:], "--router", runs / "draw" / "circle"
+    )
+    assert not (tmp_path / "none").exists()
+
+
+def test_draw_is_tested_in_nats_a_point(made, store):
+    answer = json.loads(works(main, "test", "draw", store.folder, "-m", made, "--json"))
+    for measured in answer["categories"].values():
+        assert measured["sketches"] == 6
+        for part in ("whole", "without_latent", "continuation", "continuation_zero"):
+            nats = measured[part]
+            assert nats["total"] == pytest.approx(nats["offset"] + nats["pen"])
+    assert "circle" in works(main, "test", "draw", store.folder, "-m", made, "-c", "circle")
+
+
+def test_predict_is_tested_at_every_fraction_and_refusal_on_strangers(made, store, tmp_path):
+    npz.write_splits(tmp_path / "axe.npz", {"test": doodles(5)})  # its SHA-256 is even: it may not test refusal
+    npz.write_splits(tmp_path / "ladder.npz", {"test": doodles(5)})
+    picture = tmp_path / "confusion.png"
+    words = ["-m", made, "--unknown", tmp_path, "--confusion", picture, "--json"]
+    answer = json.loads(works(main, "test", "predict", store.folder, *words))
+    assert {"U50", "10%", "25%", "50%", "75%", "100%"} <= set(answer["recognition"])
+    assert answer["recognition"]["U50"]["count"] == 18
+    assert picture.stat().st_size > 1000
+    from codes.data.catalogue import may_teach_refusal
+
+    strangers = 5 * sum(not may_teach_refusal(name) for name in ("axe", "ladder"))
+    assert strangers > 0
+    assert answer["refusal"]["100%"]["unknown"] == strangers
+    assert "macro" in works(main, "test", "predict", store.folder, "-m", made)
+
+
+def test_help_of_every_command_has_an_example():
+    for words in (["train", "draw"], ["train", "predict"], ["test", "draw"], ["test", "predict"], ["bundle"]):
+        result = run(main, *words, "--help")
+        assert result.exit_code == 0
+        assert f"train_or_test.py {' '.join(words)}" in result.output
