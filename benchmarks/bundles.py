@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
 from benchmarks.doodles import doodles
 from benchmarks.reference import Sizes
 from benchmarks.training import router_sizes, vae_sizes
@@ -54,12 +52,12 @@ def make_completer(folder: Path, sizes: Sizes, count: int) -> Completer:
     building = folder.with_name(f"{folder.name}-building")
     categories = [f"doodle {number}" for number in range(count)]
     net, vae = scattering_router(sizes, count), endless_vae(sizes)
-    write_part(building / "router", router_config(net, categories), net.state_dict(), torch.float16)
+    write_part(building / "router", router_config(net, categories), net.state_dict(), "float16")
     decoders = {category: part_folder(category) for category in categories}
     for category, part in decoders.items():
         config = PartConfig("draw", vae.config.to_dict(), SCALE, [category])
         own = vae.state_dict() if category == categories[0] else {}
-        write_part(building / part, config, own, torch.float16)
+        write_part(building / part, config, own, "float16")
         _share_weights(building / decoders[categories[0]], building / part)
     seal_bundle(building, folder, decoders, "Random weights.\n")
     return load(folder)

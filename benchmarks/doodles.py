@@ -15,7 +15,7 @@ from codes.data.packed import Store, pack
 
 Rows = NDArray[np.int16]
 SHORTEST, LONGEST = 5, 150
-MEAN_ROWS, SPREAD = 46.5, 0.5  # of a log-normal law before it is cut; about 45 rows on average after
+MEAN_ROWS, SPREAD = 45.0, 0.5  # of a log-normal law; what is cut off at either end changes the mean little
 ROWS_A_STROKE = 9
 TOGETHER = 4096  # sketches drawn by one call of each random law
 

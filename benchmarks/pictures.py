@@ -66,9 +66,7 @@ def five_by_eight(completer: Completer, data: Path) -> Sheet:
             [Cell(m.sketch, f"{m.category} {m.probability:.0%}", view) for m, view in zip(made, views, strict=True)]
         )
         headings += [category, ""]
-    return Sheet(
-        rows, headings=headings, side=120, title="The first eight test sketches, cut at 50 %, finished"
-    )
+    return Sheet(rows, headings=headings, side=120, title="The first eight test sketches, cut at 50 %, finished")
 
 
 if __name__ == "__main__":

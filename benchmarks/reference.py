@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -60,7 +61,8 @@ class Corpus:
         """Sketches that lack 0 to 50 % of their points, ``[B, rows + 1, 5]``, and their labels ``[B]``."""
         chosen = self.rng.integers(len(self.sketches), size=self.sizes.batch)
         shares = self.rng.uniform(0.5, 1.0, size=len(chosen))
-        cut = [self.sketches[i][: max(1, round(share * len(self.sketches[i])))] for i, share in zip(chosen, shares)]
+        sketches = [self.sketches[i] for i in chosen]
+        cut = [rows[: max(1, round(share * len(rows)))] for rows, share in zip(sketches, shares, strict=True)]
         return padded(cut, self.sizes.rows)[0], torch.from_numpy(self.labels[chosen])
 
     def _scaled(self, sketch: Floats) -> Floats:
@@ -74,7 +76,7 @@ def padded(sketches: Sequence[Floats], rows: int) -> tuple[Tensor, Tensor]:
     points = np.zeros((len(sketches), rows + 1, 5), dtype=np.float32)
     points[:, 0, 2] = 1
     points[:, 1:, 4] = 1
-    for row, sketch in zip(points, sketches):
+    for row, sketch in zip(points, sketches, strict=True):
         inside = row[1 : len(sketch) + 1]
         inside[:, :2] = sketch[:, :2]
         inside[:, 2] = 1 - sketch[:, 2]
@@ -162,7 +164,7 @@ class ReferenceRouter(nn.Module):
         super().__init__()
         self.encoder = ReferenceEncoder(sizes)
         widths = [2 * sizes.encoder, sizes.encoder, sizes.encoder // 2, labels]
-        first, second, third = (nn.Linear(i, o) for i, o in zip(widths[:-1], widths[1:]))
+        first, second, third = (nn.Linear(i, o) for i, o in pairwise(widths))
         self.layers = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), third)
 
     def loss(self, points: Tensor, labels: Tensor) -> Tensor:

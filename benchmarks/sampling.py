@@ -23,7 +23,7 @@ TEMPERATURE = 0.4
 
 
 def measure(effort: Effort, folder: Path) -> Figures:
-    """``sample9_ms``: a prefix read and 50 points added to it in nine ways; ``sample9_ratio``: nine usual runs to it."""
+    """``sample9_ms``: read a prefix and add 50 points in nine ways; ``sample9_ratio``: nine usual runs over that."""
     torch.manual_seed(0)
     rows = Normaliser(SCALE).apply(begun(1, PREFIX_ROWS)[0].points)
     vae, reference = endless_vae(effort.sizes), endless_reference(effort.sizes)

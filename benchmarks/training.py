@@ -35,7 +35,7 @@ def vae_sizes(sizes: Sizes) -> VAEConfig:
 
 def router_sizes(sizes: Sizes, labels: int) -> RouterConfig:
     """Our configuration of these sizes."""
-    return RouterConfig(EncoderConfig(size=sizes.encoder, pooled=True), labels)
+    return RouterConfig(encoder=EncoderConfig(size=sizes.encoder, pooled=True), labels=labels)
 
 
 class OurTraining:

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import Tensor
 
+from codes.checkpoints.precision import Precision, restored, stored
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
 from codes.data.normalise import Normaliser
 from codes.errors import BadFile, BadOption
@@ -55,11 +56,10 @@ class PartConfig:
         return Normaliser(self.scale)
 
 
-def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], dtype: torch.dtype) -> None:
-    """Write a part into a new folder; floating-point weights are stored as ``dtype``."""
+def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], precision: Precision) -> None:
+    """Write a part into a new folder, its weights stored in this precision."""
     folder.mkdir(parents=True, exist_ok=True)
-    stored = {name: value.to(dtype) if value.is_floating_point() else value for name, value in tensors.items()}
-    save_tensors(folder / "weights.safetensors", stored, {"kind": config.kind})
+    save_tensors(folder / "weights.safetensors", stored(tensors, precision), {"kind": config.kind})
     with atomic_path(folder / "config.json") as temporary:
         temporary.write_text(json.dumps(asdict(config), indent=1) + "\n")
 
@@ -117,7 +117,7 @@ def _sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
 
 def _filled(model: Model, folder: Path) -> Model:
     path = folder / "weights.safetensors"
-    fill(model, load_tensors(path)[0], path)
+    fill(model, restored(load_tensors(path)[0]), path)
     return model.requires_grad_(False)
 
 

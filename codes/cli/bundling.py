@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
+from codes.checkpoints.precision import Precision
 from codes.data.packed import Store
-from codes.training.bundling import DTYPES, Plan, make_bundle, runs_below
+from codes.training.bundling import Plan, make_bundle, runs_below
 from codes.training.runfolder import RunFolder
 
 CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, its licence, and what was measured.\n"
@@ -18,11 +20,19 @@ CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, it
 @click.option("--draw", "decoders", type=click.Path(path_type=Path), required=True, help="Folder of `train draw` runs.")
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The router's store, to calibrate it.")
 @click.option("-c", "--category", "categories", multiple=True, help="These only, in this order; all by default.")
-@click.option("--precision", type=click.Choice(list(DTYPES)), default="float16", show_default=True, help="Of weights.")
+@click.option(
+    "--precision", type=click.Choice(get_args(Precision)), default=Plan.precision, show_default=True, help="Of weights."
+)
 @click.option("--card", type=click.Path(path_type=Path), help="A model card to put in as README.md.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
 def bundle(
-    router: Path, decoders: Path, data: Path, categories: tuple[str, ...], precision: str, card: Path | None, out: Path
+    router: Path,
+    decoders: Path,
+    data: Path,
+    categories: tuple[str, ...],
+    precision: Precision,
+    card: Path | None,
+    out: Path,
 ) -> None:
     """Put a router and the decoders it routes to into one bundle.
 

@@ -10,7 +10,7 @@ import click
 from codes.cli.common import AS_JSON, STORE, Teaching, print_json
 from codes.data.catalogue import ATTRIBUTION, NONE_OF_THESE
 from codes.data.download import OFFICIAL, Kind, Outcome, Remote, download
-from codes.data.packed import SPLITS, Store, check_place
+from codes.data.packed import SPLITS, Store
 from codes.errors import BadOption
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ def import_(files: tuple[Path, ...], folder: Path, as_json: bool, **options: Any
     """
     from codes.data.importing import Rules, find_others, find_sources, import_sketches
 
-    check_place(folder, options["force"])
     rules = Rules(options["shares"], options["seed"], options["longest"])
     sources = find_sources(files, options["category"])
     if options["other"] is not None:

@@ -11,7 +11,7 @@ import click
 from codes.cli.common import STORE, Command, Teaching
 from codes.cli.fields import chosen, options_of
 from codes.errors import BadOption
-from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
+from codes.model.config import DecoderConfig, EncoderConfig, RasterConfig, RouterConfig, VAEConfig
 from codes.training.config import TrainConfig
 
 
@@ -69,6 +69,7 @@ def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **
 
 @train.command()
 @training_options
+@options_of(RasterConfig)
 @click.option("--hidden", type=int, default=RouterConfig.hidden, show_default=True, help="Units of the classifier.")
 @click.option(
     "--dropout", type=float, default=RouterConfig.dropout, show_default=True, help="Share of features dropped."
@@ -83,9 +84,9 @@ def predict(store: Path, out: Path, hidden: int, dropout: float, **options: Any)
     from codes.cli.watch import watcher
     from codes.training.runs import Request, run_predict
 
-    encoder = _encoder(options, RouterConfig().encoder)
+    encoder, raster = _encoder(options, RouterConfig().encoder), chosen(RasterConfig, options)
     config = chosen(TrainConfig, options)
-    sizes = RouterConfig(encoder, hidden=hidden, dropout=dropout)
+    sizes = RouterConfig(encoder, raster, hidden=hidden, dropout=dropout)
     for line in run_predict(Request(store, out, sizes, config, watch=watcher, **options)):
         click.echo(line)
 

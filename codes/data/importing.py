@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from codes.data.catalogue import NONE_OF_THESE, is_category_name, may_teach_refusal
-from codes.data.packed import SPLITS, Rows, StoreWriter, as_int16, check_place, new_store
+from codes.data.packed import SPLITS, Rows, StoreWriter, as_int16, new_store
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.reading import bad_sketches_of, check_source
@@ -167,7 +167,6 @@ def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, repla
         BadFile: a file cannot be read, holds several categories, or the store cannot be written there.
         BadOption: a category is left without a sketch.
     """
-    check_place(folder, replace)
     with new_store(folder, replace=replace) as writer:
         return _Import(writer, rules).run(_plan(sources))
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.data.packed import Store
+from codes.formats.npz import read_split
 from codes.formats.registry import read_all
 from codes.sketch.geometry import in_quickdraw_pixels
 
@@ -27,7 +28,9 @@ def labelled(path: Path, split: str) -> dict[str, list[Rows]]:
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     found: dict[str, list[Rows]] = defaultdict(list)
     for file in files:
-        for sketch in read_all(file, split):
-            pixels = in_quickdraw_pixels(sketch)
-            found[sketch.category or file.stem].append(pixels.points)
+        if file.suffix.lower() == ".npz":
+            found[file.stem] += read_split(file, split)
+        else:
+            for sketch in read_all(file):
+                found[sketch.category or file.stem].append(in_quickdraw_pixels(sketch).points)
     return dict(found)

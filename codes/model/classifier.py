@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from codes.model.cells import drop
 from codes.model.config import RouterConfig
 from codes.model.encoder import Encoder
+from codes.model.raster import RasterEncoder
 
 
 class Classifier(nn.Module):
@@ -16,7 +17,7 @@ class Classifier(nn.Module):
     def __init__(self, config: RouterConfig) -> None:
         super().__init__()
         self.dropout = config.dropout
-        self.inner = nn.Linear(config.encoder.features, config.hidden)
+        self.inner = nn.Linear(config.encoder.features + config.raster.features, config.hidden)
         self.outer = nn.Linear(config.hidden, config.labels)
 
     def forward(self, features: Tensor, rng: torch.Generator | None = None) -> Tensor:
@@ -27,15 +28,17 @@ class Classifier(nn.Module):
 
 
 class RouterNet(nn.Module):
-    """The shared encoder of all categories with its classifier. Without a generator it is deterministic."""
+    """The shared encoder of all categories, of strokes and of their picture, with its classifier."""
 
     def __init__(self, config: RouterConfig) -> None:
         super().__init__()
         self.config = config
         self.encoder = Encoder(config.encoder)
+        self.raster = RasterEncoder(config.raster)
         self.classifier = Classifier(config)
 
     def forward(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """The first ``lengths [B]`` rows of ``points [B, T, 5]`` to logits ``[B, labels]``, float32."""
-        logits: Tensor = self.classifier(self.encoder(points, lengths, rng), rng)
+        features = [self.encoder(points, lengths, rng), self.raster(points, lengths)]
+        logits: Tensor = self.classifier(torch.cat(features, dim=-1), rng)
         return logits.float()

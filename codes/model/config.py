@@ -75,17 +75,39 @@ class VAEConfig:
 
 
 @dataclass(frozen=True)
+class RasterConfig:
+    """A convolutional encoder of the picture of a sketch.
+
+    Attributes:
+        side: of the picture, in pixels.
+        width: channels after the first convolution.
+        features: length of what the encoder returns.
+    """
+
+    side: int = 48
+    width: int = 32
+    features: int = 384
+
+    def __post_init__(self) -> None:
+        _check(self, ("side", "width", "features"))
+        if self.side < 16 or self.width % 8 or self.features % 16:
+            raise BadOption("a picture has 16 pixels a side or more; width goes in eights, features in sixteens")
+
+
+@dataclass(frozen=True)
 class RouterConfig:
     """The shared encoder and its classifier.
 
     Attributes:
-        encoder: sizes of the encoder.
+        encoder: sizes of the encoder of strokes.
+        raster: sizes of the encoder of the picture.
         labels: how many kinds of sketch it tells apart, those without a decoder included.
         hidden: units between the features and the logits.
         dropout: share of features dropped in a training step (the *drop* rate).
     """
 
     encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(pooled=True))
+    raster: RasterConfig = field(default_factory=RasterConfig)
     labels: int = 5
     hidden: int = 256
     dropout: float = 0.3
@@ -100,13 +122,15 @@ class RouterConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RouterConfig:
         """The inverse of :meth:`to_dict`; a wrong name is a TypeError or KeyError, a wrong size a BadOption."""
-        return cls(**{**values, "encoder": EncoderConfig(**values["encoder"])})
+        parts = {"encoder": EncoderConfig(**values["encoder"]), "raster": RasterConfig(**values["raster"])}
+        return cls(**{**values, **parts})
 
 
-def _check(config: EncoderConfig | DecoderConfig | RouterConfig, sizes: tuple[str, ...]) -> None:
+def _check(config: EncoderConfig | DecoderConfig | RasterConfig | RouterConfig, sizes: tuple[str, ...]) -> None:
     for name in sizes:
         value = getattr(config, name)
         if type(value) is not int or not 1 <= value <= LARGEST:
             raise BadOption(f"{name} must be 1 to {LARGEST}, not {value}")
-    if not 0 <= config.dropout < 1:
-        raise BadOption(f"dropout must be at least 0 and below 1, not {config.dropout}")
+    dropout = getattr(config, "dropout", 0.0)
+    if not 0 <= dropout < 1:
+        raise BadOption(f"dropout must be at least 0 and below 1, not {dropout}")

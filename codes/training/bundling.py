@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from codes.checkpoints.bundle import Bundle, part_folder, seal_bundle
 from codes.checkpoints.part import PartConfig, write_part
+from codes.checkpoints.precision import Precision, restored, stored
 from codes.checkpoints.tensors import fill, load_tensors
 from codes.data.batches import in_order
 from codes.data.normalise import Normaliser
@@ -23,8 +22,6 @@ from codes.model.config import RouterConfig
 from codes.training.calibrate import calibrate, logits_of_prefixes
 from codes.training.runfolder import RunFolder
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16}
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -34,13 +31,13 @@ class Plan:
         router: the run of the router.
         decoders: category to the run of its decoder.
         store: the router is calibrated on its ``valid`` split.
-        precision: how weights are stored, a name in ``DTYPES``.
+        precision: how weights are stored.
     """
 
     router: RunFolder
     decoders: Mapping[str, RunFolder]
     store: Store
-    precision: str = "float16"
+    precision: Precision = "int8"
 
     def __post_init__(self) -> None:
         if not self.decoders:
@@ -97,7 +94,7 @@ def _calibration(plan: Plan) -> Calibration:
     if list(plan.store.categories) != labels:
         raise BadOption(f"{plan.store.folder} does not have the router's categories in the router's order")
     net = RouterNet(RouterConfig.from_dict(facts["model"]))
-    fill(net, {name: value.to(DTYPES[plan.precision]) for name, value in tensors.items()}, plan.router.best)
+    fill(net, restored(stored(tensors, plan.precision)), plan.router.best)
     batches = in_order(plan.store.split("valid"), Normaliser(facts["scale"]))
     return calibrate(*logits_of_prefixes(net, batches), [labels.index(category) for category in plan.decoders])
 
@@ -109,7 +106,7 @@ def _facts(run: RunFolder, kind: str) -> dict[str, Any]:
     return facts
 
 
-def _write(run: RunFolder, kind: str, folder: Path, precision: str, **more: Any) -> None:
+def _write(run: RunFolder, kind: str, folder: Path, precision: Precision, **more: Any) -> None:
     tensors, facts = load_tensors(run.best)[0], _facts(run, kind)
     config = PartConfig(
         kind="draw" if kind == "draw" else "predict",
@@ -119,4 +116,4 @@ def _write(run: RunFolder, kind: str, folder: Path, precision: str, **more: Any)
         training={"step": facts["step"], "valid": facts["valid"], "counts": facts["counts"]},
         **more,
     )
-    write_part(folder, config, tensors, DTYPES[precision])
+    write_part(folder, config, tensors, precision)

@@ -12,6 +12,7 @@ import torch
 from codes.checkpoints import bundle as bundles
 from codes.checkpoints.bundle import Bundle, part_folder, shipped_bundles
 from codes.checkpoints.part import PartConfig, read_config, read_router, read_vae, write_part
+from codes.checkpoints.precision import restored, stored
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
 from codes.errors import BadFile, ModelNotFound, SketchError
 from codes.inference.completer import Completer
@@ -66,7 +67,7 @@ def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):
 
 
 def test_weights_in_single_precision_come_back_bit_for_bit(tmp_path):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
     read, config = read_vae(tmp_path / "part")
     assert all(torch.equal(value, stirred_vae().state_dict()[name]) for name, value in read.state_dict().items())
     assert config == draw_config()
@@ -174,8 +175,8 @@ def test_a_router_that_never_learned_a_category(tmp_path):
     building = tmp_path / "building"
     sizes = TINY_ROUTER.to_dict()
     config = PartConfig("predict", sizes, SCALE, ["circle", "square", "cow"])
-    write_part(building / "router", config, stirred_router().state_dict(), torch.float32)
-    write_part(building / "decoders" / "zigzag", draw_config(), stirred_vae().state_dict(), torch.float32)
+    write_part(building / "router", config, stirred_router().state_dict(), "float32")
+    write_part(building / "decoders" / "zigzag", draw_config(), stirred_vae().state_dict(), "float32")
     made = bundles.seal_bundle(building, tmp_path / "made", {"zigzag": "decoders/zigzag"}, "")
     with pytest.raises(BadFile, match="never learned zigzag") as error:
         Completer(made).classify(prefixes(1)[0])
@@ -197,7 +198,7 @@ def test_a_router_that_never_learned_a_category(tmp_path):
     ],
 )
 def test_a_configuration_that_makes_no_sense(tmp_path, changes, reason):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
     edit(tmp_path / "part" / "config.json", **changes)
     with pytest.raises(BadFile, match=reason) as error:
         read_config(tmp_path / "part")
@@ -217,7 +218,7 @@ def test_a_configuration_that_makes_no_sense(tmp_path, changes, reason):
     ],
 )
 def test_sizes_that_are_none(tmp_path, model):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
     edit(tmp_path / "part" / "config.json", model=model)
     with pytest.raises(BadFile, match="sizes in it") as error:
         read_vae(tmp_path / "part")
@@ -225,7 +226,7 @@ def test_sizes_that_are_none(tmp_path, model):
 
 
 def test_weights_of_other_sizes(tmp_path):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), torch.float32)
+    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
     larger = TINY_VAE.to_dict()
     larger["decoder"]["size"] = 9
     edit(tmp_path / "part" / "config.json", model=larger)
@@ -236,7 +237,7 @@ def test_weights_of_other_sizes(tmp_path):
 
 def test_a_router_with_more_labels_than_categories(tmp_path):
     config = PartConfig("predict", TINY_ROUTER.to_dict(), SCALE, ["circle", "square"])
-    write_part(tmp_path / "part", config, stirred_router().state_dict(), torch.float32)
+    write_part(tmp_path / "part", config, stirred_router().state_dict(), "float32")
     with pytest.raises(BadFile, match="2 categories, but 3 labels") as error:
         read_router(tmp_path / "part")
     told(error)
@@ -245,7 +246,7 @@ def test_a_router_with_more_labels_than_categories(tmp_path):
 def test_weights_that_half_precision_cannot_hold(tmp_path):
     vae = stirred_vae()
     vae.decoder.output.bias[3] = 1e6
-    write_part(tmp_path / "part", draw_config(), vae.state_dict(), torch.float16)
+    write_part(tmp_path / "part", draw_config(), vae.state_dict(), "float16")
     with pytest.raises(BadFile, match="not a finite number") as error:
         read_vae(tmp_path / "part")
     told(error)
@@ -308,3 +309,27 @@ def test_sealing_replaces_a_bundle_whole(tmp_path):
     assert not (again.folder / "stray").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
     assert (again.folder / "README.md").read_text() == "A tiny bundle.\n"
+
+
+@pytest.mark.parametrize(("precision", "error"), [("float32", 0.0), ("float16", 1e-3), ("int8", 0.5 / 127)])
+def test_stored_weights_come_back_to_their_precision(precision, error):
+    tensors = stirred_vae().state_dict()
+    back = restored(stored(tensors, precision))
+    assert back.keys() == tensors.keys()
+    for name, value in tensors.items():
+        assert back[name].dtype == torch.float32
+        largest = value.abs().amax(dim=-1, keepdim=True)
+        assert ((back[name] - value).abs() <= largest * (error + 1e-3 * (error > 0))).all(), name
+
+
+def test_a_row_of_zeros_survives_int8():
+    matrix = {"w": torch.tensor([[0.0, 0.0], [1.0, -0.5]])}
+    torch.testing.assert_close(restored(stored(matrix, "int8"))["w"], matrix["w"], atol=5e-3, rtol=0)
+
+
+def test_a_scale_without_its_matrix_is_refused(tmp_path):
+    tensors = {**stored(stirred_vae().state_dict(), "int8"), "stray.row_scale": torch.ones(3)}
+    write_part(tmp_path / "part", draw_config(), {}, "float32")
+    save_tensors(tmp_path / "part" / "weights.safetensors", tensors, {})
+    with pytest.raises(BadFile, match="do not fit"):
+        read_vae(tmp_path / "part")

@@ -67,6 +67,7 @@ def test_chunks_are_all_rows_in_order_of_the_split_or_of_one_category(store):
     chunks = list(split.only("the sun").chunks(size=1))
     assert [len(chunk) for chunk in chunks] == [1, 1]
     np.testing.assert_array_equal(np.concatenate(chunks), TRAIN["the sun"][0])
+    assert [len(chunk) for chunk in split.only("cat").chunks(size=3)] == [3, 1]
 
 
 def test_a_split_without_a_sketch_opens(tmp_path):

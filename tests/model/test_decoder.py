@@ -149,3 +149,7 @@ def test_the_position_is_where_the_pen_is(decoder):
     _, state = decoder.read(batch.points, batch.lengths, z)
     for row, length in enumerate(batch.lengths.tolist()):
         torch.testing.assert_close(state.position[row], batch.points[row, :length, :2].sum(dim=0))
+
+
+def test_a_drawing_begins_pen_down_and_unmoved():
+    assert start_row(torch.ones(2, 7, 5)).tolist() == [[[0.0, 0, 1, 0, 0]]] * 2

@@ -1,0 +1,83 @@
+"""Sketch to features by way of a picture: what the strokes look like, whatever the order and the size they came in.
+
+Stroke models read half sketches better, pictures whole ones; the router sees both. The picture is made from the same
+points inside the model, so nobody else knows of it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from codes.model.config import RasterConfig
+
+INK, RECENCY = 0, 1
+CHANNELS = 2
+SAMPLES = 24  # points along each segment; enough that a line across the picture has no wide gaps
+
+
+class RasterEncoder(nn.Module):
+    """Four convolutions over a small picture of the sketch, then the maximum and the mean of what they found."""
+
+    def __init__(self, config: RasterConfig) -> None:
+        super().__init__()
+        self.side = config.side
+        width, last = config.width, config.features // 2
+        self.layers = nn.Sequential(
+            *_layer(CHANNELS, width, kernel=5, stride=2),
+            *_layer(width, 2 * width),
+            nn.MaxPool2d(2),
+            *_layer(2 * width, 4 * width),
+            nn.MaxPool2d(2),
+            *_layer(4 * width, last),
+        )
+
+    def forward(self, points: Tensor, lengths: Tensor) -> Tensor:
+        """``points [B, T, 5]``, ``lengths [B]`` to features ``[B, config.features]``, float32."""
+        seen = picture(points, lengths, self.side).to(memory_format=torch.channels_last)
+        found = self.layers(seen).float().flatten(2)
+        return torch.cat([found.amax(dim=-1), found.mean(dim=-1)], dim=-1)
+
+
+def _layer(before: int, after: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    convolution = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2)
+    return [convolution, nn.GroupNorm(8, after), nn.ReLU()]
+
+
+@torch.no_grad()
+def picture(points: Tensor, lengths: Tensor, side: int) -> Tensor:
+    """The first ``lengths [B]`` rows of ``points [B, T, 5]`` as ``[B, 2, side, side]``.
+
+    The drawing fills the picture, its proportions kept. The first channel is 1 where there is ink; the second says how
+    late in the drawing it was laid down, from 0 to 1.
+    """
+    batch, rows = points.shape[:2]
+    inside = torch.arange(rows, device=points.device) < lengths.unsqueeze(1)
+    ends = (points[..., :2] * inside.unsqueeze(-1)).cumsum(dim=1)
+    starts = nn.functional.pad(ends, (0, 0, 1, 0))[:, :-1]
+    on_paper = inside & ~_in_air(points)
+    shares = torch.linspace(0, 1, SAMPLES, device=points.device).view(1, 1, -1, 1)
+    spots = starts.unsqueeze(2) * (1 - shares) + ends.unsqueeze(2) * shares  # [B, T, SAMPLES, 2]
+    cells = _cells(spots, ends, side)
+    late = torch.arange(1, rows + 1, device=points.device) / lengths.unsqueeze(1)
+    flat = points.new_zeros(batch * side * side + 1)  # the last cell takes what is not on paper
+    place = cells + torch.arange(batch, device=points.device).view(-1, 1, 1) * side * side
+    place = torch.where(on_paper.unsqueeze(-1), place, flat.numel() - 1)
+    flat.scatter_reduce_(0, place.flatten(), late.unsqueeze(-1).expand_as(place).flatten(), "amax")
+    recency = flat[:-1].view(batch, side, side)
+    return torch.stack([(recency > 0).to(recency.dtype), recency], dim=1)
+
+
+def _in_air(points: Tensor) -> Tensor:
+    """Which rows the pen moved to through the air: those after a lift; ``[B, T]``."""
+    return nn.functional.pad(points[..., 3] == 1, (1, 0))[:, :-1]
+
+
+def _cells(spots: Tensor, ends: Tensor, side: int) -> Tensor:
+    """Which cell of its picture each spot falls into, ``[B, T, SAMPLES]``; the drawing and its origin fit."""
+    low = ends.amin(dim=1).clamp(max=0.0)
+    high = ends.amax(dim=1).clamp(min=0.0)
+    size = (high - low).amax(dim=-1).clamp(min=1e-6)
+    centred = (spots - ((low + high) / 2).view(-1, 1, 1, 2)) / size.view(-1, 1, 1, 1)  # in -0.5 to 0.5
+    columns = ((centred + 0.5) * (side - 1)).round().long().clamp(0, side - 1)
+    return columns[..., 1] * side + columns[..., 0]
