@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
@@ -35,6 +37,23 @@ class Teaching(click.Group):
         except KeyboardInterrupt:
             click.echo("Stopped; what was saved is kept.", err=True)
             ctx.exit(130)
+
+
+class OnDemand(Teaching):
+    """A group that imports a command when it is called, so that no command waits for what another needs."""
+
+    homes: Mapping[str, str] = MappingProxyType({})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which they are used."""
+        return list(self.homes)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of that name, out of the module that is its home."""
+        if name not in self.homes:
+            return None
+        command: click.Command = getattr(import_module(self.homes[name]), name)
+        return command
 
 
 def print_json(value: dict[str, Any]) -> None:

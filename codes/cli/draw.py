@@ -14,7 +14,7 @@ from codes.cli.pictures import check_suffix, write_sheet
 from codes.errors import BadOption
 from codes.formats.polylines import record_of
 from codes.formats.registry import read, write
-from codes.inference.completer import Completer, load
+from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.options import SamplingOptions
 from codes.inference.studio import Studio
 from codes.sketch.sheet import Cell, Sheet, contact_sheet
@@ -26,6 +26,7 @@ TEMPERATURES = (0.1, 0.25, 0.4, 0.6, 0.8, 1.0)
 @click.group(cls=Teaching)
 def main() -> None:
     """Let a category's model draw by itself."""
+    use_one_thread()
 
 
 @main.command()

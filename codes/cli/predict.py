@@ -17,7 +17,7 @@ from codes.cli.pictures import check_suffix, write_results
 from codes.errors import NotRecognised
 from codes.formats.polylines import record_of
 from codes.formats.registry import read
-from codes.inference.completer import Completer, load
+from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.options import Completion, Route, SamplingOptions
 from codes.sketch.strokes import Sketch
 
@@ -70,6 +70,7 @@ def complete(
     """
     if out is not None:
         check_suffix(out)
+    use_one_thread()
     completer, asked = load(model), chosen(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
     started = time.perf_counter()

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 import click
 
-from codes.cli.bundling import bundle
-from codes.cli.common import Teaching
-from codes.cli.data import data
-from codes.cli.testing import test
-from codes.cli.train import train
+from codes.cli.common import OnDemand
 
 
-@click.group(cls=Teaching)
+class Doors(OnDemand):
+    """What there is to do, and where it is done."""
+
+    homes = MappingProxyType(
+        {
+            "data": "codes.cli.data",
+            "train": "codes.cli.train",
+            "test": "codes.cli.testing",
+            "bundle": "codes.cli.bundling",
+        }
+    )
+
+
+@click.group(cls=Doors)
 def main() -> None:
     """Import data, train decoders and the router, test them, and bundle them for use."""
-
-
-main.add_command(data)
-main.add_command(train)
-main.add_command(test)
-main.add_command(bundle)

@@ -2,7 +2,7 @@
 
 Official ``.npz`` files keep their own splits. All other sketches are simplified as Quick, Draw! does, brought to its
 pixels, and divided category by category: in the order of a hash of the drawing and the seed, so that the shares are
-exact, the order of the files does not matter, and a drawing stays where it is when others join it.
+exact, the order of the files does not matter, and few drawings change their split when others join them.
 
 Every file is read once, and one file is in memory at a time (of formats without splits: one category, as int16).
 """

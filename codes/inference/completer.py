@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from codes.checkpoints.bundle import Bundle
@@ -28,6 +29,14 @@ from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.strokes import Sketch
 
 TOGETHER = 512  # drawings in one batch
+
+
+def use_one_thread() -> None:
+    """Give a few sketches to one processor: their steps are so short that several processors only wait for each other.
+
+    On two busy cores a step took twenty times as long with two threads as with one (docs/log.md).
+    """
+    torch.set_num_threads(1)
 
 
 def load(name_or_path: str | Path = "starter") -> Completer:
