@@ -15,6 +15,7 @@ import torch
 
 from benchmarks import memory, sampling, serving, starting, training
 from benchmarks.effort import FULL, QUICK, Effort, Figures
+from benchmarks.page import write_figures
 
 Part = Callable[[Effort, Path], Figures]
 
@@ -58,13 +59,15 @@ MEANINGS = {
 @click.option("--quick", is_flag=True, help="Fewer repeats and smaller stores: a minute or two, rougher figures.")
 @click.option("--part", "parts", multiple=True, type=click.Choice(list(PARTS)), help="Measure this part only; repeat.")
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON object and nothing else.")
-def main(quick: bool, parts: tuple[str, ...], as_json: bool) -> None:
+@click.option("--write", type=click.Path(path_type=Path, exists=True), help="Put the table into this page of the docs.")
+def main(quick: bool, parts: tuple[str, ...], as_json: bool, write: Path | None) -> None:
     """Measure speed and memory. Ratios compare two ways in the same run, medians of repeats that take turns.
 
     \b
     Examples:
       python -m benchmarks.speed
       python -m benchmarks.speed --quick --part sample --part serve
+      python -m benchmarks.speed --write docs/performance.md
     """
     effort = QUICK if quick else FULL
     figures: Figures = {}
@@ -73,7 +76,15 @@ def main(quick: bool, parts: tuple[str, ...], as_json: bool) -> None:
         figures.update(measured)
         if not as_json:
             click.echo(table(name, measured), err=True)
+    if write:
+        write_figures(write, caption(quick), figures, MEANINGS)
     click.echo(json.dumps({**rounded(figures), "quick": quick, "threads": torch.get_num_threads()}))
+
+
+def caption(quick: bool) -> str:
+    """How the figures of the docs came about."""
+    command = "python -m benchmarks.speed" + (" --quick" if quick else "")
+    return f"Made by `{command}`, torch {torch.__version__}, {torch.get_num_threads()} threads."
 
 
 def measure(name: str, effort: Effort) -> Figures:

@@ -15,6 +15,7 @@ from tests.helpers import CATEGORIES, doodles, stirred_router, stirred_vae, tiny
 def one_thread():
     """The same sums in the same order everywhere, and no fight over processors."""
     torch.set_num_threads(1)
+    torch.set_warn_always(True)  # else only the first of several tests that deserve a warning would fail
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from codes.checkpoints.bundle import Bundle, part_folder, seal_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.data.batches import Batch, collate
 from codes.model.classifier import RouterNet
-from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
+from codes.model.config import DecoderConfig, EncoderConfig, RasterConfig, RouterConfig, VAEConfig
 from codes.model.vae import SketchVAE
 from codes.sketch.strokes import Sketch, from_polylines
 
@@ -23,7 +24,8 @@ BACKGROUND = "scribble"  # the router knows it, nothing draws it
 SCALE = 20.0
 
 TINY_VAE = VAEConfig(EncoderConfig(size=6), DecoderConfig(size=8, latent=4, mixtures=2))
-TINY_ROUTER = RouterConfig(EncoderConfig(size=6, pooled=True), labels=3, hidden=7, dropout=0.0)
+TINY_RASTER = RasterConfig(side=16, width=8, features=16)
+TINY_ROUTER = RouterConfig(EncoderConfig(size=6, pooled=True), TINY_RASTER, labels=3, hidden=7, dropout=0.0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -79,7 +81,8 @@ def stirred(module: nn.Module, seed: int = 0, size: float = 0.4) -> nn.Module:
     rng = generator(seed)
     with torch.no_grad():
         for value in module.parameters():
-            value.copy_(torch.randn(value.shape, generator=rng) * size)
+            inputs = value[0].numel() if value.dim() > 1 else 9
+            value.copy_(torch.randn(value.shape, generator=rng) * size * 3 / inputs**0.5)
     return module.requires_grad_(False)
 
 
@@ -106,7 +109,7 @@ def stirred_router(seed: int = 0, config: RouterConfig = TINY_ROUTER) -> RouterN
 def tiny_bundle(folder: Path, calibration: dict[str, float] | None = None, **pen: float) -> Bundle:
     """A bundle of :data:`CATEGORIES` on disk, written by the code that writes the real ones."""
     building = folder.with_name(f"{folder.name}.building")
-    sizes = RouterConfig(TINY_ROUTER.encoder, labels=len(CATEGORIES) + 1, hidden=7, dropout=0.0)
+    sizes = replace(TINY_ROUTER, labels=len(CATEGORIES) + 1)
     labels = [BACKGROUND, *reversed(CATEGORIES)]  # not in the order of the bundle
     settled = calibration or {"temperature": 1.5, "known": -50.0, "sure": 0.5}
     config = PartConfig("predict", sizes.to_dict(), SCALE, labels, settled)

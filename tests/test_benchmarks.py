@@ -19,6 +19,7 @@ from benchmarks.bundles import begun, endless_vae, make_completer
 from benchmarks.doodles import doodles, write_store
 from benchmarks.effort import Effort
 from benchmarks.memory import STATUS, peaks_of_training
+from benchmarks.page import BEGIN, END
 from benchmarks.reference import (
     Corpus,
     ReferenceRouter,
@@ -31,7 +32,7 @@ from benchmarks.reference import (
     reconstruction,
     sample_point,
 )
-from benchmarks.starting import import_seconds
+from benchmarks.starting import ROOT, import_seconds
 from benchmarks.timing import Timings, in_turn
 
 TINY_SIZES = Sizes(encoder=4, decoder=8, latent=3, mixtures=2, rows=30, batch=4)
@@ -201,6 +202,22 @@ def test_json_alone_prints_no_table(monkeypatch):
         "quick": False,
         "threads": torch.get_num_threads(),
     }
+
+
+def test_figures_are_put_between_the_marks_of_a_page(tmp_path, monkeypatch):
+    page = tmp_path / "page.md"
+    page.write_text(f"above\n{BEGIN}\nstale\n{END}\nbelow\n")
+    monkeypatch.setitem(speed.PARTS, "sample", lambda effort, folder: {"sample9_ms": 12.345, "cold_s": None})
+    for _ in range(2):
+        assert CliRunner().invoke(speed.main, ["--part", "sample", "--write", str(page)]).exit_code == 0
+    text = page.read_text()
+    assert text.startswith("above\n") and text.endswith("\nbelow\n") and "stale" not in text
+    assert text.count("| `sample9_ms` | 12.3 |") == 1 and "| `cold_s` | not measured |" in text
+
+
+def test_the_docs_page_has_the_marks():
+    text = (ROOT / "docs" / "performance.md").read_text()
+    assert text.count(BEGIN) == text.count(END) == 1
 
 
 @pytest.mark.slow

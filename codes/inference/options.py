@@ -21,7 +21,7 @@ class SamplingOptions:
     Attributes:
         variations: how many ways to finish it, of each category drawn.
         temperature: 0.01 is nearly the same every time, 1 is as varied as people; above 0, at most 2.
-        seed: same seed, same drawing. Variation ``i`` depends on the seed and on ``i`` alone.
+        seed: same seed, same drawing. Variation ``i`` depends on the sketch, the seed and ``i`` alone.
         category: draw this one, whatever the router says.
         top: draw this many of the likeliest categories.
         latent: where z comes from: inferred from the prefix, zero, or drawn from the prior.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -62,18 +63,23 @@ def latent_of(vae: SketchVAE, prefixes: Batch, options: SamplingOptions) -> Tens
     """z for each drawing, ``[B * variations, Z]``; a variation of a sketch only differs in z if it is the prior's."""
     size = vae.config.decoder.latent
     if options.latent == "prior":
-        noise = [torch.randn(size, generator=_generator(options, i, 1)) for i in range(options.variations)]
-        return torch.stack(noise).repeat(len(prefixes), 1)
+        return torch.stack([torch.randn(size, generator=rng) for rng in _generators(prefixes, options, stream=1)])
     if options.latent == "zero":
         return torch.zeros(len(prefixes) * options.variations, size)
     mean = vae.encode(prefixes.points, prefixes.lengths).mean
     return mean.repeat_interleave(options.variations, dim=0)
 
 
-def _generator(options: SamplingOptions, variation: int, stream: int) -> torch.Generator:
-    """The random numbers of one variation: of its seed and its number, and of nothing else."""
-    words = np.random.SeedSequence([options.seed, variation, stream]).generate_state(2, np.uint32)
-    return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+def _generators(prefixes: Batch, options: SamplingOptions, stream: int) -> Iterator[torch.Generator]:
+    """The random numbers of each drawing: of its prefix, the seed and its number, and of nothing else.
+
+    The prefix has its say so that the drawings of a data set do not all end at the same throw of the dice.
+    """
+    for points, length in zip(prefixes.points, prefixes.lengths.tolist(), strict=True):
+        prefix = crc32(points[:length].contiguous().numpy().tobytes())
+        for variation in range(options.variations):
+            words = np.random.SeedSequence([options.seed, variation, stream, prefix]).generate_state(2, np.uint32)
+            yield torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
 
 
 @torch.no_grad()
@@ -84,14 +90,15 @@ def continue_drawings(vae: SketchVAE, prefixes: Batch, z: Tensor, options: Sampl
     ``max_points`` is reached.
     """
     many, mixtures = options.variations, vae.config.decoder.mixtures
-    noise = torch.stack([draw_noise(options.max_points + 1, mixtures, _generator(options, i, 0)) for i in range(many)])
+    generators = _generators(prefixes, options, stream=0)
+    noise = torch.stack([draw_noise(options.max_points + 1, mixtures, rng) for rng in generators])
     points, lengths = (part.repeat_interleave(many, dim=0) for part in (prefixes.points, prefixes.lengths))
     following, state = vae.decoder.read(points, lengths, z)
     if not lengths.any():  # on blank paper something is drawn
         following = following.without_end()
     drawings = torch.arange(len(z))
     for turn in range(options.max_points + 1):
-        drawn = following.at_temperature(options.temperature).sample(noise[drawings % many, turn])
+        drawn = following.at_temperature(options.temperature).sample(noise[drawings, turn])
         pen = drawn[:, 2:]
         log_prob = following.log_prob_pen(pen) + following.log_prob_offset(drawn[:, :2]) * (1 - pen[:, 2])
         yield Step(drawings, drawn, log_prob)

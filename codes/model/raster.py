@@ -13,6 +13,9 @@ from codes.model.config import RasterConfig
 
 INK, RECENCY = 0, 1
 CHANNELS = 2
+OFF_THE_EDGE = (
+    1e-3  # of a cell; the middle of an upright line would else lie between two, for rounding errors to decide
+)
 SAMPLES = 24  # points along each segment; enough that a line across the picture has no wide gaps
 
 
@@ -53,7 +56,7 @@ def picture(points: Tensor, lengths: Tensor, side: int) -> Tensor:
     """
     batch, rows = points.shape[:2]
     inside = torch.arange(rows, device=points.device) < lengths.unsqueeze(1)
-    ends = (points[..., :2] * inside.unsqueeze(-1)).cumsum(dim=1)
+    ends = points[..., :2].masked_fill(~inside.unsqueeze(-1), 0.0).cumsum(dim=1)
     starts = nn.functional.pad(ends, (0, 0, 1, 0))[:, :-1]
     on_paper = inside & ~_in_air(points)
     shares = torch.linspace(0, 1, SAMPLES, device=points.device).view(1, 1, -1, 1)
@@ -79,5 +82,5 @@ def _cells(spots: Tensor, ends: Tensor, side: int) -> Tensor:
     high = ends.amax(dim=1).clamp(min=0.0)
     size = (high - low).amax(dim=-1).clamp(min=1e-6)
     centred = (spots - ((low + high) / 2).view(-1, 1, 1, 2)) / size.view(-1, 1, 1, 1)  # in -0.5 to 0.5
-    columns = ((centred + 0.5) * (side - 1)).round().long().clamp(0, side - 1)
+    columns = ((centred + 0.5) * (side - 1) + OFF_THE_EDGE).round().long().clamp(0, side - 1)
     return columns[..., 1] * side + columns[..., 0]

@@ -72,7 +72,9 @@ def test_a_category_may_start_from_a_model_of_all(store, tmp_path):
     start = ["--start", tmp_path / "all"]
     works(main, "train", "draw", store.folder, "-o", tmp_path / "one", "-c", "circle", *start, *SMALL)
     other_size = [*start, *SMALL, "--size", "9"]
-    assert "do not fit" in told(main, "train", "draw", store.folder, "-o", tmp_path / "two", "-c", "circle", *other_size)
+    assert "do not fit" in told(
+        main, "train", "draw", store.folder, "-o", tmp_path / "two", "-c", "circle", *other_size
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +104,18 @@ def test_a_bundle_of_what_was_trained_finishes_sketches(made, tmp_path):
 
 
 def test_a_bundle_of_some_categories_makes_the_others_background(runs, store, tmp_path):
-    words = ["--router", runs / "router", "--draw", runs / "draw", "--data", store.folder, "-c", "zigzag", "-c", "circle"]
+    words = [
+        "--router",
+        runs / "router",
+        "--draw",
+        runs / "draw",
+        "--data",
+        store.folder,
+        "-c",
+        "zigzag",
+        "-c",
+        "circle",
+    ]
     works(main, "bundle", *words, "-o", tmp_path / "two")
     assert Bundle.open(tmp_path / "two").categories == ("zigzag", "circle")
 

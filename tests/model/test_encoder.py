@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from codes.model.classifier import RouterNet
-from codes.model.config import EncoderConfig, RouterConfig
+from codes.model.config import EncoderConfig
 from codes.model.encoder import Encoder, with_positions
 from tests.helpers import TINY_ROUTER, batch_of, generator, stirred, stirred_router
 
@@ -107,7 +109,7 @@ def test_positions_are_sums_of_moves_from_where_the_pen_began():
 def test_the_router_has_an_activation_between_its_layers():
     """Three linear layers once stood with nothing between, so they were one."""
     net = stirred_router()
-    features = torch.randn(3, net.config.encoder.features, generator=generator())
+    features = torch.randn(3, net.classifier.inner.in_features, generator=generator())
     middle = net.classifier(0.5 * (features[:1] + features[1:2]))
     ends = 0.5 * (net.classifier(features[:1]) + net.classifier(features[1:2]))
     assert not torch.allclose(middle, ends, atol=1e-3)
@@ -122,7 +124,7 @@ def test_the_same_sketch_gets_the_same_answer(router_net):
 
 
 def test_dropout_reaches_the_router_only_with_a_generator():
-    config = RouterConfig(TINY_ROUTER.encoder, labels=3, hidden=7, dropout=0.5)
+    config = replace(TINY_ROUTER, dropout=0.5)
     net = RouterNet(config)
     net.load_state_dict(stirred_router().state_dict())
     batch = batch_of(4)

@@ -18,6 +18,7 @@ from codes.checkpoints.tensors import fill, load_tensors
 from codes.errors import BadFile, TrainingStopped
 from codes.model.vae import SketchVAE
 from codes.training.config import TrainConfig
+from codes.training.evaluate import evaluate
 from codes.training.jobs import Splits, draw_job, predict_job
 from codes.training.loop import Job, Trainer, choose_precision
 from codes.training.objectives import DrawObjective
@@ -98,10 +99,8 @@ def test_the_best_weights_are_the_average_that_validated_best(uninterrupted, job
     tensors, facts = load_tensors(uninterrupted / "best.safetensors")
     model = SketchVAE(DROPOUT)
     fill(model, tensors, uninterrupted)
-    objective = DrawObjective(model, CONFIG)
-    (batch,) = job().validation()
-    measure = objective.measure(batch)["continuation"]
-    assert float(measure.total / measure.count) == pytest.approx(facts["valid"], rel=1e-6)
+    measured = evaluate(DrawObjective(model, CONFIG), job().validation(), CPU)
+    assert measured["continuation"] == pytest.approx(facts["valid"], rel=1e-6)
 
 
 def test_training_teaches(job, tmp_path):

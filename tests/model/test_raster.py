@@ -1,0 +1,96 @@
+"""The router's picture of a sketch: all of the ink, nothing but the ink, wherever and however large it was drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from codes.data.batches import collate
+from codes.errors import BadOption
+from codes.model.config import RasterConfig
+from codes.model.raster import RasterEncoder, picture
+from tests.helpers import TINY_RASTER, batch_of, stirred
+
+SIDE = 16
+
+
+def seen(rows: list[list[float]]) -> torch.Tensor:
+    """The picture of one sketch, ``[2, SIDE, SIDE]``."""
+    batch = collate([np.array(rows, dtype=np.float32)], [0])
+    return picture(batch.points, batch.lengths, SIDE)[0]
+
+
+def test_a_line_across_is_one_row_of_ink_without_gaps_the_first_segment_too():
+    ink = seen([[40, 0, 1]])[0]
+    assert ink.sum(dim=1).count_nonzero() == 1
+    assert ink.sum() == SIDE
+
+
+def test_the_pen_in_the_air_leaves_no_ink():
+    ink = seen([[0, 10, 1], [40, -10, 0], [0, 10, 1]])[0]
+    assert ink[:, 1:-1].sum() == 0
+    assert ink[:, 0].count_nonzero() > 1
+    assert ink[:, -1].count_nonzero() > 1
+
+
+def test_a_dot_of_two_equal_points_is_seen():
+    ink = seen([[0, 10, 1], [40, -5, 0], [0, 0, 1]])[0]
+    assert ink[:, -1].sum() == 1
+
+
+def test_later_ink_is_brighter():
+    ink, recency = seen([[0, 40, 0], [40, 0, 0], [0, -40, 1]])
+    assert set(recency[ink == 0].tolist()) == {0.0}
+    assert recency[5, 0] == pytest.approx(1 / 3)
+    assert recency[-1, 8] == pytest.approx(2 / 3)
+    assert recency[5, -1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("factor", [0.01, 3.0, 0.37])
+def test_the_size_does_not_matter_and_proportions_stay(factor):
+    rows = [[30, 0, 0], [0, 10, 0], [-30, 0, 0], [0, -10, 1]]
+    ink = seen(rows)[0]
+    smaller = seen([[x * factor, y * factor, lift] for x, y, lift in rows])[0]
+    assert torch.equal(ink, smaller)
+    rows_with_ink, columns_with_ink = ink.sum(dim=1).nonzero(), ink.sum(dim=0).nonzero()
+    assert len(columns_with_ink) == SIDE
+    assert int(rows_with_ink.max() - rows_with_ink.min()) in (4, 5, 6)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-7, -1e-7])
+def test_rounding_errors_do_not_move_an_upright_line(noise):
+    """Its middle lies between two columns, and the last digit of a unit or a scale must not choose one."""
+    expected = seen([[0, 40, 1]])
+    assert torch.equal(seen([[noise, 40, 1]]), expected)
+
+
+def test_a_sketch_without_extent_is_one_spot():
+    assert seen([[0, 0, 1]])[0].sum() == 1
+
+
+@pytest.mark.parametrize("garbage", [5.0, 1e30, float("nan"), float("inf")])
+def test_padding_leaves_no_ink(garbage):
+    batch = batch_of(6)
+    expected = picture(batch.points, batch.lengths, SIDE)
+    points = F.pad(batch.points, (0, 0, 0, 9))
+    for row, length in enumerate(batch.lengths.tolist()):
+        points[row, length:] = garbage
+    assert torch.equal(picture(points, batch.lengths, SIDE), expected)
+    for row, length in enumerate(batch.lengths.tolist()):
+        alone = picture(batch.points[row : row + 1, :length], batch.lengths[row : row + 1], SIDE)
+        assert torch.equal(alone[0], expected[row])
+
+
+def test_features_have_the_width_they_name():
+    net = RasterEncoder(TINY_RASTER)
+    stirred(net)
+    batch = batch_of(3)
+    assert net(batch.points, batch.lengths).shape == (3, TINY_RASTER.features)
+
+
+@pytest.mark.parametrize("fields", [{"side": 8}, {"width": 12}, {"features": 20}, {"side": 0}])
+def test_sizes_that_cannot_be_built_are_refused(fields):
+    with pytest.raises(BadOption):
+        RasterConfig(**fields)
