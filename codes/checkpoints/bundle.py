@@ -112,9 +112,16 @@ def shipped_bundles() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/bundle.json"))
 
 
+def _is_bundle(folder: Path) -> bool:
+    try:
+        return (folder / "bundle.json").is_file()
+    except (OSError, ValueError):  # a name that can be no file's: too long, or with a zero byte
+        return False
+
+
 def _find(name_or_path: str | Path) -> Path:
     for folder in (Path(name_or_path), SHIPPED / name_or_path):
-        if (folder / "bundle.json").is_file():
+        if _is_bundle(folder):
             return folder
     raise ModelNotFound(
         f"no model '{name_or_path}'; there are {', '.join(shipped_bundles()) or 'none'}, or give a path"

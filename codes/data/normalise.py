@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.data.packed import PackedSplit
+from codes.errors import BadSketch
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,18 @@ class Normaliser:
 
 
 def fit_normaliser(split: PackedSplit) -> Normaliser:
-    """The standard deviation of all offsets of a split, read in chunks."""
+    """The standard deviation of all offsets of a split, read in chunks.
+
+    Raises:
+        BadSketch: there are no offsets, or they do not differ.
+    """
     total = squares = count = 0.0
     for rows in split.chunks():
         offsets = rows[:, :2].astype(np.float64)
         total += float(offsets.sum())
         squares += float(np.square(offsets).sum())
         count += offsets.size
-    return Normaliser(scale=float(np.sqrt(squares / count - (total / count) ** 2)))
+    variance = squares / count - (total / count) ** 2 if count else 0.0
+    if not variance > 0:
+        raise BadSketch("the sketches to train on are all of equal offsets, so they have no scale")
+    return Normaliser(scale=float(np.sqrt(variance)))

@@ -73,10 +73,11 @@ def latent_of(vae: SketchVAE, prefixes: Batch, options: SamplingOptions) -> Tens
 def _generators(prefixes: Batch, options: SamplingOptions, stream: int) -> Iterator[torch.Generator]:
     """The random numbers of each drawing: of its prefix, the seed and its number, and of nothing else.
 
-    The prefix has its say so that the drawings of a data set do not all end at the same throw of the dice.
+    The prefix has its say so that the drawings of a data set do not all end at the same throw of the dice: its pen
+    states do, since offsets differ in their last digits with the units they came in.
     """
     for points, length in zip(prefixes.points, prefixes.lengths.tolist(), strict=True):
-        prefix = crc32(points[:length].contiguous().numpy().tobytes())
+        prefix = crc32(points[:length, 2:].to(torch.uint8).numpy().tobytes())
         for variation in range(options.variations):
             words = np.random.SeedSequence([options.seed, variation, stream, prefix]).generate_state(2, np.uint32)
             yield torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)

@@ -149,7 +149,7 @@ class Trainer:
     def _keep_if_best(self, figure: float) -> None:
         progress = self.state.progress
         progress.waited += 1
-        if figure <= progress.best:  # equal when a killed run validates the same step again
+        if figure < progress.best:
             progress.best, progress.waited = figure, 0
             facts = {**self.job.facts, "step": progress.step, "valid": figure}
             self.run.save_best(self._kept.state_dict(), facts)
@@ -188,7 +188,7 @@ class Trainer:
         norm = nn.utils.clip_grad_norm_(self.state.model.parameters(), self.config.clip)
         if not math.isfinite(float(loss)) or not math.isfinite(float(norm)):
             raise TrainingStopped(
-                f"the loss is no longer a number at step {self.state.progress.step}; the weights before it are in "
+                f"the loss is no longer a number at step {self.state.progress.step}; what was last saved is in "
                 f"{self.run.path}. A lower --learning-rate or --precision float32 may help"
             )
         optimiser.step()

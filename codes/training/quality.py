@@ -80,7 +80,7 @@ def draw_quality(vae: SketchVAE, config: PartConfig, sketches: Sequence[Rows], f
     whole, zero, after, after_zero = (_Sum() for _ in range(4))
     divergence = 0.0
     for batch in _batches(config, sketches):
-        prefix = (batch.lengths * fraction).round().long().clamp(min=1)
+        prefix = (batch.lengths.double() * fraction).round().long().clamp(min=1)
         posterior = vae.encode(batch.points, batch.lengths)
         nothing = torch.zeros_like(posterior.mean)
         from_prefix = vae.encode(batch.points, prefix).mean

@@ -99,9 +99,9 @@ def test_the_decoder_is_never_told_that_a_prefix_is_finished(completer, monkeypa
 @pytest.mark.parametrize("latent", LATENTS)
 def test_the_first_variations_are_the_same_however_many_there_are(completer, latent):
     sketch = prefixes(1)[0]
-    many = completer.complete(sketch, variations=6, seed=4, latent=latent)
+    many = completer.complete(sketch, variations=6, seed=1, latent=latent)
     for count in (1, 3):
-        for one, other in zip(completer.complete(sketch, variations=count, seed=4, latent=latent), many, strict=False):
+        for one, other in zip(completer.complete(sketch, variations=count, seed=1, latent=latent), many, strict=False):
             assert_same_drawing(one, other)
     assert len({each.sketch.points.tobytes() for each in many}) == 6
 
@@ -184,7 +184,7 @@ def test_a_stream_gives_each_row_when_it_is_drawn(endless, monkeypatch):
 def test_the_log_likelihood_is_that_of_teacher_forcing(completer, latent, temperature):
     """Recomputed from the streamed rows in one pass, at temperature 1 whatever they were drawn at."""
     sketch = sketch_of("circle", 3, keep=0.5, unit=2.0)
-    options = SamplingOptions(category="square", latent=latent, temperature=temperature, seed=11, max_points=60)
+    options = SamplingOptions(category="square", latent=latent, temperature=temperature, seed=1, max_points=60)
     done = completer.complete(sketch, options)[0]
     assert done.ended
     assert len(added(done)) > 2

@@ -59,7 +59,7 @@ def test_the_size_does_not_matter_and_proportions_stay(factor):
     assert int(rows_with_ink.max() - rows_with_ink.min()) in (4, 5, 6)
 
 
-@pytest.mark.parametrize("noise", [0.0, 1e-7, -1e-7])
+@pytest.mark.parametrize("noise", [1e-7, 1e-5, -1e-5])
 def test_rounding_errors_do_not_move_an_upright_line(noise):
     """Its middle lies between two columns, and the last digit of a unit or a scale must not choose one."""
     expected = seen([[0, 40, 1]])

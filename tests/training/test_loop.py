@@ -23,6 +23,7 @@ from codes.training.jobs import Splits, draw_job, predict_job
 from codes.training.loop import Job, Trainer, choose_precision
 from codes.training.objectives import DrawObjective
 from codes.training.runfolder import RunFolder
+from codes.training.schedules import learning_rate
 from tests.helpers import TINY_ROUTER, TINY_VAE
 
 CPU = torch.device("cpu")
@@ -171,6 +172,16 @@ def test_a_run_killed_at_any_moment_goes_on_bit_for_bit(job, tmp_path, uninterru
     for kill in kills:
         train(job(), kill)
         assert_same_run(kill, uninterrupted)
+
+
+def test_every_step_has_the_rate_of_its_schedule_and_every_part_of_the_loss_is_clipped(job, tmp_path):
+    run = RunFolder(tmp_path / "run")
+    trainer = Trainer(job(), CONFIG, run, CPU)
+    for step in range(5):
+        trainer.step()
+        assert trainer.state.optimiser.param_groups[0]["lr"] == learning_rate(CONFIG, step)
+        norm = torch.stack([value.grad.square().sum() for value in trainer.state.model.parameters()]).sum().sqrt()
+        assert float(norm) <= CONFIG.clip * 1.001
 
 
 def test_a_finished_run_is_left_as_it_is(job, uninterrupted):
