@@ -88,10 +88,15 @@ class PackedSplit:
         """Every sketch, in order."""
         return (self[index] for index in range(len(self)))
 
-    def chunks(self, size: int = 1 << 20) -> Iterator[Rows]:
-        """All rows of this split in order, some at a time."""
+    def chunks(self, size: int = 1 << 16, most: int | None = None) -> Iterator[Rows]:
+        """The rows of this split in order, ``size`` at a time; of a large split at most ``most`` chunks, evenly spread.
+
+        What is read of a mapped file counts as memory until the system wants it back, so few large reads are bounded.
+        """
         first, last = int(self.offsets[0]), int(self.offsets[-1])
-        return (self.rows[start : min(start + size, last)] for start in range(first, last, size))
+        starts = range(first, last, size)
+        step = 1 if most is None else max(1, -(-len(starts) // most))
+        return (self.rows[start : min(start + size, last)] for start in starts[::step])
 
 
 class Store:

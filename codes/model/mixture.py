@@ -104,13 +104,13 @@ class PointDistribution:
         """Sharper below 1: mixture logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3).
 
         The paper divides the pen's logits by it too. An end is never likely at any one point, so that law makes ends
-        rarer than they are, and drawings too long; here they are divided by its square root (docs/log.md).
+        rarer than they are, and drawings too long; here they are divided by its fourth root (docs/log.md).
         """
         return replace(
             self,
             log_weights=_sharpened(self.log_weights, temperature),
             log_sd=self.log_sd + 0.5 * math.log(temperature),
-            pen=_sharpened(self.pen, math.sqrt(temperature)),
+            pen=_sharpened(self.pen, temperature**0.25),
         )
 
     def sample(self, noise: Tensor) -> Tensor:

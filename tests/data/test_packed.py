@@ -264,3 +264,13 @@ def test_an_absurd_header_is_refused(store, shape):
 def test_a_store_moved_elsewhere_is_the_same_store(store, tmp_path):
     shutil.move(store.folder, tmp_path / "moved")
     np.testing.assert_array_equal(Store(tmp_path / "moved").split("train")[0], TRAIN["cat"][0])
+
+
+def test_a_sample_of_chunks_is_spread_over_the_whole_split(tmp_path):
+    rows = [np.full((10, 3), i % 2, dtype=np.int16) * [i, 1, 1] for i in range(20)]
+    split = pack(tmp_path / "store", {"train": {"cat": rows}}).split("train")
+    whole = np.concatenate(list(split.chunks(size=10)))
+    assert np.array_equal(whole, split.rows)
+    some = list(split.chunks(size=10, most=7))
+    assert len(some) == 7
+    assert np.array_equal(some[-1], split.rows[180:190])
