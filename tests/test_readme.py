@@ -76,7 +76,7 @@ def test_the_readme_trains_from_data_to_a_model(clone):
         (clone / "datasets/quickdraw").mkdir(parents=True, exist_ok=True)
         npz.write_splits(clone / f"datasets/quickdraw/{category}.npz", splits)
     for line in TRAINING:
-        small = SMALL if "train_or_test.py train" in line else []
+        small = [*SMALL] if "train_or_test.py train" in line else []
         small += flags(size=8, latent=4, mixtures=2) if "train draw" in line else []
         small += ["--draw-unknown", "--max-points", "20"] if "complete" in line else []
         if "download" not in line:

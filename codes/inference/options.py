@@ -20,7 +20,7 @@ class SamplingOptions:
 
     Attributes:
         variations: how many ways to finish it, of each category drawn.
-        temperature: 0.01 is nearly the same every time, 1 is as varied as people; above 0, at most 2.
+        temperature: near 0 is the same every time, 0.4 is careful, 1 is as varied as people; above 0, at most 2.
         seed: same seed, same drawing. Variation ``i`` depends on the sketch, the seed and ``i`` alone.
         category: draw this one, whatever the router says.
         top: draw this many of the likeliest categories.

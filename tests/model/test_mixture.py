@@ -144,7 +144,7 @@ def test_temperature_divides_logits_and_multiplies_the_variance(temperature):
     assert torch.equal(colder.skew, ours.skew)
 
 
-@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-300])
+@pytest.mark.parametrize("temperature", [1e-8, 1e-30, 1e-300])
 def test_the_coldest_is_the_likeliest_and_no_temperature_overflows(temperature):
     ours = wide()
     points = many(ours.at_temperature(temperature), 200)
