@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import shutil
 
 import numpy as np
@@ -274,3 +275,13 @@ def test_a_sample_of_chunks_is_spread_over_the_whole_split(tmp_path):
     some = list(split.chunks(size=10, most=7))
     assert len(some) == 7
     assert np.array_equal(some[-1], split.rows[180:190])
+
+
+def test_released_pages_are_read_again(tmp_path):
+    rows = [np.array([[i, 2, 0], [3, i, 1]], dtype=np.int16) for i in range(50)]
+    split = pack(tmp_path / "store", {"train": {"cat": rows}}).split("train")
+    assert isinstance(split.rows.base, mmap.mmap)
+    part = split.only("cat")
+    split.release()
+    part.release()
+    assert all(np.array_equal(mine, theirs) for mine, theirs in zip(split.sketches(), rows, strict=True))
