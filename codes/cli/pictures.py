@@ -37,7 +37,7 @@ def completion_row(prefix: Sketch, completions: Sequence[Completion], caption: s
     """The prefix and what became of it, all in one frame."""
     view = view_of(prefix, *(completion.sketch for completion in completions))
     later = [Cell(each.sketch, f"{each.category} {each.probability:.0%}", view) for each in completions]
-    return [Cell(prefix, caption, view), *later]
+    return [Cell(prefix, caption if later else "none of these", view), *later]
 
 
 def write_results(path: Path, rows: Sequence[tuple[Sketch, Sequence[Completion], str]]) -> None:
