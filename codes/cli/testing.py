@@ -6,13 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
 
 from codes.checkpoints.bundle import Bundle
+from codes.checkpoints.part import PartConfig
 from codes.cli.common import AS_JSON, Teaching, print_json
 from codes.cli.options import FRACTION, MODEL, SPLIT
+from codes.data.catalogue import NONE_OF_THESE, may_teach_refusal
 from codes.data.labelled import Rows, labelled
 from codes.data.masking import Law
 from codes.errors import BadOption
@@ -71,8 +74,10 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
 @SPLIT
 @click.option("--unknown", type=click.Path(path_type=Path), help="Sketches of categories that the model never saw.")
 @click.option("--confusion", type=click.Path(path_type=Path), help="Draw the confusion at 50 % into this .png.")
+@click.option("-c", "--category", "categories", multiple=True, help="Choose among these only; repeat for several.")
+@click.option("--everything", is_flag=True, help="Choose among all that the router learned, with a decoder or without.")
 @AS_JSON
-def predict(data: Path, model: str, split: str, unknown: Path | None, confusion: Path | None, as_json: bool) -> None:
+def predict(data: Path, model: str, split: str, unknown: Path | None, confusion: Path | None, **asked: Any) -> None:
     """Accuracy of the router on DATA by how much of each sketch is seen, its calibration, and its refusals.
 
     U50 cuts a uniform 0 to 50 % of the points of each sketch. --unknown takes a folder of .npz files: only those whose
@@ -81,10 +86,12 @@ def predict(data: Path, model: str, split: str, unknown: Path | None, confusion:
     \b
     Example:
       train_or_test.py test predict datasets/core --unknown datasets/rare
+      train_or_test.py test predict datasets/core -c cat -c crab
     """
-    bundle = Bundle.open(model)
-    router = RouterTest(*bundle.router(), bundle.categories)
-    sketches = _of_bundle(labelled(data, split), bundle, bundle.categories)
+    net, config = (bundle := Bundle.open(model)).router()
+    every = labelled(data, split)
+    router = RouterTest(net, config, _choice(bundle, config, tuple(every), asked))
+    sketches = _of_bundle(every, bundle, tuple(router.categories))
     cuts: dict[str, Cut] = {"U50": Views.under_seed_law, "50% of strokes": partial(_cut, 0.5, law="strokes")}
     cuts |= {f"{fraction:.0%}": partial(_cut, fraction) for fraction in FRACTIONS}
     measured = {name: router.quality(sketches, cut) for name, cut in cuts.items()}
@@ -92,11 +99,25 @@ def predict(data: Path, model: str, split: str, unknown: Path | None, confusion:
     if confusion:
         from codes.cli.confusion import draw_confusion
 
-        draw_confusion(confusion, router.confusion(sketches, cuts["50%"]), bundle.categories)
-    if as_json:
+        draw_confusion(confusion, router.confusion(sketches, cuts["50%"]), router.categories)
+    if asked["as_json"]:
         print_json({"split": split, "recognition": {k: asdict(v) for k, v in measured.items()}, "refusal": refusal})
     else:
         _predict_table(measured, refusal)
+
+
+def _choice(bundle: Bundle, config: PartConfig, found: tuple[str, ...], asked: dict[str, Any]) -> tuple[str, ...]:
+    """What the router is to choose among: what the bundle draws, what was named, or all it learned that is in the data.
+
+    Raises:
+        BadOption: a name that the router never learned.
+    """
+    if asked["everything"]:
+        return tuple(category for category in config.categories if category in found and category != NONE_OF_THESE)
+    strange = [category for category in asked["categories"] if category not in config.categories]
+    if strange:
+        raise BadOption(f"the router never learned {', '.join(strange)}")
+    return asked["categories"] or bundle.categories
 
 
 def _cut(fraction: float, sketches: Sequence[Rows], law: Law = "points") -> Views:
@@ -115,8 +136,6 @@ def _of_bundle(sketches: dict[str, list[Rows]], bundle: Bundle, categories: tupl
 def _refusals(
     router: RouterTest, sketches: dict[str, list[Rows]], unknown: Path, split: str
 ) -> dict[str, dict[str, float]]:
-    from codes.data.catalogue import may_teach_refusal
-
     strangers = [
         rows
         for name, each in labelled(unknown, split).items()

@@ -156,6 +156,16 @@ def test_predict_is_tested_at_every_fraction_and_refusal_on_strangers(made, stor
     assert "macro" in works(main, "test", "predict", store.folder, "-m", made)
 
 
+def test_the_router_may_be_asked_about_some_or_about_everything(made, store):
+    def asked(*words):
+        answer = json.loads(works(main, "test", "predict", store.folder, "-m", made, *words, "--json"))
+        return set(answer["recognition"]["100%"]["by_category"])
+
+    assert asked("-c", "zigzag", "-c", "circle") == {"zigzag", "circle"}
+    assert asked("--everything") == set(CATEGORIES)
+    assert "never learned unicorn" in told(main, "test", "predict", store.folder, "-m", made, "-c", "unicorn")
+
+
 def test_help_of_every_command_has_an_example():
     for words in (["train", "draw"], ["train", "predict"], ["test", "draw"], ["test", "predict"], ["bundle"]):
         result = run(main, *words, "--help")
