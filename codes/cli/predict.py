@@ -74,9 +74,9 @@ def complete(
     completer, asked = load(model), chosen(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
     started = time.perf_counter()
-    rows = [_finish(completer, sketch, asked) for sketch in sketches]
+    routes = completer.classify_many(sketches)
+    rows = [_finish(completer, sketch, route, asked) for sketch, route in zip(sketches, routes, strict=True)]
     seconds = time.perf_counter() - started
-    routes = [completer.classify(sketch) for sketch in sketches]
     if out is not None and any(completions for _, completions, _ in rows):
         write_results(out, rows)
     if as_json:
@@ -87,9 +87,9 @@ def complete(
         ctx.exit(1)
 
 
-def _finish(completer: Completer, sketch: Sketch, options: SamplingOptions) -> Row:
+def _finish(completer: Completer, sketch: Sketch, route: Route, options: SamplingOptions) -> Row:
     try:
-        completions = completer.complete(sketch, options)
+        completions = completer.finish(sketch, route, options)
     except NotRecognised as error:
         return sketch, [], str(error)
     return sketch, completions, "yours"

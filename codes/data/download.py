@@ -35,6 +35,7 @@ from tqdm import tqdm
 
 from codes.data.catalogue import categories, is_category_name, no_such_category
 from codes.errors import BadFile, BadOption
+from codes.formats.disk import disk_errors_of
 
 OFFICIAL = "https://storage.googleapis.com/quickdraw_dataset"
 CHUNK = 1 << 18
@@ -117,7 +118,7 @@ def download(remote: Remote, folder: Path, patience: Patience | None = None) -> 
         BadOption: the server does not know the category.
     """
     target = folder / remote.name
-    with _disk_errors_of(target):
+    with disk_errors_of(target, "written"):
         if target.exists():
             return Outcome(target, target.stat().st_size, fetched=False)
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,11 +276,3 @@ def _is_lines(path: Path) -> bool:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-@contextmanager
-def _disk_errors_of(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise BadFile(path, f"cannot be written ({error.strerror or error})") from error

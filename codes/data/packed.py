@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from codes.data.catalogue import is_category_name
 from codes.errors import BadFile, BadOption, BadSketch
-from codes.formats.reading import MEGABYTE, disk_errors_of, read_text
+from codes.formats.disk import disk_errors_of
+from codes.formats.reading import MEGABYTE, read_text
 from codes.formats.strict_json import NotJson, parse
 
 Rows = NDArray[np.int16]
@@ -312,7 +313,7 @@ def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool 
     target = Path(folder).resolve()
     check_place(folder, replace)
     building = target.with_name(f".{target.name}.{secrets.token_hex(4)}.building")
-    with _disk_errors_of(folder):
+    with disk_errors_of(folder, "written"):
         try:
             building.mkdir(parents=True)
             writer = StoreWriter(building, splits)
@@ -353,16 +354,6 @@ def _take_place(building: Path, target: Path) -> None:
             old.rename(target)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def _disk_errors_of(folder: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise BadFile(folder, f"cannot be written ({os.strerror(error.errno).lower()})") from error
 
 
 def as_int16(sketch: NDArray[np.generic]) -> Rows:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from codes.errors import BadFile
+from codes.formats.disk import disk_errors_of
 
 
 @contextmanager
@@ -27,7 +28,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     target = _destination(path)
     temporary = target.with_name(f".{secrets.token_hex(6)}.tmp{target.suffix}")
-    with _disk_errors_of(path):
+    with disk_errors_of(path, "written"):
         try:
             temporary.touch(exist_ok=False)
             yield temporary
@@ -39,7 +40,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 def _destination(path: Path) -> Path:
     """Where ``path`` really leads, links followed, so that a link stays a link."""
-    with _disk_errors_of(path):
+    with disk_errors_of(path, "written"):
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise BadFile(path, "cannot be written, as it is a folder")
@@ -50,17 +51,6 @@ def _destination(path: Path) -> Path:
         if not target.parent.is_dir():
             raise BadFile(path, f"cannot be written, as the folder {path.parent} does not exist")
     return target
-
-
-@contextmanager
-def _disk_errors_of(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        # Libraries raise OSError without a number for their own complaints; those are ours to see.
-        if error.errno is None:
-            raise
-        raise BadFile(path, f"cannot be written ({os.strerror(error.errno).lower()})") from error
 
 
 def _flush(temporary: Path) -> None:

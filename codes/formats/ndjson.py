@@ -17,7 +17,8 @@ import numpy as np
 from codes.errors import BadFile, BadSketch
 from codes.formats import strict_json
 from codes.formats.atomic import atomic_path
-from codes.formats.reading import MEGABYTE, check_source, disk_errors_of
+from codes.formats.disk import disk_errors_of
+from codes.formats.reading import MEGABYTE, check_source
 from codes.formats.strict_json import NotJson
 from codes.sketch.geometry import in_quickdraw_pixels, simplify_like_quickdraw
 from codes.sketch.strokes import MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines

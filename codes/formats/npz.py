@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from codes.errors import BadFile
 from codes.formats import pickled_arrays
 from codes.formats.atomic import atomic_path
+from codes.formats.disk import disk_errors_of
 from codes.formats.pickled_arrays import NotArrays
-from codes.formats.reading import MEGABYTE, bad_sketches_of, check_source, disk_errors_of
+from codes.formats.reading import MEGABYTE, bad_sketches_of, check_source
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.strokes import Sketch
 

@@ -5,25 +5,14 @@ Knows paths and sizes; knows nothing of formats.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from codes.errors import BadFile, BadSketch
+from codes.formats.disk import disk_errors_of
 
 MEGABYTE = 1 << 20
-
-
-@contextmanager
-def disk_errors_of(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into a :class:`BadFile`."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise BadFile(path, f"cannot be read ({os.strerror(error.errno).lower()})") from error
 
 
 def check_source(path: Path, limit: int) -> None:

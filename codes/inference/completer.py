@@ -124,8 +124,11 @@ class Completer:
             NotRecognised: it looks like none of the categories, and neither ``category`` nor ``draw_unknown`` is given.
             BadOption: ``changes`` names an option that there is not, or a value out of range.
         """
-        options = with_changes(options, changes)
-        tasks = self._tasks(sketch, options)
+        return self.finish(sketch, self.classify(sketch), with_changes(options, changes))
+
+    def finish(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Completion]:
+        """As :meth:`complete`, for a sketch that is classified already."""
+        tasks = self._tasks(sketch, route, options)
         return [completion for each in self.draw(tasks, options) for completion in each]
 
     def complete_many(self, sketches: Sequence[Sketch], options: SamplingOptions) -> list[list[Completion]]:
@@ -146,11 +149,10 @@ class Completer:
         options = with_changes(options, changes)
         if options.top != 1:
             raise BadOption("a stream draws one category; leave top at 1")
-        return self._ink(self._tasks(sketch, options)[0], options)
+        return self._ink(self._tasks(sketch, self.classify(sketch), options)[0], options)
 
-    def _tasks(self, sketch: Sketch, options: SamplingOptions) -> list[Task]:
+    def _tasks(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Task]:
         """What is to be drawn, decided before anything is."""
-        route = self.classify(sketch)
         if options.category is not None:
             self.vae(options.category)
             return [Task(sketch, route, options.category)]

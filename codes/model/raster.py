@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from codes.model.config import RasterConfig
 
-INK, RECENCY = 0, 1
-CHANNELS = 2
+CHANNELS = 2  # ink, and how late it was laid down
 OFF_THE_EDGE = (
     1e-3  # of a cell; the middle of an upright line would else lie between two, for rounding errors to decide
 )
