@@ -15,6 +15,7 @@ from codes.data.batches import collate
 from codes.data.normalise import Normaliser
 from codes.inference.options import SamplingOptions
 from codes.inference.sampler import Drawn, continue_drawings, gather, latent_of
+from codes.model.decoder import Stepper
 
 VARIATIONS = 9
 ADDED = 50
@@ -28,11 +29,11 @@ def measure(effort: Effort, folder: Path) -> Figures:
     rows = Normaliser(SCALE).apply(begun(1, PREFIX_ROWS)[0].points)
     vae, reference = endless_vae(effort.sizes), endless_reference(effort.sizes)
     options = SamplingOptions(variations=VARIATIONS, temperature=TEMPERATURE, max_points=ADDED)
-    prefixes = collate([rows], [0])
+    prefixes, stepper = collate([rows], [0]), Stepper(vae.decoder)
 
     def ours() -> list[Drawn]:
         z = latent_of(vae, prefixes, options)
-        return gather(continue_drawings(vae, prefixes, z, options), VARIATIONS, ADDED)
+        return gather(continue_drawings(stepper, prefixes, z, options), VARIATIONS, ADDED)
 
     def usual() -> list[np.ndarray]:
         rng = np.random.default_rng(0)

@@ -78,14 +78,15 @@ class BatchSource:
     seed: int = 0
     balance: float = 1.0
     longest: int = 250
-    pool: int = 12
+    pool: int = 48
 
     def at(self, step: int) -> Batch:
-        """The batch of a step."""
+        """The batch of a step, the longest sketch first."""
         indices = self._indices(step)
         rng = np.random.default_rng([self.seed, 1, step])
         sketches = [self.augmentation.apply(self.normaliser.apply(self.split[i]), rng) for i in indices.tolist()]
-        return collate(sketches, self.split.labels(indices))
+        order = sorted(range(len(sketches)), key=lambda i: -len(sketches[i]))
+        return collate([sketches[i] for i in order], self.split.labels(indices[order]))
 
     def _indices(self, step: int) -> NDArray[np.int64]:
         """Which sketches: one bucket of the pool that this step belongs to."""

@@ -23,7 +23,8 @@ from codes.data.batches import Batch, collate
 from codes.errors import BadOption, NotRecognised
 from codes.inference.options import Completion, Route, SamplingOptions
 from codes.inference.router import Router
-from codes.inference.sampler import END, Drawn, continue_drawings, gather, latent_of
+from codes.inference.sampler import END, Drawn, Step, continue_drawings, gather, latent_of
+from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.strokes import Sketch
@@ -87,6 +88,7 @@ class Completer:
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
         self._vaes: dict[str, tuple[SketchVAE, PartConfig]] = {}
+        self._steppers: dict[str, Stepper] = {}
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -108,6 +110,12 @@ class Completer:
         if category not in self._vaes:
             self._vaes[category] = self.bundle.vae(category)
         return self._vaes[category]
+
+    def _continue(self, category: str, prefixes: Batch, options: SamplingOptions) -> Iterator[Step]:
+        vae, _ = self.vae(category)
+        if category not in self._steppers:
+            self._steppers[category] = Stepper(vae.decoder)
+        return continue_drawings(self._steppers[category], prefixes, latent_of(vae, prefixes, options), options)
 
     def classify(self, sketch: Sketch) -> Route:
         """What a sketch, whole or begun, is."""
@@ -176,9 +184,8 @@ class Completer:
         return [done[number] for number in range(len(tasks))]
 
     def _draw_batch(self, category: str, tasks: list[Task], options: SamplingOptions) -> list[list[Completion]]:
-        vae, config = self.vae(category)
-        prefixes = _prefixes(tasks, config)
-        steps = continue_drawings(vae, prefixes, latent_of(vae, prefixes, options), options)
+        _, config = self.vae(category)
+        steps = self._continue(category, _prefixes(tasks, config), options)
         drawn = gather(steps, len(tasks) * options.variations, options.max_points)
         many = options.variations
         return [
@@ -187,10 +194,9 @@ class Completer:
         ]
 
     def _ink(self, task: Task, options: SamplingOptions) -> Iterator[Ink]:
-        vae, config = self.vae(task.category)
+        _, config = self.vae(task.category)
         scale = config.scale * task.sketch.unit
-        prefixes = _prefixes([task], config)
-        steps = continue_drawings(vae, prefixes, latent_of(vae, prefixes, options), options)
+        steps = self._continue(task.category, _prefixes([task], config), options)
         for turn, step in enumerate(steps):
             for variation, row in zip(step.drawings.tolist(), step.points.tolist(), strict=True):
                 end = row[END] == 1 or turn == options.max_points

@@ -6,7 +6,7 @@ fixed before its first point, from its own seed, so a drawing is the same alone 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -17,7 +17,8 @@ from torch import Tensor
 
 from codes.data.batches import Batch
 from codes.inference.options import SamplingOptions
-from codes.model.mixture import draw_noise
+from codes.model.decoder import Decoder, DecoderState, Stepper
+from codes.model.mixture import PointDistribution, draw_noise
 from codes.model.vae import SketchVAE
 
 END = 4  # the column of stroke-5
@@ -45,12 +46,27 @@ class Step:
     Attributes:
         drawings: ``[A]`` which of the drawings.
         points: ``[A, 5]`` stroke-5; a row whose END is set ends its drawing and is not drawn.
-        log_prob: ``[A]`` nats at temperature 1.
+        following: ``[A]`` what they were drawn from, at temperature 1.
     """
 
     drawings: Tensor
     points: Tensor
-    log_prob: Tensor
+    following: PointDistribution
+
+    def log_prob(self) -> Tensor:
+        """Nats at temperature 1, ``[A]``; an end has no offset."""
+        pen = self.points[:, 2:]
+        return self.following.log_prob_pen(pen) + self.following.log_prob_offset(self.points[:, :2]) * (1 - pen[:, 2])
+
+    def select(self, rows: Tensor) -> Step:
+        """Some of the drawings."""
+        return Step(self.drawings[rows], self.points[rows], self.following.select(rows))
+
+    @classmethod
+    def joined(cls, steps: Sequence[Step]) -> Step:
+        """Several steps as one, so that they are measured together."""
+        drawings, points = (torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points"))
+        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]))
 
 
 def blank(count: int) -> Batch:
@@ -84,53 +100,60 @@ def _generators(prefixes: Batch, options: SamplingOptions, stream: int) -> Itera
 
 
 @torch.no_grad()
-def continue_drawings(vae: SketchVAE, prefixes: Batch, z: Tensor, options: SamplingOptions) -> Iterator[Step]:
+def continue_drawings(stepper: Stepper, prefixes: Batch, z: Tensor, options: SamplingOptions) -> Iterator[Step]:
     """Go on with every prefix, ``options.variations`` times each; drawing ``b * variations + i`` is variation i of b.
 
     ``z`` is ``[B * variations, Z]``, see :func:`latent_of`. Yields a step for each point until all have ended or
     ``max_points`` is reached.
     """
-    many, mixtures = options.variations, vae.config.decoder.mixtures
     generators = _generators(prefixes, options, stream=0)
+    mixtures = stepper.decoder.config.mixtures
     noise = torch.stack([draw_noise(options.max_points + 1, mixtures, rng) for rng in generators])
-    points, lengths = (part.repeat_interleave(many, dim=0) for part in (prefixes.points, prefixes.lengths))
-    following, state = vae.decoder.read(points, lengths, z)
-    if not lengths.any():  # on blank paper something is drawn
-        following = following.without_end()
-    drawings = torch.arange(len(z))
+    following, state = _read(stepper.decoder, prefixes, z, options)
+    drawings, held = torch.arange(len(z)), stepper.held(z)
     for turn in range(options.max_points + 1):
-        drawn = following.at_temperature(options.temperature).sample(noise[drawings, turn])
-        pen = drawn[:, 2:]
-        log_prob = following.log_prob_pen(pen) + following.log_prob_offset(drawn[:, :2]) * (1 - pen[:, 2])
-        yield Step(drawings, drawn, log_prob)
+        drawn = following.at_temperature(options.temperature).sample(noise[:, turn])
+        yield Step(drawings, drawn, following)
         going = (drawn[:, END] == 0).nonzero().squeeze(1)
         if len(going) == 0:
             return
         if len(going) < len(drawings):
-            drawings, drawn, state, z = drawings[going], drawn[going], state.select(going), z[going]
-        distribution, state = vae.decoder(drawn.unsqueeze(1), z, state)
-        following = distribution.at(0)
+            drawings, drawn, noise, held = (each[going] for each in (drawings, drawn, noise, held))
+            state = state.select(going)
+        following, state = stepper.step(drawn, held, state)
+
+
+def _read(
+    decoder: Decoder, prefixes: Batch, z: Tensor, options: SamplingOptions
+) -> tuple[PointDistribution, DecoderState]:
+    """What follows each drawing's prefix, and the state there; a prefix is read once unless its z differ."""
+    many = options.variations
+    one_code = torch.equal(z, z[::many].repeat_interleave(many, dim=0))
+    alike = many if one_code else 1  # drawings in a row that begin with the same state
+    each = torch.arange(len(z) // alike) * alike // many
+    following, state = decoder.read(prefixes.points[each], prefixes.lengths[each], z[::alike])
+    if not prefixes.lengths.any():  # on blank paper something is drawn
+        following = following.without_end()
+    back = torch.arange(len(z)) // alike
+    return following.select(back), state.select(back)
 
 
 def gather(steps: Iterator[Step], count: int, max_points: int) -> list[Drawn]:
     """Collect the steps of ``count`` drawings."""
-    points = torch.zeros(count, max_points, 5)
-    added = torch.zeros(count, dtype=torch.long)
-    ended = torch.zeros(count, dtype=torch.bool)
-    log_likelihood = torch.zeros(count, dtype=torch.float64)
-    for turn, step in enumerate(steps):
-        over = step.points[:, END] == 1
-        ended[step.drawings[over]] = True
-        if turn == max_points:  # one look past the last point: only an end counts
-            log_likelihood[step.drawings[over]] += step.log_prob[over].double()
-            break
-        log_likelihood[step.drawings] += step.log_prob.double()
-        points[step.drawings[~over], turn] = step.points[~over]
-        added[step.drawings[~over]] += 1
-    rows = points.double().numpy()
+    taken = list(steps)
+    if len(taken) > max_points:  # one look past the last point: only an end counts
+        taken[-1] = taken[-1].select(taken[-1].points[:, END] == 1)
+    turns = torch.arange(len(taken)).repeat_interleave(torch.tensor([len(step.drawings) for step in taken]))
+    everything = Step.joined(taken)
+    rows = torch.zeros(count, len(taken), 5)
+    rows[everything.drawings, turns] = everything.points
+    ended = rows[..., END].any(dim=1).tolist()
+    added = rows[..., 2:END].sum(dim=(1, 2)).long().tolist()
+    nats = torch.zeros(count, dtype=torch.float64).index_add_(0, everything.drawings, everything.log_prob().double())
+    points = rows.double().numpy()
     return [
-        Drawn(_as_stroke3(rows[i, : added[i]], bool(ended[i])), bool(ended[i]), float(log_likelihood[i]))
-        for i in range(count)
+        Drawn(_as_stroke3(points[i, : added[i]], ended[i]), ended[i], likelihood)
+        for i, likelihood in enumerate(nats.tolist())
     ]
 
 

@@ -16,6 +16,7 @@ from codes.data.batches import collate
 from codes.errors import BadOption
 from codes.inference.options import SamplingOptions
 from codes.inference.sampler import blank, continue_drawings, gather, latent_of
+from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.strokes import Sketch
@@ -26,6 +27,7 @@ class Studio:
 
     def __init__(self, vae: SketchVAE, config: PartConfig, category: str) -> None:
         self.vae, self.config, self.category = vae, config, category
+        self.stepper = Stepper(vae.decoder)
 
     @torch.no_grad()
     def encode(self, sketch: Sketch) -> Tensor:
@@ -58,7 +60,7 @@ class Studio:
     def draw(self, z: Tensor, options: SamplingOptions) -> list[Sketch]:
         """A sketch for each of the codes ``z [N * variations, Z]``; code ``i`` is variation ``i % variations``."""
         count = len(z) // options.variations
-        drawn = gather(continue_drawings(self.vae, blank(count), z, options), len(z), options.max_points)
+        drawn = gather(continue_drawings(self.stepper, blank(count), z, options), len(z), options.max_points)
         return [Sketch(self.config.normaliser.undo(each.points), category=self.category) for each in drawn]
 
 

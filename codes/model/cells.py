@@ -11,6 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from codes.model.recurrence import run_rows
+
+MANY = 8  # sketches from which on our own run over their rows is faster than torch's
+
 
 class CellState(NamedTuple):
     """What an LSTM remembers: ``hidden`` and ``cell``, each ``[B, H]``."""
@@ -51,11 +55,40 @@ class LSTM(nn.Module):
         zeros = self.bias.new_zeros(batch, self.size)
         return CellState(zeros, zeros)
 
-    def forward(self, inputs: Tensor, state: CellState, rng: torch.Generator | None = None) -> tuple[Tensor, CellState]:
+    def forward(self, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
         """Run over ``inputs [B, T, I]``; returns the hidden states ``[B, T, H]`` and the last state."""
-        weight = drop(self.weight_hidden, self.dropout, rng)
         if inputs.shape[1] == 1:
-            return self._step(inputs[:, 0], state, weight)
+            return self._step(inputs[:, 0], state)
+        return self._run(inputs, state, self.weight_hidden)
+
+    def outputs(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        state: CellState,
+        held: Tensor | None = None,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
+        """The hidden state after each of the first ``lengths [B]`` rows, ``[B, T, H]``; anything may stand past them.
+
+        A row's input is ``inputs [B, T, I]`` and then ``held [B, Z]``, which is the same at all of a sketch's rows.
+        """
+        weight = drop(self.weight_hidden, self.dropout, rng)
+        if inputs.is_cuda or len(inputs) < MANY:
+            joined = inputs if held is None else _joined(inputs, held)
+            return self._run(joined, state, weight)[0]
+        own = inputs.shape[-1]
+        moved, kept = torch.split(self.weight_input, [own, self.weight_input.shape[1] - own], dim=1)
+        gates = self.bias.expand(len(inputs), -1) if held is None else F.linear(held, kept, self.bias)
+        return run_rows(inputs, lengths, gates, state.hidden, state.cell, torch.cat([moved, weight], dim=1))
+
+    def _run(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
+        if not inputs.is_cuda:  # not every processor has torch's kernel in bfloat16
+            with torch.autocast("cpu", enabled=False):
+                return self._with_torch(inputs.float(), CellState(*(part.float() for part in state)), weight)
+        return self._with_torch(inputs, state, weight)
+
+    def _with_torch(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
         weights = [self.weight_input, weight, self.bias, torch.zeros_like(self.bias)]
         start = (state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
         outputs, hidden, cell = torch.lstm(inputs, start, weights, True, 1, 0.0, False, False, True)
@@ -71,9 +104,14 @@ class LSTM(nn.Module):
         back = packed.unsorted_indices
         return hidden[0][back], CellState(hidden[0][back], cell[0][back])
 
-    def _step(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
-        gates = F.linear(inputs, self.weight_input, self.bias) + F.linear(state.hidden, weight)
+    def _step(self, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
+        gates = F.linear(inputs, self.weight_input, self.bias) + F.linear(state.hidden, self.weight_hidden)
         take, forget, candidate, give = gates.chunk(4, dim=-1)
         cell = forget.sigmoid() * state.cell + take.sigmoid() * candidate.tanh()
         hidden = give.sigmoid() * cell.tanh()
         return hidden.unsqueeze(1), CellState(hidden, cell)
+
+
+def _joined(inputs: Tensor, held: Tensor) -> Tensor:
+    """``held [B, Z]`` beside every row of ``inputs [B, T, I]``."""
+    return torch.cat([inputs, held.unsqueeze(1).expand(-1, inputs.shape[1], -1)], dim=-1)

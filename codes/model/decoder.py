@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from codes.model.cells import LSTM, CellState
 from codes.model.config import DecoderConfig
-from codes.model.encoder import POINT, POSITION, with_positions
+from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
 from codes.model.mixture import PointDistribution, outputs_for
+from codes.model.recurrence import candidate_doubled, many_products, through_gates
 
 
 class DecoderState(NamedTuple):
@@ -50,13 +52,23 @@ class Decoder(nn.Module):
         hidden, cell = torch.tanh(self.start(z)).chunk(2, dim=-1)
         return DecoderState(hidden, cell, z.new_zeros(len(z), POSITION))
 
-    def forward(
-        self, points: Tensor, z: Tensor, state: DecoderState, rng: torch.Generator | None = None
-    ) -> tuple[PointDistribution, DecoderState]:
+    def forward(self, points: Tensor, z: Tensor, state: DecoderState) -> tuple[PointDistribution, DecoderState]:
         """Read ``points [B, T, 5]`` and tell what follows each: a distribution ``[B, T]``, and the state after."""
-        outputs, cell_state = self.lstm(self._inputs(points, z, state), CellState(state.hidden, state.cell), rng)
+        outputs, cell_state = self.lstm(self._inputs(points, z, state), CellState(state.hidden, state.cell))
         position = state.position + points[..., :2].sum(dim=1)
         return self._distribution(outputs), DecoderState(cell_state.hidden, cell_state.cell, position)
+
+    def predict(
+        self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
+    ) -> PointDistribution:
+        """Teacher forcing: what follows the start row and each of the first ``lengths [B]`` rows of ``points``.
+
+        ``[B, T + 1]``; past a sketch's end anything may stand.
+        """
+        state = self.initial_state(z)
+        seen = self._seen(torch.cat([start_row(points), points], dim=1), state)
+        outputs = self.lstm.outputs(seen, lengths + 1, CellState(state.hidden, state.cell), z, rng)
+        return self._distribution(outputs)
 
     def read(self, points: Tensor, lengths: Tensor, z: Tensor) -> tuple[PointDistribution, DecoderState]:
         """Take in prefixes: the start row and the first ``lengths [B]`` rows of ``points [B, T, 5]``.
@@ -72,9 +84,45 @@ class Decoder(nn.Module):
         return self._distribution(hidden), DecoderState(cell_state.hidden, cell_state.cell, position)
 
     def _inputs(self, points: Tensor, z: Tensor, state: DecoderState) -> Tensor:
-        seen = with_positions(points, state.position) if self.config.positions else points
+        seen = self._seen(points, state)
         return torch.cat([seen, z.unsqueeze(1).expand(-1, points.shape[1], -1)], dim=-1)
+
+    def _seen(self, points: Tensor, state: DecoderState) -> Tensor:
+        return with_positions(points, state.position) if self.config.positions else points
 
     def _distribution(self, outputs: Tensor) -> PointDistribution:
         with torch.autocast(outputs.device.type, enabled=False):  # densities want all the digits
             return PointDistribution.from_outputs(self.output(outputs.float()))
+
+
+class Stepper:
+    """A decoder made ready to draw point after point, without gradients: its weights are laid out once.
+
+    To be made again when the decoder's weights change.
+    """
+
+    @torch.no_grad()
+    def __init__(self, decoder: Decoder) -> None:
+        lstm, positions = decoder.lstm, decoder.config.positions
+        moved, self.kept = torch.split(lstm.weight_input, [POINT + POSITION * positions, decoder.config.latent], dim=1)
+        self.decoder = decoder
+        self.times_weight = many_products(candidate_doubled(torch.cat([moved, lstm.weight_hidden], dim=1), dim=0))
+        self.times_output = many_products(decoder.output.weight)
+
+    @torch.no_grad()
+    def held(self, z: Tensor) -> Tensor:
+        """What z ``[B, Z]`` is to the gates, at every point the same; ``[B, 4 H]``."""
+        return candidate_doubled(F.linear(z, self.kept, self.decoder.lstm.bias), dim=1)
+
+    @torch.no_grad()
+    def step(self, points: Tensor, held: Tensor, state: DecoderState) -> tuple[PointDistribution, DecoderState]:
+        """What :meth:`Decoder.forward` says after one more point of every sketch: ``points [B, 5]``.
+
+        Returns the distribution of the next, ``[B]``, and the state.
+        """
+        position = state.position + points[:, :2]
+        seen = [points, position * POSITION_SCALE] if self.decoder.config.positions else [points]
+        gates = self.times_weight(torch.cat([*seen, state.hidden], dim=1)).add_(held)
+        hidden, cell = through_gates(gates, state.cell)
+        outputs = self.times_output(hidden).add_(self.decoder.output.bias)
+        return PointDistribution.from_outputs(outputs), DecoderState(hidden, cell, position)

@@ -39,8 +39,9 @@ class Encoder(nn.Module):
         inputs = with_positions(points) if self.config.positions else points
         mirrored = (lengths.unsqueeze(1) - 1 - rows).clamp(min=0)
         reversed_inputs = inputs.gather(1, mirrored.unsqueeze(-1).expand_as(inputs))
-        there, _ = self.forwards(inputs, self.forwards.zero_state(len(points)), rng)
-        back, _ = self.backwards(reversed_inputs, self.backwards.zero_state(len(points)), rng)
+        start = self.forwards.zero_state(len(points))
+        there = self.forwards.outputs(inputs, lengths, start, rng=rng)
+        back = self.backwards.outputs(reversed_inputs, lengths, start, rng=rng)
         outputs = torch.cat([there, back], dim=-1).float()
         last = outputs[torch.arange(len(points), device=points.device), lengths - 1]
         if not self.config.pooled:

@@ -9,6 +9,7 @@ to ``|a| = 88``, a correlation that differs from 1 by less than 1e-75; beyond it
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -17,6 +18,7 @@ from torch.nn import functional as F
 
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET = 2
+COLDEST = 1e-30  # float32 divides 0 by this
 
 
 def outputs_for(mixtures: int) -> int:
@@ -46,14 +48,14 @@ class PointDistribution:
     """The next point, given all before it.
 
     Attributes:
-        log_weights: ``[..., M]``, normalised.
+        weights: ``[..., M]`` logits of the mixture.
         mean: ``[..., M, 2]``.
         log_sd: ``[..., M, 2]``.
         skew: ``[..., M]``; the correlation is its tanh.
-        pen: ``[..., 3]`` log probabilities of DOWN, UP, END, normalised.
+        pen: ``[..., 3]`` logits of DOWN, UP, END.
     """
 
-    log_weights: Tensor
+    weights: Tensor
     mean: Tensor
     log_sd: Tensor
     skew: Tensor
@@ -64,14 +66,9 @@ class PointDistribution:
         """Split a decoder's outputs ``[..., 6 M + 3]``, once and by name."""
         outputs = outputs.float()
         pen, mixture = outputs[..., :PEN_STATES], outputs[..., PEN_STATES:]
-        weights, mean_x, mean_y, sd_x, sd_y, skew = mixture.chunk(6, dim=-1)
-        return cls(
-            log_weights=F.log_softmax(weights, dim=-1),
-            mean=torch.stack([mean_x, mean_y], dim=-1),
-            log_sd=torch.stack([sd_x, sd_y], dim=-1),
-            skew=skew,
-            pen=F.log_softmax(pen, dim=-1),
-        )
+        parts = torch.unflatten(mixture, -1, (6, -1))
+        mean, log_sd = parts[..., 1:3, :].mT, parts[..., 3:5, :].mT
+        return cls(parts[..., 0, :], mean, log_sd, parts[..., 5, :], pen)
 
     def log_prob_offset(self, offset: Tensor) -> Tensor:
         """Log density of ``offset [..., 2]``, in nats; ``[...]``."""
@@ -83,22 +80,31 @@ class PointDistribution:
             - self.log_sd.sum(dim=-1)
             - 0.5 * (x.square() + whitened.square())
         )
-        return torch.logsumexp(self.log_weights + log_density, dim=-1)
+        return torch.logsumexp(F.log_softmax(self.weights, dim=-1) + log_density, dim=-1)
 
     def log_prob_pen(self, pen: Tensor) -> Tensor:
         """Log probability of a one-hot pen state ``[..., 3]``; ``[...]``."""
-        asked = torch.where(pen != 0, self.pen * pen, 0.0)  # a state that is impossible may stand unasked for
-        return asked.sum(dim=-1)
+        asked = F.log_softmax(self.pen, dim=-1) * pen
+        return torch.where(pen != 0, asked, 0.0).sum(dim=-1)  # an impossible state that is not asked for costs nothing
 
     def at(self, time: int) -> PointDistribution:
         """The distributions after one row: ``[B, T]`` to ``[B]``."""
         return PointDistribution(*(getattr(self, each.name)[:, time] for each in fields(self)))
 
+    def select(self, rows: Tensor) -> PointDistribution:
+        """Some of the distributions ``[B]``."""
+        return PointDistribution(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[PointDistribution]) -> PointDistribution:
+        """Distributions ``[A]``, ``[B]``, ... one after another: ``[A + B + ...]``."""
+        return cls(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+
     def without_end(self) -> PointDistribution:
         """The same, given that the sketch goes on."""
         going_on = self.pen.clone()
         going_on[..., 2] = -math.inf
-        return replace(self, pen=F.log_softmax(going_on, dim=-1))
+        return replace(self, pen=going_on)
 
     def at_temperature(self, temperature: float) -> PointDistribution:
         """Sharper below 1: mixture logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3).
@@ -108,7 +114,7 @@ class PointDistribution:
         """
         return replace(
             self,
-            log_weights=_sharpened(self.log_weights, temperature),
+            weights=_sharpened(self.weights, temperature),
             log_sd=self.log_sd + 0.5 * math.log(temperature),
             pen=_sharpened(self.pen, temperature**0.25),
         )
@@ -118,22 +124,21 @@ class PointDistribution:
 
         The component and the pen are Gumbel-max draws: there is no sum of probabilities to fall short of 1.
         """
-        mixtures = self.log_weights.shape[-1]
+        mixtures = self.weights.shape[-1]
         gumbel_weights, gumbel_pen, normal = torch.split(noise, [mixtures, PEN_STATES, OFFSET], dim=-1)
-        chosen = (self.log_weights + gumbel_weights).argmax(dim=-1, keepdim=True)
-        mean, sd = (_pick(values, chosen) for values in (self.mean, self.log_sd.exp()))
+        chosen = (self.weights + gumbel_weights).argmax(dim=-1, keepdim=True)
+        mean, log_sd = (_pick(values, chosen) for values in (self.mean, self.log_sd))
         skew = self.skew.gather(-1, chosen).squeeze(-1)
         first, second = normal.unbind(dim=-1)
         tilted = first * torch.tanh(skew) + second / torch.cosh(skew)
-        offset = mean + sd * torch.stack([first, tilted], dim=-1)
-        pen = F.one_hot((self.pen + gumbel_pen).argmax(dim=-1), PEN_STATES).to(offset.dtype)
-        return torch.cat([offset, pen], dim=-1)
+        offset = mean + log_sd.exp() * torch.stack([first, tilted], dim=-1)
+        pen = (self.pen + gumbel_pen).argmax(dim=-1, keepdim=True)
+        return torch.cat([offset, torch.zeros_like(gumbel_pen).scatter_(-1, pen, 1.0)], dim=-1)
 
 
 def _sharpened(logits: Tensor, temperature: float) -> Tensor:
-    """The likeliest is at 0 before the division, and that in float64, so that no temperature overflows all of them."""
-    below = (logits - logits.amax(dim=-1, keepdim=True)).double()
-    return F.log_softmax(below / temperature, dim=-1).to(logits.dtype)
+    """The likeliest is at 0 before the division, so that no temperature overflows all of them."""
+    return (logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, COLDEST)
 
 
 def _pick(values: Tensor, chosen: Tensor) -> Tensor:

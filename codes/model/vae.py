@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from codes.model.config import VAEConfig
-from codes.model.decoder import Decoder, start_row
+from codes.model.decoder import Decoder
 from codes.model.encoder import Encoder
 from codes.model.latent import LatentHead, Posterior
 from codes.model.mixture import PointDistribution
@@ -27,8 +27,8 @@ class SketchVAE(nn.Module):
         posterior: Posterior = self.latent(self.encoder(points, lengths, rng))
         return posterior
 
-    def predict(self, points: Tensor, z: Tensor, rng: torch.Generator | None = None) -> PointDistribution:
-        """Teacher forcing: what follows the start row and each of ``points [B, T, 5]``; ``[B, T + 1]``."""
-        inputs = torch.cat([start_row(points), points], dim=1)
-        distribution: PointDistribution = self.decoder(inputs, z, self.decoder.initial_state(z), rng)[0]
-        return distribution
+    def predict(
+        self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
+    ) -> PointDistribution:
+        """Teacher forcing over whole sketches, see :meth:`Decoder.predict`; ``[B, T + 1]``."""
+        return self.decoder.predict(points, lengths, z, rng)

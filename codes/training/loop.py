@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from codes.data.batches import Batch, BatchSource
 from codes.errors import TrainingStopped
+from codes.training.allocator import keep_freed_memory
 from codes.training.config import TrainConfig
 from codes.training.evaluate import Tally, evaluate
 from codes.training.objectives import Objective
@@ -84,6 +85,7 @@ class Trainer:
 
     def __init__(self, job: Job, config: TrainConfig, run: RunFolder, device: torch.device) -> None:
         self.job, self.config, self.run, self.device = job, config, run, device
+        keep_freed_memory()
         self.state = TrainState(job.model.to(device), config)
         self.objective = job.objective(self.state.model, config)
         self.dtype = choose_precision(config, device)

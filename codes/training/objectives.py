@@ -108,7 +108,7 @@ class DrawObjective:
         """Nats a point, and the weighted KL divergence above its tolerance."""
         seen = cut_lengths(batch.lengths, self.config, rng)
         posterior = self.model.encode(batch.points, seen, rng)
-        nats = PointNats.of(self.model.predict(batch.points, posterior.rsample(rng), rng), batch)
+        nats = PointNats.of(self.model.predict(batch.points, batch.lengths, posterior.rsample(rng), rng), batch)
         points = batch.lengths.sum()
         divergence = posterior.kl()
         excess = divergence.mean().clamp(min=self.config.kl_tolerance)
@@ -118,7 +118,7 @@ class DrawObjective:
     def measure(self, batch: Batch) -> Measures:
         """Nats a point of whole sketches, and of what follows a 50 % prefix with z from that prefix."""
         whole = self.model.encode(batch.points, batch.lengths)
-        nats = PointNats.of(self.model.predict(batch.points, whole.mean), batch)
+        nats = PointNats.of(self.model.predict(batch.points, batch.lengths, whole.mean), batch)
         measures = _draw_measures(nats, batch.lengths.sum(), whole.kl())
         prefix = half_lengths(batch.lengths)
         later = self._continuation(batch, prefix, self.model.encode(batch.points, prefix))
@@ -126,7 +126,7 @@ class DrawObjective:
         return {**measures, "continuation": Measure(later.offset.sum() + later.pen.sum(), remaining)}
 
     def _continuation(self, batch: Batch, prefix: Tensor, posterior: Posterior) -> PointNats:
-        return PointNats.of(self.model.predict(batch.points, posterior.mean), batch).after(prefix)
+        return PointNats.of(self.model.predict(batch.points, batch.lengths, posterior.mean), batch).after(prefix)
 
 
 def _draw_measures(nats: PointNats, points: Tensor, divergence: Tensor) -> Measures:

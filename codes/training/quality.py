@@ -84,11 +84,11 @@ def draw_quality(vae: SketchVAE, config: PartConfig, sketches: Sequence[Rows], f
         posterior = vae.encode(batch.points, batch.lengths)
         nothing = torch.zeros_like(posterior.mean)
         from_prefix = vae.encode(batch.points, prefix).mean
-        bare = PointNats.of(vae.predict(batch.points, nothing), batch)
-        whole.add(PointNats.of(vae.predict(batch.points, posterior.mean), batch), batch.lengths)
+        bare = PointNats.of(vae.predict(batch.points, batch.lengths, nothing), batch)
+        whole.add(PointNats.of(vae.predict(batch.points, batch.lengths, posterior.mean), batch), batch.lengths)
         zero.add(bare, batch.lengths)
         rest = batch.lengths - prefix
-        after.add(PointNats.of(vae.predict(batch.points, from_prefix), batch).after(prefix), rest)
+        after.add(PointNats.of(vae.predict(batch.points, batch.lengths, from_prefix), batch).after(prefix), rest)
         after_zero.add(bare.after(prefix), rest)
         divergence += float(posterior.kl().sum()) * posterior.mean.shape[1]
     parts = [each.nats(config.scale) for each in (whole, zero, after, after_zero)]

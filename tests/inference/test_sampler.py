@@ -9,13 +9,20 @@ import torch
 from codes.data.batches import Batch
 from codes.inference.options import SamplingOptions
 from codes.inference.sampler import Drawn, Step, continue_drawings, gather, latent_of
-from tests.helpers import batch_of
+from codes.model.decoder import Stepper
+from codes.model.mixture import PointDistribution, outputs_for
+from tests.helpers import batch_of, generator
 
 DOWN, UP, OVER = [1.0, 0, 0], [0.0, 1, 0], [0.0, 0, 1]
 
 
-def step(drawings: list[int], rows: list[list[float]], log_prob: float = -1.0) -> Step:
-    return Step(torch.tensor(drawings), torch.tensor(rows), torch.full((len(drawings),), log_prob))
+def step(drawings: list[int], rows: list[list[float]]) -> Step:
+    outputs = torch.randn(len(drawings), outputs_for(3), generator=generator(len(drawings)))
+    return Step(torch.tensor(drawings), torch.tensor(rows), PointDistribution.from_outputs(outputs))
+
+
+def nats(*rows: torch.Tensor) -> float:
+    return float(sum(row.double() for row in rows))
 
 
 def collate_one(batch: Batch, row: int) -> Batch:
@@ -35,7 +42,15 @@ def test_gather_sorts_steps_by_drawing():
     np.testing.assert_array_equal(second.points, [[2, 2, 1]])
     assert third.points.shape == (0, 3)
     assert [each.ended for each in (first, second, third)] == [True] * 3
-    assert [each.log_likelihood for each in (first, second, third)] == [-3.0, -2.0, -1.0]
+    one, two, three = (each.log_prob() for each in steps)
+    assert first.log_likelihood == pytest.approx(nats(one[0], two[0], three[0]))
+    assert second.log_likelihood == pytest.approx(nats(one[1], two[1]))
+    assert third.log_likelihood == pytest.approx(nats(one[2]))
+
+
+def test_an_end_costs_its_pen_and_no_offset():
+    (end,) = step([0], [[9, 9, *OVER]]).log_prob()
+    assert float(end) == pytest.approx(float(step([0], [[9, 9, *OVER]]).following.pen[0].log_softmax(0)[2]))
 
 
 def test_gather_looks_once_past_the_last_point():
@@ -47,7 +62,9 @@ def test_gather_looks_once_past_the_last_point():
     np.testing.assert_array_equal(ended.points, [[1, 1, 1]])
     np.testing.assert_array_equal(cut.points, [[2, 2, 0]])
     assert (ended.ended, cut.ended) == (True, False)
-    assert (ended.log_likelihood, cut.log_likelihood) == (-2.0, -1.0)
+    first, last = (each.log_prob() for each in steps)
+    assert ended.log_likelihood == pytest.approx(nats(first[0], last[0]))
+    assert cut.log_likelihood == pytest.approx(nats(first[1]))
 
 
 def test_drawings_leave_when_they_end_and_no_other_changes(vae):
@@ -55,10 +72,10 @@ def test_drawings_leave_when_they_end_and_no_other_changes(vae):
     options = SamplingOptions(variations=3, max_points=80, temperature=1.0)
     z = latent_of(vae, batch, options)
     going = set(range(12))
-    for each in continue_drawings(vae, batch, z, options):
+    for each in continue_drawings(Stepper(vae.decoder), batch, z, options):
         assert set(each.drawings.tolist()) == going
         assert each.points[:, 2:].sum(dim=-1).tolist() == [1.0] * len(going)
-        assert each.log_prob.isfinite().all()
+        assert each.log_prob().isfinite().all()
         going -= set(each.drawings[each.points[:, 4] == 1].tolist())
     assert going == set()
 

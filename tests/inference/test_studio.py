@@ -39,7 +39,7 @@ def test_a_sketch_from_nothing_begins_at_the_start_row(studio):
     z = torch.zeros(1, 4)
     start = torch.tensor([[[0.0, 0, 1, 0, 0]]])
     following, _ = studio.vae.decoder(start, z, studio.vae.decoder.initial_state(z))
-    likeliest = following.mean[0, 0, following.log_weights[0, 0].argmax()]
+    likeliest = following.mean[0, 0, following.weights[0, 0].argmax()]
     np.testing.assert_allclose(sketch.points[0, :2], likeliest.numpy() * SCALE, atol=0.5)
 
 

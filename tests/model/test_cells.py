@@ -97,16 +97,18 @@ def test_a_drop_rate_is_no_keep_rate_and_the_mean_stays(rate):
     assert dropped[dropped != 0].unique().tolist() == pytest.approx([1 / (1 - rate)])
 
 
-def test_recurrent_weights_are_dropped_only_with_a_generator_and_once_a_sequence():
+@pytest.mark.parametrize("batch", [2, 12], ids=["few", "many"])
+def test_recurrent_weights_are_dropped_only_with_a_generator_and_once_a_sequence(batch):
     lstm = LSTM(INPUTS, SIZE, dropout=0.5)
     stirred(lstm)
     plain = LSTM(INPUTS, SIZE)
     plain.load_state_dict(lstm.state_dict())
-    inputs, state = inputs_of(2, 4), state_of(2)
-    torch.testing.assert_close(lstm(inputs, state)[0], plain(inputs, state)[0], rtol=0, atol=0)
-    once, again = (lstm(inputs, state, generator(5))[0] for _ in range(2))
+    inputs, state, lengths = inputs_of(batch, 4), state_of(batch), torch.full((batch,), 4)
+    expected = plain(inputs, state)[0]
+    torch.testing.assert_close(lstm.outputs(inputs, lengths, state), expected)
+    once, again = (lstm.outputs(inputs, lengths, state, rng=generator(5)) for _ in range(2))
     assert torch.equal(once, again)
-    assert not torch.allclose(once, plain(inputs, state)[0])
+    assert not torch.allclose(once, expected)
     with torch.no_grad():
         plain.weight_hidden.copy_(drop(lstm.weight_hidden, 0.5, generator(5)))
     torch.testing.assert_close(once, plain(inputs, state)[0])

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from codes.model.config import DecoderConfig
-from codes.model.decoder import Decoder, DecoderState, start_row
+from codes.model.decoder import Decoder, DecoderState, Stepper, start_row
 from codes.model.mixture import PointDistribution
 from tests.helpers import batch_of, generator, stirred
 
@@ -72,8 +72,8 @@ def test_no_mode_changes_anything(decoder):
 
 def test_a_generator_drops_recurrent_weights(decoder):
     points, z = batch_of(3).points, z_of(3)
-    state = decoder.initial_state(z)
-    plain, once, again = (decoder(points, z, state, rng)[0].pen for rng in (None, generator(1), generator(1)))
+    lengths = torch.full((3,), points.shape[1])
+    plain, once, again = (decoder.predict(points, lengths, z, rng).pen for rng in (None, generator(1), generator(1)))
     assert torch.equal(once, again)
     assert not torch.allclose(once, plain)
 
@@ -153,3 +153,30 @@ def test_the_position_is_where_the_pen_is(decoder):
 
 def test_a_drawing_begins_pen_down_and_unmoved():
     assert start_row(torch.ones(2, 7, 5)).tolist() == [[[0.0, 0, 1, 0, 0]]] * 2
+
+
+@torch.no_grad()
+def test_a_stepper_steps_as_the_decoder_does(decoder):
+    batch, z = batch_of(6), z_of(6)
+    stepper = Stepper(decoder)
+    held, state = stepper.held(z), decoder.initial_state(z)
+    for time in range(batch.points.shape[1]):
+        points = batch.points[:, time]
+        expected, expected_state = decoder(points.unsqueeze(1), z, state)
+        following, state = stepper.step(points, held, state)
+        assert_close(following, expected.at(0))
+        assert_states_close(state, expected_state)
+
+
+@pytest.mark.parametrize("count", [3, 12])
+def test_predicting_many_is_predicting_each_alone(decoder, count):
+    """Few sketches and many take different ways; what stands past a sketch's end never matters."""
+    batch, z = batch_of(count), z_of(count)
+    together = decoder.predict(batch.points, batch.lengths, z)
+    for row, length in enumerate(batch.lengths.tolist()):
+        inputs = torch.cat([start_row(batch.points[:1]), batch.points[row : row + 1, :length]], dim=1)
+        alone = z[row : row + 1]
+        expected, _ = decoder(inputs, alone, decoder.initial_state(alone))
+        for each in fields(PointDistribution):
+            found = getattr(together, each.name)[row, : length + 1]
+            torch.testing.assert_close(found, getattr(expected, each.name)[0], rtol=1e-4, atol=1e-5)

@@ -26,7 +26,7 @@ def distribution(*shape: int, seed: int = 0, size: float = 1.0) -> PointDistribu
 
 def oracle(ours: PointDistribution) -> MixtureSameFamily:
     """The same mixture, in float64, written with covariances."""
-    weights, mean, sd = ours.log_weights.double().exp(), ours.mean.double(), ours.log_sd.double().exp()
+    weights, mean, sd = ours.weights.double().softmax(dim=-1), ours.mean.double(), ours.log_sd.double().exp()
     rho = torch.tanh(ours.skew.double())
     across = rho * sd[..., 0] * sd[..., 1]
     variance = sd.square()
@@ -38,7 +38,7 @@ def oracle(ours: PointDistribution) -> MixtureSameFamily:
 
 def many(ours: PointDistribution, count: int, seed: int = 1) -> torch.Tensor:
     """Samples ``[count, 5]`` of one distribution."""
-    noise = draw_noise(count, ours.log_weights.shape[-1], generator(seed))
+    noise = draw_noise(count, ours.weights.shape[-1], generator(seed))
     return PointDistribution(*(getattr(ours, each.name).expand(count, *getattr(ours, each.name).shape)
                                for each in fields(ours))).sample(noise)  # fmt: skip
 
@@ -46,7 +46,7 @@ def many(ours: PointDistribution, count: int, seed: int = 1) -> torch.Tensor:
 def wide() -> PointDistribution:
     """Two well separated components with correlation."""
     return PointDistribution(
-        log_weights=torch.tensor([0.3, 0.7]).log(),
+        weights=torch.tensor([0.3, 0.7]).log(),
         mean=torch.tensor([[-4.0, 1.0], [5.0, -2.0]]),
         log_sd=torch.tensor([[0.5, 0.2], [0.8, 1.5]]).log(),
         skew=torch.tensor([1.2, -0.6]),
@@ -113,10 +113,9 @@ def test_pens_and_components_are_drawn_as_often_as_they_weigh():
 def test_error_sampling_pi_index_never_again(dtype):
     outputs = (torch.randn(5000, outputs_for(20), generator=generator()) * 3).to(dtype)
     ours = PointDistribution.from_outputs(outputs)
-    assert ours.log_weights.dtype == torch.float32
-    assert ours.log_weights.exp().sum(dim=-1).sub(1).abs().max() < 1e-5
+    assert ours.weights.dtype == torch.float32
     assert ours.sample(draw_noise(5000, 20, generator())).isfinite().all()
-    rough = replace(ours, log_weights=ours.log_weights.to(dtype), pen=ours.pen.to(dtype))
+    rough = replace(ours, weights=ours.weights.to(dtype), pen=ours.pen.to(dtype))
     assert rough.sample(draw_noise(5000, 20, generator(2))).isfinite().all()
 
 
@@ -136,10 +135,10 @@ def test_temperature_divides_logits_and_multiplies_the_variance(temperature):
     ours = distribution(6)
     colder = ours.at_temperature(temperature)
     torch.testing.assert_close(colder.log_sd.exp().square(), ours.log_sd.exp().square() * temperature)
-    for name, divisor in (("log_weights", temperature), ("pen", temperature**0.25)):
-        powered = getattr(ours, name).double().exp() ** (1 / divisor)
+    for name, divisor in (("weights", temperature), ("pen", temperature**0.25)):
+        powered = getattr(ours, name).double().softmax(dim=-1) ** (1 / divisor)
         expected = powered / powered.sum(dim=-1, keepdim=True)
-        torch.testing.assert_close(getattr(colder, name).double().exp(), expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(getattr(colder, name).double().softmax(dim=-1), expected, rtol=1e-4, atol=1e-6)
     assert torch.equal(colder.mean, ours.mean)
     assert torch.equal(colder.skew, ours.skew)
 
@@ -159,7 +158,7 @@ def test_extreme_outputs_stay_finite_without_clamps(skew, log_sd):
     """The density was once computed in linear space with ``nan_to_num`` and 1e-5."""
     outputs = torch.zeros(4, outputs_for(MIXTURES), requires_grad=True)
     parts = PointDistribution.from_outputs(outputs + 0.0)
-    ours = PointDistribution(parts.log_weights, parts.mean, parts.log_sd + log_sd, parts.skew + skew, parts.pen)
+    ours = PointDistribution(parts.weights, parts.mean, parts.log_sd + log_sd, parts.skew + skew, parts.pen)
     offsets = torch.tensor([[0.0, 0], [1e-6, -1e-6], [0.5, 0.25], [3.0, 3.0]])
     density = ours.log_prob_offset(offsets)
     assert density.isfinite().all()

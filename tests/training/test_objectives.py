@@ -39,8 +39,9 @@ def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple
     for time in range(len(rows) + 1):
         following, state = vae.decoder(inputs[:, time : time + 1], z, state)
         weights, mean, log_sd, skew, pen = (
-            getattr(following, name)[0, 0].double().numpy() for name in ("log_weights", "mean", "log_sd", "skew", "pen")
+            getattr(following, name)[0, 0].double().numpy() for name in ("weights", "mean", "log_sd", "skew", "pen")
         )
+        weights, pen = weights - logsumexp(weights), pen - logsumexp(pen)
         if time == len(rows):
             costs.append((0.0, -float(pen[2])))
             continue
@@ -87,7 +88,7 @@ def test_nats_per_point_are_those_of_a_slow_loop(gentle):
 def test_a_row_past_the_end_costs_nothing_and_the_end_costs_its_pen(gentle):
     batch = batch_of(5)
     z = gentle.encode(batch.points, batch.lengths).mean
-    nats = PointNats.of(gentle.predict(batch.points, z), batch)
+    nats = PointNats.of(gentle.predict(batch.points, batch.lengths, z), batch)
     for i, length in enumerate(batch.lengths.tolist()):
         assert (nats.offset[i, length:] == 0).all()
         assert (nats.pen[i, length + 1 :] == 0).all()
@@ -97,7 +98,7 @@ def test_a_row_past_the_end_costs_nothing_and_the_end_costs_its_pen(gentle):
 @pytest.mark.parametrize("cut", [0, 1, 3])
 def test_what_follows_a_prefix_is_the_rest(gentle, cut):
     batch = batch_of(5)
-    nats = PointNats.of(gentle.predict(batch.points, torch.zeros(5, 4)), batch)
+    nats = PointNats.of(gentle.predict(batch.points, batch.lengths, torch.zeros(5, 4)), batch)
     rest = nats.after(torch.full((5,), cut))
     assert torch.equal(rest.offset[:, cut:], nats.offset[:, cut:])
     assert torch.equal(rest.pen[:, cut:], nats.pen[:, cut:])
@@ -166,7 +167,7 @@ def test_the_loss_is_nats_a_point_and_the_weighted_divergence():
     rng = generator(5)
     torch.rand(2, 4, generator=rng)
     posterior = vae.encode(batch.points, batch.lengths, rng)
-    nats = PointNats.of(vae.predict(batch.points, posterior.rsample(rng)), batch)
+    nats = PointNats.of(vae.predict(batch.points, batch.lengths, posterior.rsample(rng)), batch)
     expected = (nats.offset.sum() + nats.pen.sum()) / batch.lengths.sum()
     torch.testing.assert_close(loss, expected + kl_weight(config, 300) * posterior.kl().mean())
     assert float(measures["offset"].total) == pytest.approx(float(nats.offset.sum()))
