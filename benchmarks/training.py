@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import torch
 
+from benchmarks.apart import Apart, Work
 from benchmarks.arithmetic import peak_product, vae_arithmetic
 from benchmarks.doodles import write_store
 from benchmarks.effort import Effort, Figures
 from benchmarks.reference import Corpus, ReferenceRouter, ReferenceTraining, ReferenceVAE, Sizes
 from benchmarks.timing import Timings, in_turn
-from codes.data.normalise import Normaliser
-from codes.data.packed import PackedSplit, Store
+from codes.data.normalise import fit_normaliser
+from codes.data.packed import Store
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
 from codes.training.config import TrainConfig
 from codes.training.jobs import Splits, draw_job, predict_job
@@ -23,7 +25,7 @@ from codes.training.loop import Job, Trainer
 from codes.training.objectives import cut_lengths
 from codes.training.runfolder import RunFolder
 
-REFERENCE_STEPS = 2  # a round; every one of them costs the same
+REFERENCE_STEPS = 4  # a round; every one of them costs the same
 CATEGORIES = 5
 
 
@@ -68,11 +70,9 @@ def measure_vae(effort: Effort, folder: Path) -> Figures:
     """``train_vae_ratio``, ``train_vae_peak_share`` and what they are made of."""
     torch.manual_seed(0)
     store, config = _store(effort, folder), TrainConfig(batch=effort.sizes.batch)
-    job = draw_job(Splits.of(store), vae_sizes(effort.sizes), config)
-    ours = OurTraining(job, config, folder / "vae")
-    reference = ReferenceTraining(ReferenceVAE(effort.sizes), _corpus(store, job, effort.sizes))
+    ours = OurTraining(draw_job(Splits.of(store), vae_sizes(effort.sizes), config), config, folder / "vae")
     product, operations = peak_product(effort.product, ours.trainer.dtype)
-    timings = _compare(effort.rounds, ours, reference, product)
+    timings = _compare(effort, ours, partial(usual_vae, store.folder, effort.sizes), product)
     used = [sum(vae_arithmetic(effort.sizes, *rows) for rows in ours.rows(steps)) for steps in ours.rounds[1:]]
     peaks = [operations / spent for spent in timings.rounds["product"]]
     shares = [u / t / p for u, t, p in zip(used, timings.rounds["ours"], peaks, strict=True)]
@@ -89,9 +89,32 @@ def measure_router(effort: Effort, folder: Path) -> Figures:
     store, config = _store(effort, folder), TrainConfig(batch=effort.sizes.batch)
     job = predict_job(Splits.of(store), router_sizes(effort.sizes, CATEGORIES), config)
     ours = OurTraining(job, config, folder / "router")
-    corpus = _corpus(store, job, effort.sizes)
-    reference = ReferenceTraining(ReferenceRouter(effort.sizes, CATEGORIES), corpus)
-    return _rates("train_router", _compare(effort.rounds, ours, reference), effort.sizes, ours)
+    timings = _compare(effort, ours, partial(usual_router, store.folder, effort.sizes))
+    return _rates("train_router", timings, effort.sizes, ours)
+
+
+def usual_vae(store: Path, sizes: Sizes) -> Callable[[], None]:
+    """Some steps of the usual VAE."""
+    return _usual(ReferenceVAE(sizes), store, sizes)
+
+
+def usual_router(store: Path, sizes: Sizes) -> Callable[[], None]:
+    """Some steps of the usual router."""
+    return _usual(ReferenceRouter(sizes, CATEGORIES), store, sizes)
+
+
+def _usual(model: ReferenceVAE | ReferenceRouter, store: Path, sizes: Sizes) -> Callable[[], None]:
+    """The same training sketches, all in memory."""
+    split = Store(store).split("train")
+    normaliser = fit_normaliser(split)
+    sketches = [normaliser.apply(split[i]) for i in range(len(split))]
+    training = ReferenceTraining(model, Corpus(sketches, split.labels(np.arange(len(split))), sizes))
+
+    def steps() -> None:
+        for _ in range(REFERENCE_STEPS):
+            training.step()
+
+    return steps
 
 
 def _store(effort: Effort, folder: Path) -> Store:
@@ -99,24 +122,10 @@ def _store(effort: Effort, folder: Path) -> Store:
     return Store(path) if path.exists() else write_store(path, effort.sketches, CATEGORIES)
 
 
-def _corpus(store: Store, job: Job, sizes: Sizes) -> Corpus:
-    """The same training sketches, all in memory."""
-    split = store.split("train")
-    return Corpus(_in_memory(split, job.source.normaliser), split.labels(np.arange(len(split))), sizes)
-
-
-def _in_memory(split: PackedSplit, normaliser: Normaliser) -> list[np.ndarray]:
-    return [normaliser.apply(split[i]) for i in range(len(split))]
-
-
-def _compare(
-    rounds: int, ours: OurTraining, reference: ReferenceTraining, product: Callable[[], object] = lambda: None
-) -> Timings:
-    def usual() -> None:
-        for _ in range(REFERENCE_STEPS):
-            reference.step()
-
-    return in_turn(rounds, {"ours": ours.run, "reference": usual, "product": product})
+def _compare(effort: Effort, ours: OurTraining, usual: Callable[[], Work], product: Work = lambda: None) -> Timings:
+    """A round is a pool of our steps, some of the usual ones in a process of their own, and a large product."""
+    with Apart(usual) as reference:
+        return in_turn(effort.pools, {"ours": ours.run, "reference": reference, "product": product})
 
 
 def _rates(name: str, timings: Timings, sizes: Sizes, ours: OurTraining) -> Figures:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +17,8 @@ import torch
 from click.testing import CliRunner
 from torch import distributions
 
-from benchmarks import speed
+from benchmarks import exactness, speed
+from benchmarks.apart import Apart
 from benchmarks.arithmetic import vae_arithmetic
 from benchmarks.bundles import begun, endless_vae, make_completer
 from benchmarks.doodles import doodles, write_store
@@ -34,16 +39,21 @@ from benchmarks.reference import (
 )
 from benchmarks.starting import ROOT, import_seconds
 from benchmarks.timing import Timings, in_turn
+from codes.training.config import TrainConfig
+from codes.training.loop import choose_precision
 
 TINY_SIZES = Sizes(encoder=4, decoder=8, latent=3, mixtures=2, rows=30, batch=4)
 TINY = Effort(
     rounds=1,
+    pools=1,
     sketches=100,
     few=50,
     many=100,
     memory_steps=1,
     categories=7,
     bulk=3,
+    singly=2,
+    gap_steps=2,
     product=16,
     sizes=replace(TINY_SIZES, rows=150),
 )
@@ -167,6 +177,36 @@ def test_a_bundle_routes_to_several_categories_and_ends_no_drawing(tmp_path):
     assert len({route.category for route in routes}) > 1 and {route.decision for route in routes} <= {"known", "unsure"}
     best = completer.complete(sketches[0], max_points=60, temperature=1.0)[0]
     assert not best.ended and len(best.sketch) == 80
+
+
+def test_work_apart_is_done_in_another_process_as_often_as_it_is_asked_for(tmp_path):
+    path = tmp_path / "processes.txt"
+    with Apart(partial(noting, path)) as work:
+        work()
+        work()
+        names = path.read_text().split()
+    assert len(names) == 2 and set(names) == {str(work.process.pid)} != {str(os.getpid())}
+    assert not work.process.is_alive()
+
+
+def noting(path: Path) -> Callable[[], None]:
+    """Work that leaves the number of its process."""
+
+    def note() -> None:
+        with path.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    return note
+
+
+def test_the_fast_way_trains_to_the_loss_of_the_plain_way(tmp_path):
+    figures = exactness.measure(replace(TINY, gap_steps=12), tmp_path)
+    assert figures["loss_plain"] > 0.5
+    assert abs(figures["loss_gap"]) < (1e-3 if ours_is_float32() else 0.05)
+
+
+def ours_is_float32() -> bool:
+    return choose_precision(TrainConfig(), torch.device("cpu")) == torch.float32
 
 
 def test_an_import_is_timed_in_a_fresh_python():

@@ -13,8 +13,6 @@ from torch.nn import functional as F
 
 from codes.model.recurrence import run_rows
 
-MANY = 8  # sketches from which on our own run over their rows is faster than torch's
-
 
 class CellState(NamedTuple):
     """What an LSTM remembers: ``hidden`` and ``cell``, each ``[B, H]``."""
@@ -36,7 +34,13 @@ class LSTM(nn.Module):
 
     ``dropout`` drops recurrent *weights*, the same for a whole sequence (Merity et al. 2018, section 2), which leaves
     the fused sequence kernel usable. A single step runs as two plain products, which is faster than that kernel.
+
+    Attributes:
+        many: sketches from which on a batch is run by :mod:`codes.model.recurrence`; torch's kernel, padding and all,
+            runs fewer, and all of them on a GPU.
     """
+
+    many = 8
 
     def __init__(self, inputs: int, size: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -74,7 +78,7 @@ class LSTM(nn.Module):
         A row's input is ``inputs [B, T, I]`` and then ``held [B, Z]``, which is the same at all of a sketch's rows.
         """
         weight = drop(self.weight_hidden, self.dropout, rng)
-        if inputs.is_cuda or len(inputs) < MANY:
+        if inputs.is_cuda or len(inputs) < self.many:
             joined = inputs if held is None else _joined(inputs, held)
             return self._run(joined, state, weight)[0]
         own = inputs.shape[-1]

@@ -1,0 +1,47 @@
+"""What speed costs in quality: the same training, with the fast run over rows and with torch's own, in float32.
+
+``loss_gap`` is the validation loss of the one less that of the other, in nats a point, the same seed and data.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from benchmarks.doodles import write_store
+from benchmarks.effort import Effort, Figures
+from benchmarks.reference import Sizes
+from benchmarks.training import vae_sizes
+from codes.data.packed import Store
+from codes.model.cells import LSTM
+from codes.training.config import Precision, TrainConfig
+from codes.training.evaluate import evaluate
+from codes.training.jobs import Splits, draw_job
+from codes.training.loop import Trainer
+from codes.training.runfolder import RunFolder
+
+SIZES = Sizes(encoder=64, decoder=128, latent=32, mixtures=20)  # small, so that there are many steps
+NEVER = 1 << 30  # sketches in a batch
+
+
+def measure(effort: Effort, folder: Path) -> Figures:
+    """``loss_gap`` and the two losses."""
+    store = write_store(folder / "store", 5_000)
+    fast = loss_after(effort.gap_steps, store, folder / "fast", "auto", LSTM.many)
+    plain = loss_after(effort.gap_steps, store, folder / "plain", "float32", NEVER)
+    return {"loss_gap": fast - plain, "loss_fast": fast, "loss_plain": plain}
+
+
+def loss_after(steps: int, store: Store, folder: Path, precision: Precision, many: int) -> float:
+    """Nats a point on the validation split; fewer than ``many`` sketches are run by torch's own kernel, padded."""
+    config = TrainConfig(steps=max(steps, 1), average=0.0, precision=precision)
+    job = draw_job(Splits.of(store), vae_sizes(SIZES), config)
+    trainer = Trainer(job, config, RunFolder(folder), torch.device("cpu"))
+    for module in trainer.state.model.modules():
+        if isinstance(module, LSTM):
+            module.many = many
+    for _ in range(steps):
+        trainer.step()
+    measures = evaluate(job.objective(trainer.state.model, config), job.validation(), torch.device("cpu"))
+    return measures["offset"] + measures["pen"]
