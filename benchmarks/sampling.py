@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import torch
 
 from benchmarks.bundles import END, NEVER, SCALE, begun, endless_vae
 from benchmarks.effort import Effort, Figures
-from benchmarks.reference import ReferenceVAE, Sizes, continue_sketch
+from benchmarks.reference import Floats, ReferenceVAE, Sizes, continue_sketch
 from benchmarks.timing import in_turn
 from codes.data.batches import collate
 from codes.data.normalise import Normaliser
 from codes.inference.options import SamplingOptions
 from codes.inference.sampler import Drawn, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
+from codes.model.vae import SketchVAE
 
 VARIATIONS = 9
 ADDED = 50
@@ -24,24 +26,56 @@ TEMPERATURE = 0.4
 
 
 def measure(effort: Effort, folder: Path) -> Figures:
-    """``sample9_ms``: read a prefix and add 50 points in nine ways; ``sample9_ratio``: nine usual runs over that."""
-    torch.manual_seed(0)
-    rows = Normaliser(SCALE).apply(begun(1, PREFIX_ROWS)[0].points)
-    vae, reference = endless_vae(effort.sizes), endless_reference(effort.sizes)
-    options = SamplingOptions(variations=VARIATIONS, temperature=TEMPERATURE, max_points=ADDED)
-    prefixes, stepper = collate([rows], [0]), Stepper(vae.decoder)
+    """``sample9_ms``: read a prefix and add 50 points in nine ways; ``sample9_ratio``: nine usual runs over that.
 
-    def ours() -> list[Drawn]:
-        z = latent_of(vae, prefixes, options)
-        return gather(continue_drawings(stepper, prefixes, z, options), VARIATIONS, ADDED)
+    The others change one thing each: the variations, the prefix, the points added.
+    """
+    torch.manual_seed(0)
+    ours, reference = Ours(endless_vae(effort.sizes)), endless_reference(effort.sizes)
+    rows = rows_of(PREFIX_ROWS)
 
     def usual() -> list[np.ndarray]:
         rng = np.random.default_rng(0)
         return [continue_sketch(reference, rows, ADDED, TEMPERATURE, rng) for _ in range(VARIATIONS)]
 
-    assert {len(drawn.points) for drawn in ours()} == {len(drawn) for drawn in usual()} == {ADDED}
-    timings = in_turn(effort.rounds * 2, {"ours": ours, "usual": usual})
-    return {"sample9_ms": 1000 * timings.median("ours"), "sample9_ratio": timings.ratio("usual", "ours")}
+    nine = partial(ours.draw, rows, VARIATIONS, ADDED)
+    assert {len(drawn.points) for drawn in nine()} == {len(drawn) for drawn in usual()} == {ADDED}
+    works = {
+        "nine": nine,
+        "usual": usual,
+        "one": partial(ours.draw, rows, 1, ADDED),
+        "hundred": partial(ours.draw, rows, 100, ADDED),
+        "long": partial(ours.draw, rows_of(2 * PREFIX_ROWS), VARIATIONS, ADDED),
+        "more": partial(ours.draw, rows, VARIATIONS, 2 * ADDED),
+    }
+    timings = in_turn(effort.rounds * 2, works)
+    return {
+        "sample9_ms": 1000 * timings.median("nine"),
+        "sample9_ratio": timings.ratio("usual", "nine"),
+        "sample_variations_1": timings.ratio("one", "nine"),
+        "sample_variations_100": timings.ratio("hundred", "nine"),
+        "sample_prefix_120": timings.ratio("long", "nine"),
+        "sample_added_100": timings.ratio("more", "nine"),
+    }
+
+
+class Ours:
+    """A decoder that is ready, as a Completer holds it."""
+
+    def __init__(self, vae: SketchVAE) -> None:
+        self.vae, self.stepper = vae, Stepper(vae.decoder)
+
+    def draw(self, rows: Floats, variations: int, added: int) -> list[Drawn]:
+        """``added`` points after the rows, in so many ways."""
+        options = SamplingOptions(variations=variations, temperature=TEMPERATURE, max_points=added)
+        prefixes = collate([rows], [0])
+        z = latent_of(self.vae, prefixes, options)
+        return gather(continue_drawings(self.stepper, prefixes, z, options), variations, added)
+
+
+def rows_of(count: int) -> Floats:
+    """A prefix of this many rows, in model units."""
+    return Normaliser(SCALE).apply(begun(1, count)[0].points)
 
 
 def endless_reference(sizes: Sizes) -> ReferenceVAE:

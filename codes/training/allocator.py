@@ -13,8 +13,7 @@ def keep_freed_memory() -> bool:
     """Keep freed memory for the next step; says whether the C library let itself be told.
 
     A step asks for the same hundreds of megabytes each time. glibc hands large blocks back to the system at once, and
-    then every page of them is a fault and is zeroed anew: a sixth to a third of a step (docs/log.md). A limit on how
-    much is kept would be no use, since all of it is needed again. Other C libraries are left as they are.
+    then every page of them is a fault and is zeroed anew (docs/log.md). Other C libraries are left as they are.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
