@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -91,7 +89,7 @@ def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
     """A category's model, ready to draw."""
     config = _of_kind(folder, "draw")
     sizes = _sizes(VAEConfig, config, folder)
-    return _filled(partial(SketchVAE, sizes), folder), config
+    return _filled(SketchVAE(sizes), folder), config
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
@@ -100,7 +98,7 @@ def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
     sizes = _sizes(RouterConfig, config, folder)
     if len(config.categories) != sizes.labels:
         raise BadFile(folder / "config.json", f"{len(config.categories)} categories, but {sizes.labels} labels")
-    return _filled(partial(RouterNet, sizes), folder), config
+    return _filled(RouterNet(sizes), folder), config
 
 
 def _of_kind(folder: Path, kind: Kind) -> PartConfig:
@@ -117,11 +115,8 @@ def _sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
         raise BadFile(folder / "config.json", "the sizes in it are not those of a model of ours") from error
 
 
-def _filled(make: Callable[[], Model], folder: Path) -> Model:
-    """The model takes no memory and no time to initialise before its weights are there."""
+def _filled(model: Model, folder: Path) -> Model:
     path = folder / "weights.safetensors"
-    with torch.device("meta"):
-        model = make()
     fill(model, restored(load_tensors(path)[0]), path)
     return model.requires_grad_(False)
 

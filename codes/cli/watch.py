@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 from torch import nn
 
@@ -33,6 +34,6 @@ def watcher(run: RunFolder, job: Job) -> Callable[[nn.Module, int], None]:
 def _draw_samples(run: RunFolder, job: Job, model: SketchVAE, step: int) -> None:
     """A sheet of sketches from nothing."""
     config = PartConfig("draw", job.facts["model"], job.facts["scale"], job.facts["categories"])
-    sketches = Studio(model, config, run.path.name).sample(SAMPLES)
+    sketches = Studio(deepcopy(model).cpu(), config, run.path.name).sample(SAMPLES)
     run.samples.mkdir(exist_ok=True)
     write_sheet(run.samples / f"{step:06}.svg", contact_sheet(sketches, f"{run.path.name}, step {step}"))

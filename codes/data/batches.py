@@ -90,9 +90,8 @@ class BatchSource:
 
     def _indices(self, step: int) -> NDArray[np.int64]:
         """Which sketches: one bucket of the pool that this step belongs to."""
+        self.split.release()
         pool, turn = divmod(step, self.pool)
-        if turn == 0:
-            self.split.release()
         rng = np.random.default_rng([self.seed, 0, pool])
         drawn = self._draw(rng, self.size * self.pool)
         by_length = drawn[np.argsort(self.split.lengths(drawn), kind="stable")]
