@@ -106,12 +106,12 @@ def stirred_router(seed: int = 0, config: RouterConfig = TINY_ROUTER) -> RouterN
     return net
 
 
-def tiny_bundle(folder: Path, calibration: dict[str, float] | None = None, **pen: float) -> Bundle:
+def tiny_bundle(folder: Path, calibration: dict[str, object] | None = None, **pen: float) -> Bundle:
     """A bundle of :data:`CATEGORIES` on disk, written by the code that writes the real ones."""
     building = folder.with_name(f"{folder.name}.building")
     sizes = replace(TINY_ROUTER, labels=len(CATEGORIES) + 1)
     labels = [BACKGROUND, *reversed(CATEGORIES)]  # not in the order of the bundle
-    settled = calibration or {"temperature": 1.5, "known": -50.0, "sure": 0.5}
+    settled = calibration or {"temperatures": [1.5], "rows": [1], "known": -50.0, "sure": 0.5}
     config = PartConfig("predict", sizes.to_dict(), SCALE, labels, settled)
     write_part(building / "router", config, stirred_router(9, sizes).state_dict(), "float16")
     decoders = {category: part_folder(category) for category in CATEGORIES}

@@ -39,7 +39,7 @@ class PartConfig:
         model: the sizes, see :mod:`codes.model.config`.
         scale: QuickDraw pixels to one model unit.
         categories: what it was trained on, in the order of its labels.
-        calibration: the router's temperature and thresholds, see :class:`codes.model.calibration.Calibration`.
+        calibration: the router's temperatures and thresholds, see :class:`codes.model.calibration.Calibration`.
         training: where the weights come from; for people.
     """
 
@@ -47,7 +47,7 @@ class PartConfig:
     model: dict[str, Any]
     scale: float
     categories: list[str]
-    calibration: dict[str, float] = field(default_factory=dict)
+    calibration: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -75,7 +75,7 @@ def read_config(folder: Path) -> PartConfig:
         config = PartConfig(**json.loads(path.read_text()))
         sensible = config.kind in ("draw", "predict") and 0 < config.scale < 1e6
         sensible &= all(isinstance(name, str) for name in config.categories)
-        sensible &= 0 < Calibration(**config.calibration).temperature < float("inf")
+        sensible &= Calibration(**config.calibration).sensible
     except FileNotFoundError as error:
         raise BadFile(path, "no such file") from error
     except (OSError, ValueError, TypeError) as error:

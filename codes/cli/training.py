@@ -18,10 +18,11 @@ class Doors(OnDemand):
             "train": "codes.cli.train",
             "test": "codes.cli.testing",
             "bundle": "codes.cli.bundling",
+            "teach": "codes.cli.teaching",
         }
     )
 
 
 @click.group(cls=Doors)
 def main() -> None:
-    """Import data, train decoders and the router, test them, and bundle them for use."""
+    """Import data, train decoders and the router, test them, bundle them for use, and teach a bundle more."""

@@ -41,7 +41,7 @@ class Router:
     @torch.no_grad()
     def _routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
         batch: Batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
-        logits = self.net(batch.points, batch.lengths) / self.calibration.temperature
+        logits = self.calibration.scaled(self.net(batch.points, batch.lengths), batch.lengths)
         scores = known_scores(logits, self.offered)
         chances = F.softmax(logits[:, self.offered], dim=-1)
         return [self._route(row, float(score)) for row, score in zip(chances, scores, strict=True)]

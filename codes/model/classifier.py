@@ -20,10 +20,13 @@ class Classifier(nn.Module):
         self.inner = nn.Linear(config.encoder.features + config.raster.features, config.hidden)
         self.outer = nn.Linear(config.hidden, config.labels)
 
+    def hidden(self, features: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """``[B, F]`` to what the logits are made of, ``[B, hidden]``."""
+        return torch.relu(self.inner(drop(features, self.dropout, rng)))
+
     def forward(self, features: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """``[B, F]`` to logits ``[B, labels]``."""
-        hidden = torch.relu(self.inner(drop(features, self.dropout, rng)))
-        logits: Tensor = self.outer(drop(hidden, self.dropout, rng))
+        logits: Tensor = self.outer(drop(self.hidden(features, rng), self.dropout, rng))
         return logits
 
 
@@ -39,6 +42,9 @@ class RouterNet(nn.Module):
 
     def forward(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """The first ``lengths [B]`` rows of ``points [B, T, 5]`` to logits ``[B, labels]``, float32."""
-        features = [self.encoder(points, lengths, rng), self.raster(points, lengths)]
-        logits: Tensor = self.classifier(torch.cat(features, dim=-1), rng)
+        logits: Tensor = self.classifier(self.features(points, lengths, rng), rng)
         return logits.float()
+
+    def features(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """What the strokes and their picture say, ``[B, F]``."""
+        return torch.cat([self.encoder(points, lengths, rng), self.raster(points, lengths)], dim=-1)

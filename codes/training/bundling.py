@@ -96,7 +96,7 @@ def _calibration(plan: Plan) -> Calibration:
     net = RouterNet(RouterConfig.from_dict(facts["model"]))
     fill(net, restored(stored(tensors, plan.precision)), plan.router.best)
     batches = in_order(plan.store.split("valid"), Normaliser(facts["scale"]))
-    return calibrate(*logits_of_prefixes(net, batches), [labels.index(category) for category in plan.decoders])
+    return calibrate(logits_of_prefixes(net, batches), [labels.index(category) for category in plan.decoders])
 
 
 def _facts(run: RunFolder, kind: str) -> dict[str, Any]:

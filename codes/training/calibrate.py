@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -16,41 +17,62 @@ from codes.model.classifier import RouterNet
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 ACCEPTED = 0.95
+GROUPS = 10
+ENOUGH = 40  # prefixes that a temperature is fitted on
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Prefixes that a router was shown: ``logits [N, labels]``, ``labels [N]``, and ``lengths [N]`` in rows."""
+
+    logits: Tensor
+    labels: Tensor
+    lengths: Tensor
+
+    def where(self, chosen: Tensor) -> Shown:
+        """Some of them."""
+        return Shown(self.logits[chosen], self.labels[chosen], self.lengths[chosen])
 
 
 @torch.no_grad()
-def logits_of_prefixes(net: RouterNet, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
-    """Logits ``[N, labels]`` and labels ``[N]`` of every sketch at each of the fractions."""
-    logits, labels = [], []
+def logits_of_prefixes(net: RouterNet, batches: Iterable[Batch]) -> Shown:
+    """Every sketch at each of the fractions."""
+    parts = []
     for batch in batches:
         for fraction in FRACTIONS:
             kept = (batch.lengths * fraction).round().long().clamp(min=1)
-            logits.append(net(batch.points, kept))
-            labels.append(batch.labels)
-    return torch.cat(logits), torch.cat(labels)
+            parts.append((net(batch.points, kept), batch.labels, kept))
+    return Shown(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def calibrate(logits: Tensor, labels: Tensor, offered: list[int]) -> Calibration:
+def calibrate(shown: Shown, offered: list[int]) -> Calibration:
     """Fit on sketches of the categories on offer; ``offered`` are their label numbers."""
     place = {label: index for index, label in enumerate(offered)}
-    known = torch.tensor([int(label) in place for label in labels])
-    logits = logits[known]
-    targets = torch.tensor([place[int(label)] for label in labels[known]])
-    temperature = fit_temperature(logits[:, offered], targets)
-    scores = known_scores(logits / temperature, offered)
-    return Calibration(temperature, known=float(torch.quantile(scores, 1 - ACCEPTED)))
+    known = shown.where(torch.tensor([int(label) in place for label in shown.labels]))
+    targets = torch.tensor([place[int(label)] for label in known.labels])
+    fitted = fit_temperatures(Shown(known.logits[:, offered], targets, known.lengths))
+    scores = known_scores(fitted.scaled(known.logits, known.lengths), offered)
+    return replace(fitted, known=float(torch.quantile(scores, 1 - ACCEPTED)))
+
+
+def fit_temperatures(shown: Shown) -> Calibration:
+    """A temperature for the rows in the middle of each of some groups of like length and like size."""
+    groups = shown.lengths.argsort(stable=True).tensor_split(min(GROUPS, max(1, len(shown.lengths) // ENOUGH)))
+    fitted: dict[float, float] = {}
+    for group in groups:
+        part = shown.where(group)
+        fitted[float(part.lengths.float().log().mean().exp())] = fit_temperature(part.logits, part.labels)
+    return Calibration(temperatures=tuple(fitted.values()), rows=tuple(fitted))
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
-    """The temperature of least cross-entropy, by bisection of its derivative in ``log t``; each class weighs alike."""
-    counts = torch.bincount(targets, minlength=logits.shape[1]).clamp(min=1)
-    weights = (1.0 / counts)[targets]
+    """The temperature of least cross-entropy, by bisection of its derivative in ``log t``."""
 
     def slope(log_t: float) -> float:
         scaled = logits / float(np.exp(log_t))
         expected = (F.softmax(scaled, dim=-1) * scaled).sum(dim=-1)
         actual = scaled.gather(1, targets.unsqueeze(1)).squeeze(1)
-        return float((weights * (actual - expected)).sum())
+        return float((actual - expected).sum())
 
     low, high = np.log(0.1), np.log(10.0)
     for _ in range(50):

@@ -191,7 +191,8 @@ class RouterTest:
 
     def logits(self, views: Views) -> Tensor:
         """Calibrated logits of all labels."""
-        return logits_of(self.net, self.config, views) / self.calibration.temperature
+        logits = logits_of(self.net, self.config, views)
+        return self.calibration.scaled(logits, torch.from_numpy(np.maximum(views.rows, 1)))
 
     def quality(self, sketches: dict[str, list[Rows]], cut: Callable[[Sequence[Rows]], Views]) -> RouteQuality:
         """Measure on sketches of the categories on offer; the cut is made category by category, in order."""

@@ -53,7 +53,7 @@ def test_a_bundle_reads_back_what_was_written(bundle):
     assert config.normaliser.scale == config.scale
     net, config = bundle.router()
     assert net.config.labels == len(config.categories) == 4
-    assert config.calibration["temperature"] == 1.5
+    assert config.calibration["temperatures"] == [1.5]
 
 
 def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):
@@ -192,7 +192,7 @@ def test_a_router_that_never_learned_a_category(tmp_path):
         ({"scale": "20"}, "not the configuration"),
         ({"categories": [["x"]]}, "make no sense"),
         ({"categories": 5}, "not the configuration"),
-        ({"calibration": {"temperature": 0.0}}, "make no sense"),
+        ({"calibration": {"temperatures": [0.0]}}, "make no sense"),
         ({"calibration": {"heat": 1.0}}, "not the configuration"),
         ({"surprise": 1}, "not the configuration"),
     ],
@@ -304,8 +304,8 @@ def test_sealing_replaces_a_bundle_whole(tmp_path):
     (tmp_path / ".tiny.old").mkdir()
     (tmp_path / ".tiny.old" / "left").write_text("by a seal that was killed")
     (first.folder / "stray").write_text("x")
-    again = make(tmp_path / "tiny", {"temperature": 3.0})
-    assert again.router()[1].calibration == {"temperature": 3.0}
+    again = make(tmp_path / "tiny", {"temperatures": [3.0], "rows": [1]})
+    assert again.router()[1].calibration == {"temperatures": [3.0], "rows": [1]}
     assert not (again.folder / "stray").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
     assert (again.folder / "README.md").read_text() == "A tiny bundle.\n"

@@ -11,6 +11,7 @@ from codes.checkpoints.bundle import Bundle
 from codes.cli.predict import main as predict_main
 from codes.cli.training import main
 from codes.formats import npz
+from codes.sketch.strokes import Sketch
 from tests.cli.running import flags, run, told, works
 from tests.helpers import CATEGORIES, doodles
 
@@ -171,3 +172,21 @@ def test_help_of_every_command_has_an_example():
         result = run(main, *words, "--help")
         assert result.exit_code == 0
         assert f"train_or_test.py {' '.join(words)}" in result.output
+
+
+def test_a_bundle_is_taught_a_category_from_a_file_of_drawings(made, tmp_path):
+    """With nothing else at hand the bundle draws what the new category is to be told from."""
+    file = tmp_path / "spirals.npz"
+    npz.write(file, [Sketch(points=rows) for rows in doodles(14, 7, ("zigzag",))])
+    out = tmp_path / "taught"
+    text = works(main, "teach", "spiral", file, "--model", made, "--steps", 3, "-o", out)
+    assert "spiral from 14 drawings" in text
+    assert Bundle.open(out).categories[-1] == "spiral"
+    assert "Taught `spiral` from 14 drawings" in (out / "README.md").read_text()
+
+
+def test_too_few_drawings_are_one_sentence_and_leave_nothing(made, tmp_path):
+    file = tmp_path / "few.npz"
+    npz.write(file, [Sketch(points=rows) for rows in doodles(4)])
+    assert "too few" in told(main, "teach", "spiral", file, "--model", made, "-o", tmp_path / "taught")
+    assert [path.name for path in tmp_path.iterdir()] == ["few.npz"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codes.model.calibration import known_scores
+from codes.model.calibration import Calibration, known_scores
 from tests.helpers import generator
 
 
@@ -22,3 +22,18 @@ def test_with_everything_on_offer_everything_is_known():
 
 def test_hopeless_logits_give_a_number():
     assert known_scores(torch.tensor([[500.0, -500.0, -500.0]]), [1, 2]).isfinite().all()
+
+
+def test_a_temperature_between_two_lies_on_a_line_of_logarithms():
+    calibration = Calibration(temperatures=(1.0, 4.0), rows=(10, 40))
+    scaled = calibration.scaled(torch.full((4, 2), 8.0), torch.tensor([3, 10, 20, 400]))
+    assert scaled[:, 0].tolist() == pytest.approx([8.0, 8.0, 4.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "rows"),
+    [((), ()), ((1.0,), (1, 2)), ((1.0, 1.0), (5, 5)), ((1.0, 2.0), (9, 3)), ((0.0,), (1,)), ((float("nan"),), (1,))],
+)
+def test_temperatures_that_make_no_sense_are_told(temperatures, rows):
+    assert not Calibration(temperatures, rows).sensible
+    assert Calibration().sensible

@@ -8,7 +8,14 @@ import torch
 from torch.nn import functional as F
 
 from codes.model.calibration import known_scores
-from codes.training.calibrate import calibrate, expected_calibration_error, fit_temperature, logits_of_prefixes
+from codes.training.calibrate import (
+    Shown,
+    calibrate,
+    expected_calibration_error,
+    fit_temperature,
+    fit_temperatures,
+    logits_of_prefixes,
+)
 from tests.helpers import batch_of, generator
 
 
@@ -25,20 +32,40 @@ def test_the_temperature_is_found(times):
     assert fit_temperature(logits, labels) == pytest.approx(times, rel=0.06)
 
 
-def test_the_temperature_has_the_least_cross_entropy_when_each_class_weighs_alike():
+def test_the_temperature_has_the_least_cross_entropy():
     logits, labels = overconfident(500, 2.0)
-    labels[:300] = 0
-    weights = 1.0 / torch.bincount(labels, minlength=4)
     grid = np.linspace(0.3, 9.9, 400)
-    costs = [float(F.cross_entropy(logits / t, labels, weight=weights)) for t in grid]
+    costs = [float(F.cross_entropy(logits / t, labels)) for t in grid]
     assert fit_temperature(logits, labels) == pytest.approx(float(grid[int(np.argmin(costs))]), abs=0.05)
 
 
+def shown_of(count: int, few: float, many: float) -> Shown:
+    """Sketches of 5 rows that are overconfident by one factor, and of 80 rows by another."""
+    short, long = (overconfident(count, times) for times in (few, many))
+    lengths = torch.tensor([5, 80]).repeat_interleave(count)
+    return Shown(*(torch.cat(pair) for pair in zip(short, long, strict=True)), lengths)
+
+
+def test_each_amount_seen_has_its_own_temperature():
+    fitted = fit_temperatures(shown_of(20_000, 3.0, 0.5))
+    assert fitted.sensible
+    scaled = fitted.scaled(torch.ones(3, 1), torch.tensor([1, 5, 300])).squeeze(1)
+    assert scaled.tolist() == pytest.approx([1 / 3, 1 / 3, 2.0], rel=0.1)
+    between = float(fitted.scaled(torch.ones(1, 1), torch.tensor([20])))
+    assert 1 / 3 < between < 2.0
+
+
+def test_few_sketches_get_one_temperature():
+    logits, labels = overconfident(30, 2.0)
+    fitted = fit_temperatures(Shown(logits, labels, torch.arange(1, 31)))
+    assert list(fitted.temperatures) == [pytest.approx(fit_temperature(logits, labels))]
+
+
 def test_nineteen_in_twenty_known_sketches_are_accepted():
-    logits, labels = overconfident(4000, 1.5)
-    settled = calibrate(logits, labels, [0, 2])
-    mine = logits[(labels == 0) | (labels == 2)]
-    scores = known_scores(mine / settled.temperature, [0, 2])
+    shown = shown_of(2000, 1.5, 0.8)
+    settled = calibrate(shown, [0, 2])
+    mine = shown.where((shown.labels == 0) | (shown.labels == 2))
+    scores = known_scores(settled.scaled(mine.logits, mine.lengths), [0, 2])
     assert float((scores >= settled.known).float().mean()) == pytest.approx(0.95, abs=0.01)
 
 
@@ -59,9 +86,10 @@ def test_the_calibration_error_is_that_of_a_slow_loop():
 
 def test_prefixes_are_shown_at_four_fractions(router_net):
     batch = batch_of(5)
-    logits, labels = logits_of_prefixes(router_net, [batch])
-    assert logits.shape == (20, 3)
-    assert labels.tolist() == batch.labels.tolist() * 4
+    shown = logits_of_prefixes(router_net, [batch])
+    assert shown.logits.shape == (20, 3)
+    assert shown.labels.tolist() == batch.labels.tolist() * 4
     for i, fraction in enumerate((0.25, 0.5, 0.75, 1.0)):
         kept = torch.tensor([max(1, round(fraction * n)) for n in batch.lengths.tolist()])
-        torch.testing.assert_close(logits[5 * i : 5 * i + 5], router_net(batch.points, kept))
+        assert torch.equal(shown.lengths[5 * i : 5 * i + 5], kept)
+        torch.testing.assert_close(shown.logits[5 * i : 5 * i + 5], router_net(batch.points, kept))

@@ -18,7 +18,11 @@ from tests.helpers import CATEGORIES, SCALE, TINY_ROUTER, TINY_VAE, doodles, sti
 
 DRAW = PartConfig("draw", TINY_VAE.to_dict(), SCALE, ["circle"])
 ROUTE = PartConfig(
-    "predict", TINY_ROUTER.to_dict(), SCALE, list(CATEGORIES), {"temperature": 2.0, "known": -0.5, "sure": 0.5}
+    "predict",
+    TINY_ROUTER.to_dict(),
+    SCALE,
+    list(CATEGORIES),
+    {"temperatures": [2.0], "rows": [1], "known": -0.5, "sure": 0.5},
 )
 
 

@@ -1,0 +1,148 @@
+"""A category from a few drawings: a decoder begun from those there are, a label more for the router, a new bundle."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from codes.checkpoints.bundle import Bundle, part_folder, seal_bundle
+from codes.checkpoints.part import PartConfig, write_part
+from codes.checkpoints.precision import Precision
+from codes.checkpoints.tensors import load_tensors, save_tensors
+from codes.data.augment import Augmentation
+from codes.data.batches import Batch, BatchSource
+from codes.data.packed import pack
+from codes.errors import BadOption
+from codes.model.config import VAEConfig
+from codes.training.config import TrainConfig
+from codes.training.extending import examples, extended
+from codes.training.jobs import Splits, draw_job
+from codes.training.loop import Trainer
+from codes.training.runfolder import RunFolder
+
+Rows = NDArray[np.generic]
+FEWEST = 10  # drawings
+HELD_BACK = 5  # every fifth drawing is not trained on, but used to choose the best weights
+SHOWN = 20  # sketches a batch that the router is shown
+ROUTER_BATCHES = 20  # of the new category, and as many for each of the others
+
+TEACHING = TrainConfig(
+    steps=240, batch=24, learning_rate=5e-4, warmup=20, average=0.98, kl_start=1.0, scale=0.2, drop=0.15, mirror=0.3,
+    evaluate_every=40, save_every=240, patience=2, balance=0.0,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is to be learned.
+
+    Attributes:
+        name: of the category.
+        drawings: of it, stroke-3 in QuickDraw pixels, simplified as Quick, Draw! does.
+        others: sketches of what the router knows already, by its labels; from data, or drawn by the bundle itself.
+        config: of the decoder's training, and of how sketches are changed and cut for the router.
+        precision: how the new weights are stored.
+    """
+
+    name: str
+    drawings: Sequence[Rows]
+    others: Mapping[str, Sequence[Rows]]
+    config: TrainConfig = TEACHING
+    precision: Precision = "int8"
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise BadOption("a category needs a name")
+        if len(self.drawings) < FEWEST:
+            raise BadOption(f"{len(self.drawings)} drawings of {self.name} are too few; {FEWEST} or more are needed")
+        if not any(self.others.values()):
+            raise BadOption("without sketches of something else there is nothing to tell the category from")
+
+
+def teach(bundle: Bundle, lesson: Lesson, folder: Path, card: str) -> Bundle:
+    """A copy of ``bundle`` in ``folder`` that also knows the lesson's category; one that is there is replaced.
+
+    Raises:
+        BadOption: the bundle draws this category already, or its name is too like another's.
+    """
+    part = part_folder(lesson.name)
+    if lesson.name in bundle.categories or part in bundle.decoders.values():
+        raise BadOption(f"{bundle.folder} draws '{lesson.name}', or something of nearly that name, already")
+    building = folder.with_name(f".{folder.name}.building")
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        for kept in bundle.decoders.values():
+            shutil.copytree(bundle.folder / kept, building / kept)
+        _write_decoder(bundle, lesson, building / part)
+        _write_router(bundle, lesson, building / "router")
+        return seal_bundle(building, folder, {**bundle.decoders, lesson.name: part}, card)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _write_decoder(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
+    """Train on most drawings, from the average of the bundle's decoders; the rest choose the best weights."""
+    tensors, config = average_decoder(bundle)
+    with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
+        place = Path(temporary)
+        kept = [rows for i, rows in enumerate(lesson.drawings) if i % HELD_BACK]
+        chosen = lesson.drawings[::HELD_BACK]
+        save_tensors(place / "start.safetensors", tensors, {"scale": config.scale})
+        sizes = VAEConfig.from_dict(config.model)
+        store = pack(place / "store", {"train": {lesson.name: kept}, "valid": {lesson.name: chosen}})
+        job = draw_job(Splits.of(store), sizes, lesson.config, place / "start.safetensors")
+        run = RunFolder(place / "teaching")
+        run.path.mkdir()
+        Trainer(job, lesson.config, run, torch.device("cpu")).fit()
+        best, facts = load_tensors(run.best)
+    training = {name: facts[name] for name in ("step", "valid", "counts")}
+    write_part(folder, replace(config, categories=[lesson.name], training=training), best, lesson.precision)
+
+
+def average_decoder(bundle: Bundle) -> tuple[dict[str, Tensor], PartConfig]:
+    """The mean of the weights of all decoders that have the first one's sizes and scale.
+
+    Decoders that were begun from one model lie near each other, and their mean near that model.
+    """
+    parts = [bundle.vae(category) for category in bundle.categories]
+    config = parts[0][1]
+    alike = [vae.state_dict() for vae, each in parts if (each.model, each.scale) == (config.model, config.scale)]
+    return {name: torch.stack([tensors[name] for tensors in alike]).mean(dim=0) for name in alike[0]}, config
+
+
+def _write_router(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
+    """One label more, unless it had that label all along."""
+    net, config = bundle.router()
+    if lesson.name in config.categories:
+        shutil.copytree(bundle.folder / "router", folder)
+        return
+    strange = sorted(lesson.others.keys() - set(config.categories))
+    if strange:
+        raise BadOption(f"the router never learned {', '.join(strange)}")
+    wider = replace(config, categories=[*config.categories, lesson.name])
+    shares = ({lesson.name: lesson.drawings}, ROUTER_BATCHES), (lesson.others, ROUTER_BATCHES * len(lesson.others))
+    batches = [batch for some, count in shares for batch in _batches(some, count, wider, lesson.config)]
+    net = extended(net, examples(net, batches, lesson.config))
+    write_part(folder, replace(wider, model=net.config.to_dict()), net.state_dict(), lesson.precision)
+
+
+def _batches(
+    sketches: Mapping[str, Sequence[Rows]], count: int, router: PartConfig, config: TrainConfig
+) -> Iterator[Batch]:
+    """Batches of 20, each category alike, labelled as the router's."""
+    augmentation = Augmentation(config.scale, config.drop, config.mirror)
+    with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
+        split = pack(Path(temporary) / "store", {"train": sketches}).split("train")
+        labels = torch.tensor([router.categories.index(name) for name in split.categories])
+        source = BatchSource(split, router.normaliser, augmentation, SHOWN, config.seed, 0.0, config.longest)
+        for step in range(count):
+            batch = source.at(step)
+            yield replace(batch, labels=labels[batch.labels])

@@ -1,0 +1,133 @@
+"""A bundle that learns one more category keeps all that it was, and knows the new one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from codes.checkpoints.part import sha256, write_part
+from codes.errors import BadOption
+from codes.inference.completer import Completer
+from codes.sketch.strokes import Sketch
+from codes.training.extending import Examples, extended
+from codes.training.teaching import TEACHING, Lesson, average_decoder, teach
+from tests.helpers import BACKGROUND, CATEGORIES, batch_of, doodles, generator, stirred_router, tiny_bundle
+
+QUICK = replace(TEACHING, steps=6, batch=8, evaluate_every=3)
+
+
+def spikes(count: int, seed: int = 0) -> list[np.ndarray]:
+    """Long thin combs, like nothing else here."""
+    rng = np.random.default_rng(seed)
+    return [
+        np.array([[*rng.normal([8, 120 * (-1) ** i], 4), 0] for i in range(12)] + [[5, 5, 1]]).astype(np.int16)
+        for _ in range(count)
+    ]
+
+
+def lesson(name: str = "comb", count: int = 15, **changes: object) -> Lesson:
+    others = {category: doodles(20, i, (category,)) for i, category in enumerate(CATEGORIES)}
+    return Lesson(name, spikes(count), others, **{"config": QUICK, "precision": "float16", **changes})
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory):
+    """A bundle, and the one that learned combs from it."""
+    folder = tmp_path_factory.mktemp("teaching")
+    before = tiny_bundle(folder / "before")
+    return before, teach(before, lesson(), folder / "after", "A card.\n")
+
+
+def test_the_new_category_is_recognised_and_drawn(taught):
+    _, after = taught
+    assert after.categories == (*CATEGORIES, "comb")
+    completer = Completer(after)
+    routes = completer.classify_many([Sketch(points=rows) for rows in spikes(20, seed=9)])
+    assert sum(route.category == "comb" for route in routes) >= 18
+    completions = completer.complete(Sketch(points=spikes(1, seed=3)[0][:6]), category="comb", variations=2, seed=1)
+    assert [each.category for each in completions] == ["comb"] * 2
+    assert (after.folder / "README.md").read_text() == "A card.\n"
+
+
+def test_all_that_was_there_is_still_the_same(taught):
+    before, after = taught
+    for category in CATEGORIES:
+        part = before.decoders[category]
+        for name in ("config.json", "weights.safetensors"):
+            assert (before.folder / part / name).read_bytes() == (after.folder / part / name).read_bytes()
+    batch = batch_of(9)
+    old, new = (bundle.router()[0](batch.points, batch.lengths) for bundle in taught)
+    torch.testing.assert_close(new[:, :-1], old)
+    assert after.router()[1].categories == [*before.router()[1].categories, "comb"]
+
+
+def test_few_of_the_others_are_lost_to_it(taught):
+    """A zigzag looks like a comb; circles and squares do not."""
+    sketches = [Sketch(points=rows) for rows in doodles(60, 5, ("circle", "square"))]
+    before, after = (Completer(bundle).classify_many(sketches) for bundle in taught)
+    lost = [b.category == "comb" for b in after]
+    assert sum(lost) <= 3
+    assert all(a.category == b.category for a, b, gone in zip(before, after, lost, strict=True) if not gone)
+
+
+def test_a_label_that_was_only_background_needs_no_new_row(tmp_path):
+    bundle = tiny_bundle(tmp_path / "before")
+    after = teach(bundle, lesson(BACKGROUND), tmp_path / "after", "")
+    assert after.categories[-1] == BACKGROUND
+    assert (after.folder / "router/weights.safetensors").read_bytes() == (
+        bundle.folder / "router/weights.safetensors"
+    ).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["circle", "Circle"])
+def test_what_is_drawn_already_is_not_taught_again(tmp_path, bundle, name):
+    with pytest.raises(BadOption, match="already"):
+        teach(bundle, lesson(name), tmp_path / "after", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_lessons_are_one_sentence(tmp_path, bundle):
+    with pytest.raises(BadOption, match="too few"):
+        lesson(count=9)
+    with pytest.raises(BadOption, match="needs a name"):
+        lesson(name=" ")
+    with pytest.raises(BadOption, match="nothing to tell"):
+        Lesson("comb", spikes(12), {})
+    strange = Lesson("comb", spikes(12), {"dragon": doodles(3)}, QUICK)
+    with pytest.raises(BadOption, match="never learned dragon"):
+        teach(bundle, strange, tmp_path / "after", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_average_is_over_decoders_of_one_size_and_scale(tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny")
+    (first, config), (second, other) = (bundle.vae(category) for category in CATEGORIES[:2])
+    alone, _ = average_decoder(bundle)  # the tiny ones differ in scale
+    assert all(torch.equal(alone[name], value) for name, value in first.state_dict().items())
+    place = bundle.folder / bundle.decoders["square"]
+    write_part(place, replace(other, scale=config.scale), second.state_dict(), "float32")
+    hashes = {**bundle.hashes}
+    for name in ("config.json", "weights.safetensors"):
+        file = f"{bundle.decoders['square']}/{name}"
+        hashes[file] = sha256(bundle.folder / file)
+    mean, _ = average_decoder(replace(bundle, hashes=hashes))
+    for name, value in first.state_dict().items():
+        torch.testing.assert_close(mean[name], (value + second.state_dict()[name]) / 2, rtol=1e-3, atol=1e-3)
+
+
+def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
+    net = stirred_router()
+    rng = generator(3)
+    hidden = torch.rand(200, 7, generator=rng)
+    hidden[:50, 2] += 4.0
+    logits = net.classifier.outer(hidden)
+    labels = logits.argmax(dim=-1)
+    labels[:50] = 3
+    wider = extended(net, Examples(hidden, logits, labels))
+    found = wider.classifier.outer(hidden)
+    torch.testing.assert_close(found[:, :3], logits)
+    assert float((found.argmax(dim=-1) == labels).float().mean()) > 0.97
+    assert wider.config.labels == 4
