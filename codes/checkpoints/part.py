@@ -88,8 +88,8 @@ def read_config(folder: Path) -> PartConfig:
 def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
     """A category's model, ready to draw."""
     config = _of_kind(folder, "draw")
-    sizes = _sizes(VAEConfig, config, folder)
-    return _filled(SketchVAE(sizes), folder), config
+    model = SketchVAE(_sizes(VAEConfig, config, folder))
+    return _filled(model, folder), config
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:

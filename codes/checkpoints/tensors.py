@@ -51,4 +51,4 @@ def fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> Non
         raise BadFile(path, f"the weights do not fit the sizes written beside them (first: {odd[0]})")
     if not all(value.isfinite().all() for value in tensors.values()):
         raise BadFile(path, "a weight is not a finite number")
-    module.load_state_dict({name: value.float() for name, value in tensors.items()}, assign=True)
+    module.load_state_dict({name: value.float() for name, value in tensors.items()})

@@ -106,3 +106,26 @@ def test_codes_of_the_prior_are_standard_normal(vae):
 def test_what_was_drawn_is_frozen():
     with pytest.raises(AttributeError):
         Drawn(np.zeros((0, 3)), True, 0.0).ended = False
+
+
+@torch.no_grad()
+def test_variations_that_differ_in_z_each_read_the_prefix_with_their_own(vae):
+    """A prefix is read once for all its variations only where they share a z."""
+    batch, options = batch_of(2), SamplingOptions(variations=3, latent="prior", seed=4, max_points=5)
+    z = latent_of(vae, batch, options)
+    first = next(continue_drawings(Stepper(vae.decoder), batch, z, options)).following
+    for drawing in range(6):
+        points, lengths = batch.points[drawing // 3, None], batch.lengths[drawing // 3, None]
+        alone, _ = vae.decoder.read(points, lengths, z[drawing, None])
+        torch.testing.assert_close(first.mean[drawing], alone.mean[0])
+
+
+def test_who_goes_on_keeps_the_noise_that_was_drawn_for_him(vae):
+    batch, options = batch_of(4), SamplingOptions(variations=3, max_points=60, temperature=1.0)
+    z = latent_of(vae, batch, options)
+    together = gather(continue_drawings(Stepper(vae.decoder), batch, z, options), 12, 60)
+    for row in range(4):
+        one = collate_one(batch, row)
+        alone = gather(continue_drawings(Stepper(vae.decoder), one, z[3 * row : 3 * row + 3], options), 3, 60)
+        for mine, theirs in zip(together[3 * row : 3 * row + 3], alone, strict=True):
+            np.testing.assert_allclose(mine.points, theirs.points, atol=1e-3)

@@ -131,3 +131,19 @@ def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
     torch.testing.assert_close(found[:, :3], logits)
     assert float((found.argmax(dim=-1) == labels).float().mean()) > 0.97
     assert wider.config.labels == 4
+
+
+def test_a_category_of_few_examples_weighs_as_much_as_one_of_many():
+    """Ten sketches of the new one among a thousand of an old one that look the same: either is as likely."""
+    net = stirred_router()
+    hidden = torch.ones(1010, 7)
+    logits = torch.tensor([[2.0, -9.0, -9.0]]).expand(1010, 3)
+    labels = torch.cat([torch.full((10,), 3), torch.zeros(1000, dtype=torch.long)])
+    wider = extended(net, Examples(hidden, logits, labels))
+    score = hidden[0] @ wider.classifier.outer.weight[3] + wider.classifier.outer.bias[3]
+    assert float(score) == pytest.approx(2.0, abs=0.2)
+
+
+def test_every_fifth_drawing_is_kept_from_training(taught):
+    _, after = taught
+    assert after.vae("comb")[1].training["counts"] == [12]
