@@ -19,6 +19,7 @@ from torch.nn import functional as F
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET = 2
 COLDEST = 1e-30  # float32 divides 0 by this
+PEN_COOLS = 0.2  # the temperature below which the pen's states are sharpened too
 
 
 def outputs_for(mixtures: int) -> int:
@@ -110,13 +111,14 @@ class PointDistribution:
         """Sharper below 1: mixture logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3).
 
         The paper divides the pen's logits by it too. An end is never likely at any one point, so that law makes ends
-        rarer than they are, and drawings too long; here they are divided by its fourth root (docs/log.md).
+        rarer than they are, and drawings too long; here the pen is as in people's sketches at every temperature above
+        :data:`PEN_COOLS`, and is sharpened below it, so that near 0 a drawing is the same every time (docs/log.md).
         """
         return replace(
             self,
             weights=_sharpened(self.weights, temperature),
             log_sd=self.log_sd + 0.5 * math.log(temperature),
-            pen=_sharpened(self.pen, temperature**0.25),
+            pen=_sharpened(self.pen, min(1.0, temperature / PEN_COOLS)),
         )
 
     def sample(self, noise: Tensor) -> Tensor:
