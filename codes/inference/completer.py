@@ -191,7 +191,7 @@ class Completer:
             ModelNotFound: there is no such category.
         """
         if options.category is not None:
-            self.vae(options.category)
+            self.bundle.part_of(options.category)
             return [Task(sketch, route, options.category)]
         if route.decision == "unknown" and not options.draw_unknown:
             raise NotRecognised(
