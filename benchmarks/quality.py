@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from benchmarks.judge import SHIPPED, Judge
 from benchmarks.results import IMAGES, PAGE, write_page
 from benchmarks.routing import routing_figures
 from benchmarks.sheets import best_median_worst
-from benchmarks.studies import Plan, Sketches, Studio, Study
+from benchmarks.studies import Floats, Plan, Sketches, Studio, Study
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import sha256
 from codes.data.labelled import labelled
@@ -48,7 +48,7 @@ class Measured:
 
     study: Study
     nats: DrawQuality
-    recognised: Any
+    recognised: Floats
 
 
 @click.command()
@@ -70,13 +70,15 @@ def main(data: Path, model: str, judge: Path, quick: bool, **asked: Any) -> None
     """
     plan = Plan(model, judge, seed=asked["seed"])
     plan = replace(plan, **QUICK) if quick else plan
-    measured = measure_all(data, plan, asked["workers"])
-    figures = {**facts(plan, quick), **all_figures(measured, plan)}
-    figures["routing"] = routing_figures(Bundle.open(model), data, asked["rare"], IMAGES if asked["write"] else None)
+    images = IMAGES if asked["write"] else None
+    with ProcessPoolExecutor(asked["workers"], multiprocessing.get_context("spawn"), use_one_thread) as pool:
+        routing = pool.submit(routing_figures, model, data, asked["rare"], images)
+        measured = measure_all(data, plan, pool)
+        figures = {**facts(plan, quick), **all_figures(measured, plan), "routing": routing.result()}
     asked["out"].parent.mkdir(parents=True, exist_ok=True)
     save_figures(asked["out"], figures)
-    if asked["write"]:
-        write_sheet(IMAGES / "best-median-worst.png", best_median_worst([each.study for each in measured]))
+    if images:
+        write_sheet(images / "best-median-worst.png", best_median_worst([each.study for each in measured]))
         write_page(PAGE, FIGURES)
     click.echo(f"{asked['out']}: {len(measured)} categories")
 
@@ -105,20 +107,16 @@ def all_figures(measured: Sequence[Measured], plan: Plan) -> Figures:
     }
 
 
-def measure_all(data: Path, plan: Plan, workers: int) -> list[Measured]:
+def measure_all(data: Path, plan: Plan, pool: Executor) -> list[Measured]:
     """Every category that the bundle draws, the judge knows and the data has."""
     known, there = Judge.open(plan.judge).categories, labelled(data, "test")
     categories = [name for name in Bundle.open(plan.model).categories if name in known and there.get(name)]
-    work = partial(measure, data, plan)
-    if workers == 1:
-        return [work(category) for category in tqdm(categories, unit=" categories")]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        return list(tqdm(pool.map(work, categories), total=len(categories), unit=" categories"))
+    work = pool.map(partial(measure, data, plan), categories)
+    return list(tqdm(work, total=len(categories), unit=" categories"))
 
 
 def measure(data: Path, plan: Plan, category: str) -> Measured:
-    """One category, in a process that may be its own."""
-    use_one_thread()
+    """One category."""
     test, valid = labelled(data, "test")[category], labelled(data, "valid")[category]
     bundle, judge = Bundle.open(plan.model), Judge.open(plan.judge)
     study = Studio(Completer(bundle), judge, plan).study(Sketches(category, test, valid))

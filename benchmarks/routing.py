@@ -21,8 +21,9 @@ BY_FRACTION = [f"{fraction:.0%}" for fraction in FRACTIONS]
 Answered = dict[str, Answers]
 
 
-def routing_figures(bundle: Bundle, data: Path, rare: Path | None, images: Path | None) -> Figures:
+def routing_figures(model: str, data: Path, rare: Path | None, images: Path | None) -> Figures:
     """Of the bundle's own categories, of five that others report, and of all that the router learned."""
+    bundle = Bundle.open(model)
     sketches = {name: rows for name, rows in labelled(data, "test").items() if rows}
     own = [name for name in bundle.categories if name in sketches]
     router = _test(bundle, own)
