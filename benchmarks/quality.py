@@ -33,7 +33,7 @@ from codes.training.quality import DrawQuality, draw_quality
 from codes.training.statistics import estimated
 
 FIGURES = PAGE.parent / "figures"
-QUICK = {"many": 12, "few": 6, "varied": 3, "variations": 4}
+QUICK = {"many": 12, "few": 6, "varied": 3, "variations": 4, "routed": 15, "odd": 20}
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def main(data: Path, model: str, judge: Path, quick: bool, **asked: Any) -> None
     plan = replace(plan, **QUICK) if quick else plan
     images = IMAGES if asked["write"] else None
     with ProcessPoolExecutor(asked["workers"], multiprocessing.get_context("spawn"), use_one_thread) as pool:
-        routing = pool.submit(routing_figures, model, data, asked["rare"], images)
+        routing = pool.submit(routing_figures, plan, data, asked["rare"], images)
         measured = measure_all(data, plan, pool)
         figures = {**facts(plan, quick), **all_figures(measured, plan), "routing": routing.result()}
     asked["out"].parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figures
 from benchmarks.oddities import oddities
+from benchmarks.studies import Plan
 from codes.checkpoints.bundle import Bundle
 from codes.cli.plots import draw_confusion, draw_risk
 from codes.cli.testing import FRACTIONS, all_cuts, refusals, strangers
@@ -15,16 +16,16 @@ from codes.data.labelled import Rows, labelled
 from codes.training.quality import Answers, RouterTest
 
 FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
-ODD = 300  # of each kind
+NEVER_SEEN = "categories never seen"
 BY_FRACTION = [f"{fraction:.0%}" for fraction in FRACTIONS]
 
 Answered = dict[str, Answers]
 
 
-def routing_figures(model: str, data: Path, rare: Path | None, images: Path | None) -> Figures:
+def routing_figures(plan: Plan, data: Path, rare: Path | None, images: Path | None) -> Figures:
     """Of the bundle's own categories, of five that others report, and of all that the router learned."""
-    bundle = Bundle.open(model)
-    sketches = {name: rows for name, rows in labelled(data, "test").items() if rows}
+    bundle = Bundle.open(plan.model)
+    sketches = {name: rows[: plan.routed] for name, rows in labelled(data, "test").items() if rows}
     own = [name for name in bundle.categories if name in sketches]
     router = _test(bundle, own)
     answers = {name: router.answers(sketches, cut) for name, cut in all_cuts().items()}
@@ -34,7 +35,7 @@ def routing_figures(model: str, data: Path, rare: Path | None, images: Path | No
     return {
         "own": {name: router.quality(each) for name, each in answers.items()},
         **{name: _recognition(bundle, sketches, some) for name, some in _others(bundle, sketches, own).items()},
-        "refusal": _refusal(router, answers, sketches, rare),
+        "refusal": _refusal(router, answers, kinds_of_unknown(router, sketches, rare, plan)),
     }
 
 
@@ -54,13 +55,18 @@ def _test(bundle: Bundle, categories: Sequence[str]) -> RouterTest:
     return RouterTest(*bundle.router(), categories)
 
 
-def _refusal(router: RouterTest, answers: Answered, sketches: dict[str, list[Rows]], rare: Path | None) -> Figures:
-    """Known sketches against categories never seen, and against what is no drawing, both shown in the same way."""
-    own = [rows for name in router.categories for rows in sketches[name]]
-    kinds = {"categories never seen": strangers(router, rare, "test")} if rare else {}
-    kinds |= oddities(own, ODD)
+def kinds_of_unknown(
+    router: RouterTest, sketches: dict[str, list[Rows]], rare: Path | None, plan: Plan
+) -> dict[str, list[Rows]]:
+    """Categories never seen, and what is no drawing."""
+    known = [rows for name in router.categories for rows in sketches[name]]
+    never_seen = {NEVER_SEEN: strangers(router, rare, "test")[: plan.routed]} if rare else {}
+    return {**never_seen, **oddities(known, plan.odd, plan.seed)}
+
+
+def _refusal(router: RouterTest, answers: Answered, kinds: dict[str, list[Rows]]) -> Figures:
+    """Known and unknown, both shown in the same way; categories never seen in every way there is."""
     by_fraction = {name: answers[name] for name in BY_FRACTION}
-    told = {name: refusals(router, by_fraction, some) for name, some in kinds.items()}
-    if rare:
-        told["categories never seen"] |= refusals(router, {"U50": answers["U50"]}, kinds["categories never seen"])
-    return told
+    return {
+        name: refusals(router, answers if name == NEVER_SEEN else by_fraction, some) for name, some in kinds.items()
+    }

@@ -75,6 +75,8 @@ class Plan:
         few: of these, how many for comparisons.
         varied: of these, how many are completed in several ways.
         variations: how many ways.
+        routed: sketches of a category, at most, that the router is asked about.
+        odd: things of a kind that are no drawing, and that it is asked about as well.
         seed: of the completions.
     """
 
@@ -84,6 +86,8 @@ class Plan:
     few: int = 40
     varied: int = 20
     variations: int = 9
+    routed: int = 10_000
+    odd: int = 300
     seed: int = 0
 
 

@@ -47,7 +47,7 @@ def main(files: tuple[Path, ...], data: Path, model: str, judge: Path, quick: bo
 
     \b
     Example:
-      python -m benchmarks.taught rare/hand.npz rare/spider.npz --data datasets/core --write
+      python -m benchmarks.taught rare/hand.npz rare/spider.npz --data datasets/router --write
     """
     plan = Plan(model, judge, seed=asked["seed"])
     figures: Figures = {**facts(plan, quick), "taught": {}}

@@ -44,7 +44,7 @@ def draw_confusion(path: Path, table: NDArray[np.int64], categories: Sequence[st
 
 def draw_risk(path: Path, curves: Mapping[str, RiskCurve]) -> None:
     """Share of wrong answers by the share of sketches answered, the surest first; written as PNG."""
-    with _axes(path, (6.4, 4.2)) as axes:
+    with _axes(path, (7.6, 4.2)) as axes:
         for name, curve in curves.items():
             axes.plot(curve.coverage, curve.risk, label=f"{name} seen, area {curve.area:.3f}")
         axes.set_xlabel("share of sketches answered, the surest first")
@@ -52,4 +52,4 @@ def draw_risk(path: Path, curves: Mapping[str, RiskCurve]) -> None:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, None)
         axes.grid(alpha=0.3)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
