@@ -304,6 +304,7 @@ def measured(store, bundle, judge_file, tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_one_command_measures_everything(measured):
     figures = json.loads((measured / "quality.json").read_text())
     assert figures["quick"] is True and figures["seed"] == 0 and len(figures["bundle"]) == 64
@@ -314,6 +315,7 @@ def test_one_command_measures_everything(measured):
     assert figures["routing"]["refusal"]["dots"].keys() == {"10%", "25%", "50%", "75%", "100%"}
 
 
+@pytest.mark.slow
 def test_every_table_is_made_of_the_figures(measured):
     tables = sections(measured)
     assert tables.keys() == results.QUALITY.keys()
@@ -330,6 +332,7 @@ def test_tables_go_between_their_marks_and_nowhere_else():
     assert filled(made, {"a": "new"}) == made
 
 
+@pytest.mark.slow
 def test_the_page_is_written_by_one_command(measured, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"{begin('judge')}\n{end('judge')}\n")

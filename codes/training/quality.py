@@ -290,11 +290,14 @@ class RefusalQuality:
 
 
 def refusal_quality(known: NDArray[np.float64], unknown: NDArray[np.float64], threshold: float) -> RefusalQuality:
-    """From the known scores of both."""
-    auroc, false_alarms = _refusal(known, unknown, _auroc), _refusal(known, unknown, _false_alarms)
+    """From the known scores of both; AUROC by scikit-learn."""
+    from sklearn.metrics import roc_auc_score
+
+    truth = np.concatenate([np.ones(len(known)), np.zeros(len(unknown))])
+    false_alarms = _resampled(known, unknown, _false_alarms)
     return RefusalQuality(
-        auroc=auroc.value,
-        auroc_95=auroc.interval,
+        auroc=float(roc_auc_score(truth, np.concatenate([known, unknown]))),
+        auroc_95=_resampled(known, unknown, _chance_of_order).interval,
         false_alarms=false_alarms.value,
         false_alarms_95=false_alarms.interval,
         accepted_unknown=float((unknown >= threshold).mean()),
@@ -303,15 +306,15 @@ def refusal_quality(known: NDArray[np.float64], unknown: NDArray[np.float64], th
     )
 
 
-def _refusal(known: Scores, unknown: Scores, measure: Callable[[Scores, Scores], float]) -> Estimate:
+def _resampled(known: Scores, unknown: Scores, measure: Callable[[Scores, Scores], float]) -> Estimate:
     return estimated_of([known, unknown], lambda samples: measure(samples[0], samples[1]))
 
 
-def _auroc(known: Scores, unknown: Scores) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    truth = np.concatenate([np.ones(len(known)), np.zeros(len(unknown))])
-    return float(roc_auc_score(truth, np.concatenate([known, unknown])))
+def _chance_of_order(known: Scores, unknown: Scores) -> float:
+    """That a known sketch scores higher than an unknown one: AUROC, quickly enough to be taken hundreds of times."""
+    ranked = np.sort(unknown)
+    below, up_to = np.searchsorted(ranked, known, side="left"), np.searchsorted(ranked, known, side="right")
+    return float((below + up_to).mean() / (2 * len(unknown)))
 
 
 def _false_alarms(known: Scores, unknown: Scores) -> float:

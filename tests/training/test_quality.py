@@ -117,6 +117,9 @@ def test_refusal_is_auroc_and_false_alarms_at_nineteen_in_twenty():
     assert measured.false_alarms == pytest.approx((unknown >= np.sort(known)[20]).mean(), abs=0.01)
     assert measured.accepted_unknown == pytest.approx((unknown >= 0.5).mean())
     assert (measured.known, measured.unknown) == (400, 300)
+    assert quality._chance_of_order(known.round(1), unknown.round(1)) == pytest.approx(
+        roc_auc_score(truth, np.concatenate([known.round(1), unknown.round(1)]))  # many alike
+    )
     assert 0 < measured.auroc_95[1] - measured.auroc_95[0] < 0.1
     assert measured.auroc_95[0] < measured.auroc < measured.auroc_95[1]
     assert measured.false_alarms_95[0] < measured.false_alarms < measured.false_alarms_95[1]
