@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -25,6 +26,7 @@ from benchmarks.rasters import SIDE, Rows, rasters, seen
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
 from codes.data.labelled import labelled
 from codes.errors import BadOption
+from codes.training.statistics import estimated
 
 SHIPPED = Path(__file__).with_name("judge.safetensors")
 WIDTH = 16
@@ -119,9 +121,11 @@ def save_judge(path: Path, net: JudgeNet, facts: dict[str, object]) -> None:
     save_tensors(path, {name: value.half() for name, value in net.state_dict().items() if value.ndim}, facts)
 
 
-def accuracy(judge: Judge, sketches: dict[str, list[Rows]]) -> dict[str, float]:
-    """Of each category, the share of its sketches that are recognised."""
-    return {name: float(judge.opinion(some).recognised(name).mean()) for name, some in sketches.items() if some}
+def accuracy(judge: Judge, sketches: dict[str, list[Rows]]) -> dict[str, Any]:
+    """Of each category, the share of its sketches that are recognised, and the mean of these shares."""
+    hits = {name: judge.opinion(some).recognised(name) for name, some in sketches.items() if some}
+    by_category = {name: asdict(estimated([each])) for name, each in hits.items()}
+    return {"macro": asdict(estimated(list(hits.values()))), "categories": by_category}
 
 
 def gathered(paths: Sequence[Path], split: str) -> dict[str, list[Rows]]:
@@ -157,9 +161,7 @@ def main(data: tuple[Path, ...], out: Path, steps: int, seed: int) -> None:
     from benchmarks.judging import Judging, train_judge
 
     judge = train_judge(gathered(data, "train"), Judging(steps=steps, seed=seed), out)
-    by_category = accuracy(judge, gathered(data, "test"))
-    macro = float(np.mean(list(by_category.values())))
-    click.echo(json.dumps({"macro": macro, "categories": by_category, "steps": steps, "seed": seed}))
+    click.echo(json.dumps({**accuracy(judge, gathered(data, "test")), "steps": steps, "seed": seed}))
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def end(name: str) -> str:
 def sections(folder: Path) -> dict[str, str]:
     """Every table that the figures in this folder are enough for."""
     made: dict[str, str] = {}
-    for file, parts in (("quality.json", QUALITY), ("taught.json", TAUGHT)):
+    for file, parts in (("quality.json", QUALITY), ("taught.json", TAUGHT), ("judge.json", JUDGE)):
         if (folder / file).exists():
             figures = json.loads((folder / file).read_text())
             made |= {name: section(figures) for name, section in parts.items()}
@@ -166,8 +166,20 @@ def judge_said(figures: Figures) -> str:
     values = {name: one["value"] for name, one in figures["judged"]["categories"].items()}
     worst = min(values, key=lambda name: values[name])
     return (
-        f"The judge recognises {share(macro)} of {macro['count']} true test sketches (macro over these categories, "
-        f"among all that it learned); fewest of {worst}, {values[worst]:.1%}."
+        f"Of the categories that the bundle draws it recognises {share(macro)} of {macro['count']} true test sketches "
+        f"(macro, among all that it learned); fewest of {worst}, {values[worst]:.1%}."
+    )
+
+
+def judge_itself(figures: Figures) -> str:
+    """How good the judge is, at all that it learned."""
+    macro, each = figures["macro"], figures["categories"]
+    worst = sorted(each, key=lambda name: float(each[name]["value"]))[:5]
+    told = [f"{name} {each[name]['value']:.0%}" for name in worst]
+    return (
+        f"Trained for {figures['steps']} steps, seed {figures['seed']}: {share(macro)} of {macro['count']} whole test "
+        f"sketches of {len(each)} categories, macro. It is worst at "
+        f"{', '.join(told)}."
     )
 
 
@@ -298,6 +310,7 @@ QUALITY: dict[str, Section] = {
     "nats": nats,
 }
 TAUGHT: dict[str, Section] = {"taught": taught}
+JUDGE: dict[str, Section] = {"judge itself": judge_itself}
 
 
 if __name__ == "__main__":
