@@ -60,8 +60,11 @@ class Engine:
     def ask(self, question: Question) -> None:
         """Have a question answered; returns at once."""
         with self._news:
-            self._asked.append(question)
-            self._news.notify()
+            if self._closing:
+                question.end(Stopped())
+            else:
+                self._asked.append(question)
+                self._news.notify()
 
     def cancel(self, question: Question) -> None:
         """Answer it no more: it is told Stopped before the next point, unless it is over."""
