@@ -72,11 +72,14 @@ class Engine:
             question.cancelled = True
             self._news.notify()
 
+    def turn(self) -> None:
+        """Classify what was asked since the last turn, then draw one point of everything that is under way."""
+        self._classify(self._take())
+        self._draw()
+
     def _run(self) -> None:
         while self._wait():
-            self._forget()
-            self._classify([question for question in self._take() if not question.over])
-            self._draw()
+            self.turn()
         for question in [*self._open, *self._asked]:
             question.end(Stopped())
 
@@ -93,19 +96,14 @@ class Engine:
         )
 
     def _take(self) -> list[Question]:
-        """What was asked since the last turn."""
+        """What was asked since the last turn; those who cancelled are told and forgotten."""
         with self._news:
             asked, self._asked = self._asked, []
-        self._open += asked
-        self._forget()
-        return asked
-
-    def _forget(self) -> None:
-        """Tell those who cancelled, and think no more of those that are over."""
-        for question in self._open:
+        for question in [*self._open, *asked]:
             if question.cancelled:
                 question.end(Stopped())
-        self._open = [question for question in self._open if not question.over]
+        self._open = [question for question in [*self._open, *asked] if not question.over]
+        return [question for question in asked if not question.over]
 
     def _classify(self, questions: Sequence[Question]) -> None:
         """One batch of all that wait."""
