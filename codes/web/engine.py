@@ -45,6 +45,11 @@ class Engine:
         """How many are under way."""
         return sum(len(easel.hands) for easel in list(self._easels.values()))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a question is open."""
+        return bool(self._asked or self._open)
+
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
