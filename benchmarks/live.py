@@ -26,7 +26,7 @@ from tqdm import tqdm
 from websockets.sync.client import connect
 
 from benchmarks.hostile import flood
-from benchmarks.people import Asked, Person, moments
+from benchmarks.people import Asked, Moment, Person, moments
 from benchmarks.play import Play
 from codes.formats.polylines import sketch_from_record
 from codes.inference.completer import Completer, load, use_one_thread
@@ -145,6 +145,11 @@ def check(completer: Completer, asked: Sequence[Asked]) -> dict[str, Any]:
     routed = [each for each in asked if each.routed is not None]
     wrong = sum(not _is_right(completer, each) for each in tqdm(routed, unit=" answers"))
     return {"checked": len(routed), "wrong": wrong}
+
+
+def ask_engine(completer: Completer, message: dict[str, Any]) -> Asked:
+    """One question, answered by an engine of its own."""
+    return Play(completer, [iter([Moment(0.0, message)])]).run()[0]
 
 
 def _is_right(completer: Completer, asked: Asked) -> bool:
