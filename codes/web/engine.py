@@ -95,10 +95,9 @@ class Engine:
         return not self._closing
 
     def _has_work(self) -> bool:
-        news = self._asked or self._easels or self._closing
-        return (
-            bool(news) or any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
-        )
+        if self._asked or self._easels or self._closing:
+            return True
+        return any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
 
     def _take(self) -> list[Question]:
         """What was asked since the last turn; those who cancelled are told and forgotten."""
