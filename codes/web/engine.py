@@ -1,14 +1,14 @@
 """One thread that owns the models and answers everybody's questions together.
 
 Whatever waits is classified in one batch. Drawings of one category are stepped together, and others join between two
-points: a decoder's state is a value, so nobody waits for anybody's drawing to end. Categories take turns. Decoders are
-read by a thread of their own, the likeliest as soon as a sketch is recognised. Nothing here knows of sockets or JSON.
+points: a decoder's state is a value, so nobody waits for anybody's drawing to end. What begins gets its first point at
+once. Decoders are read by a thread of their own, the likeliest as soon as a sketch is recognised. Nothing here knows of
+sockets or JSON.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ class Engine:
         self._closing = False
         self._open: list[Question] = []
         self._parts: list[Part] = []  # routed, but their decoders are still being read
-        self._easels: dict[str, Easel] = {}  # the first is the next to be stepped
+        self._easels: dict[str, Easel] = {}
         self._steppers: dict[str, Future[Stepper]] = {}
         self._reader = ThreadPoolExecutor(1, "decoders")
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -44,6 +44,11 @@ class Engine:
     def drawings(self) -> int:
         """How many are under way."""
         return sum(len(easel.hands) for easel in list(self._easels.values()))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a question is open."""
+        return bool(self._asked or self._open)
 
     def start(self) -> None:
         """Begin to answer."""
@@ -60,8 +65,11 @@ class Engine:
     def ask(self, question: Question) -> None:
         """Have a question answered; returns at once."""
         with self._news:
-            self._asked.append(question)
-            self._news.notify()
+            if self._closing:
+                question.end(Stopped())
+            else:
+                self._asked.append(question)
+                self._news.notify()
 
     def cancel(self, question: Question) -> None:
         """Answer it no more: it is told Stopped before the next point, unless it is over."""
@@ -69,12 +77,14 @@ class Engine:
             question.cancelled = True
             self._news.notify()
 
+    def turn(self) -> None:
+        """Classify what was asked since the last turn, then draw one point of everything that is under way."""
+        self._classify(self._take())
+        self._draw()
+
     def _run(self) -> None:
         while self._wait():
-            self._forget()
-            self._classify([question for question in self._take() if not question.over])
-            self._begin()
-            self._step()
+            self.turn()
         for question in [*self._open, *self._asked]:
             question.end(Stopped())
 
@@ -85,25 +95,19 @@ class Engine:
         return not self._closing
 
     def _has_work(self) -> bool:
-        news = self._asked or self._easels or self._closing
-        return (
-            bool(news) or any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
-        )
+        if self._asked or self._easels or self._closing:
+            return True
+        return any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
 
     def _take(self) -> list[Question]:
-        """What was asked since the last turn."""
+        """What was asked since the last turn; those who cancelled are told and forgotten."""
         with self._news:
             asked, self._asked = self._asked, []
-        self._open += asked
-        self._forget()
-        return asked
-
-    def _forget(self) -> None:
-        """Tell those who cancelled, and think no more of those that are over."""
-        for question in self._open:
+        for question in [*self._open, *asked]:
             if question.cancelled:
                 question.end(Stopped())
-        self._open = [question for question in self._open if not question.over]
+        self._open = [question for question in [*self._open, *asked] if not question.over]
+        return [question for question in asked if not question.over]
 
     def _classify(self, questions: Sequence[Question]) -> None:
         """One batch of all that wait."""
@@ -150,37 +154,39 @@ class Engine:
     def _can_begin(self, part: Part) -> bool:
         return self._steppers[part.task.category].done()
 
-    def _begin(self) -> None:
-        """Put on their easels all whose decoders are there."""
-        ready: defaultdict[str, list[Part]] = defaultdict(list)
+    def _draw(self) -> None:
+        """One point on every easel, those first on which something begins."""
+        ready = self._ready()
+        for category in [*ready, *(each for each in self._easels if each not in ready)]:
+            parts = ready.get(category, [])
+            easel = self._easels.get(category)
+            asking = [part.question for part in parts] + (easel.questions() if easel else [])
+            with _answering(asking):
+                self._draw_on(category, parts)
+
+    def _ready(self) -> dict[str, list[Part]]:
+        """What can begin, by category: their decoders are there."""
+        ready: dict[str, list[Part]] = {}
         waiting = []
         for part in self._parts:
             if self._can_begin(part) and not part.question.over:
-                ready[part.task.category].append(part)
+                ready.setdefault(part.task.category, []).append(part)
             elif not part.question.over:
                 waiting.append(part)
         self._parts = waiting
-        for category, parts in ready.items():
-            with _answering([part.question for part in parts]):
-                self._easel(category).join(parts)
+        return ready
 
-    def _easel(self, category: str) -> Easel:
-        if category not in self._easels:
-            self._steppers[category].result()  # what went wrong in reading is told here
-            self._easels[category] = Easel(self.completer, category)
-        return self._easels[category]
-
-    def _step(self) -> None:
-        """One point more on one easel, which then stands at the end of the row."""
-        if self._easels:
-            category = next(iter(self._easels))
-            easel = self._easels.pop(category)
-            with _answering(easel.questions()):
-                easel.leave()
-                if easel.hands:
-                    easel.step()
-                if easel.hands:
-                    self._easels[category] = easel
+    def _draw_on(self, category: str, parts: Sequence[Part]) -> None:
+        """Off with those who do not want to know, on with these, and one point of all."""
+        self._steppers[category].result()  # what went wrong in reading is told here
+        easel = self._easels.pop(category, None) or Easel(self.completer, category)
+        easel.leave()
+        if parts:
+            easel.join(parts)
+        if easel.hands:
+            easel.step()
+        if easel.hands:  # if anything goes wrong before, it is gone
+            self._easels[category] = easel
 
 
 @contextmanager

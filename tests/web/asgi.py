@@ -55,7 +55,7 @@ class Client:
         return self.request("POST", path, body if isinstance(body, bytes) else json.dumps(body).encode(), headers)
 
     def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        exchange = Exchange(self, {"type": "http", "method": method, **_scope(path, headers)})
+        exchange = Exchange(self, {"type": "http", "method": method, **scope_of(path, headers)})
         exchange.give({"type": "http.request", "body": body, "more_body": False})
         exchange.over.result(PATIENCE)
         start, *parts = [exchange.take() for _ in range(exchange.taken.qsize())]
@@ -63,7 +63,7 @@ class Client:
         return Answer(start["status"], {name.decode(): value.decode() for name, value in start["headers"]}, content)
 
     def socket(self, **headers: str) -> Socket:
-        socket = Socket(Exchange(self, {"type": "websocket", "subprotocols": [], **_scope("/live", headers)}))
+        socket = Socket(Exchange(self, {"type": "websocket", "subprotocols": [], **scope_of("/live", headers)}))
         socket.exchange.give({"type": "websocket.connect"})
         return socket
 
@@ -74,13 +74,20 @@ class Exchange:
     def __init__(self, client: Client, scope: dict[str, Any]) -> None:
         self.client = client
         self.given: asyncio.Queue[Any] = asyncio.Queue()
+        self.open = asyncio.Event()
+        self.open.set()
         self.taken: queue.Queue[Any] = queue.Queue()
         extensions = {"websocket.http.response": {}}
         full = {"asgi": {"version": "3.0"}, "state": {}, "extensions": extensions, **scope}
         self.over = asyncio.run_coroutine_threadsafe(client.app(full, self.given.get, self._send), client.loop)
 
     async def _send(self, message: Any) -> None:
+        await self.open.wait()
         self.taken.put(message)
+
+    def block(self) -> None:
+        """Take nothing any more."""
+        self.client.loop.call_soon_threadsafe(self.open.clear)
 
     def give(self, message: Any) -> None:
         self.client.loop.call_soon_threadsafe(self.given.put_nowait, message)
@@ -115,7 +122,7 @@ class Socket:
         """The next message; a close is ``{"type": "close", "code": ...}``."""
         message = self.exchange.take()
         if message["type"] == "websocket.close":
-            return {"type": "close", **message}
+            return {**message, "type": "close"}
         heard: dict[str, Any] = json.loads(message["text"])
         return heard
 
@@ -129,7 +136,7 @@ class Socket:
         return heard
 
 
-def _scope(path: str, headers: Mapping[str, str]) -> dict[str, Any]:
+def scope_of(path: str, headers: Mapping[str, str]) -> dict[str, Any]:
     plain, _, query = path.partition("?")
     given = {"host": HOST, **headers}
     return {

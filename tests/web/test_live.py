@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import Semaphore
+from queue import Queue
+from threading import Event, Semaphore, Thread, current_thread
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from codes.formats.polylines import sketch_from_record
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.web.easel import Easel
+from codes.web.engine import OUR_MISTAKE, Engine
+from codes.web.questions import Done, Question, Stopped
 from tests.helpers import CATEGORIES, prefixes, tiny_bundle
 from tests.web.asks import ask, drawn, sketch_record, types
 
@@ -51,12 +54,14 @@ def test_an_ask_is_answered_in_order(client):
         heard = socket.hear_out(7)
     assert types(heard) == ["route", "drawing", "ink", "done"]
     route, drawing = heard[0], heard[1]
-    assert list(route["probabilities"])[0] == route["category"]
+    assert next(iter(route["probabilities"])) == route["category"]
     assert sum(route["probabilities"].values()) == pytest.approx(1)
     assert drawing["categories"] == [route["category"]] * 3
 
 
-@pytest.mark.parametrize("options", [{"draw": 1}, {"draw": 4, "seed": 5, "temperature": 1.0}, {"draw": 2, "max_points": 3}])
+@pytest.mark.parametrize(
+    "options", [{"draw": 1}, {"draw": 4, "seed": 5, "temperature": 1.0}, {"draw": 2, "max_points": 3}]
+)
 def test_what_is_streamed_is_what_the_completer_draws(client, bundle, options):
     for sketch in prefixes(3):
         with client.socket() as socket:
@@ -82,45 +87,112 @@ def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, gate
     client = serving(Completer(bundle))
     sketches = prefixes(6)
     asked = [
-        {"draw": 1 + i % 3, "seed": i, "temperature": 0.3 + 0.2 * i, "max_points": 5 + 30 * (i % 2), "category": "square"}
-        for i in range(6)
+        {"draw": 1 + i % 3, "seed": i, "temperature": 0.3 + 0.2 * i, "max_points": 5 + 30 * (i % 2)} for i in range(6)
     ]
     sockets = [client.socket().__enter__() for _ in sketches]
     for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
-        socket.say(ask(number, sketch, **options))
+        socket.say(ask(number, sketch, category="square", **options))
         assert socket.hear()["type"] == "route"
         assert socket.hear()["type"] == "drawing"
         gate.release(2)
     gate.release(1000)
     for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
         heard = [{"rows": []}, *socket.hear_out(number)]
-        changed = {**options, "variations": options["draw"]}
+        changed = {**options, "variations": options["draw"], "category": "square"}
         del changed["draw"]
         assert_same(heard, expected(bundle, sketch, **changed))
         socket.leave()
 
 
-def test_all_that_wait_are_classified_in_one_batch(serving, bundle, gate, monkeypatch):
-    batches = []
-    classify = Completer.classify_many
+def test_all_that_wait_are_classified_in_one_batch_and_stepped_together(bundle, monkeypatch):
+    batches, steps, over = [], [], Semaphore(0)
+    classify, step = Completer.classify_many, Easel.step
     monkeypatch.setattr(
         Completer, "classify_many", lambda self, many: (batches.append(len(many)), classify(self, many))[1]
     )
+    monkeypatch.setattr(Easel, "step", lambda self: (steps.append(len(self.hands)), step(self))[1])
+    engine = Engine(Completer(bundle))
+    options = SamplingOptions(variations=3, category="circle", max_points=20)
+    for sketch in prefixes(5):
+        engine.ask(Question(sketch, options, lambda event: over.release() if isinstance(event, Done) else None))
+    engine.start()
+    for _ in range(5):
+        assert over.acquire(timeout=60)
+    engine.close()
+    assert batches == [5]
+    assert steps[0] == 15 and len(steps) <= 21
+
+
+def test_whoever_waits_for_a_decoder_holds_up_nobody(serving, bundle, monkeypatch):
+    may_read, read = Event(), Completer.stepper
+
+    def slowly(self, category):
+        assert category != "zigzag" or may_read.wait(60)
+        return read(self, category)
+
+    monkeypatch.setattr(Completer, "stepper", slowly)
     client = serving(Completer(bundle))
-    sockets = [client.socket().__enter__() for _ in range(5)]
-    sockets[0].say(ask(0, prefixes(1)[0]))
-    assert [sockets[0].hear()["type"] for _ in range(2)] == ["route", "drawing"]
-    for socket in sockets[1:]:  # the engine is at its first step
+    for category in ("circle", "square"):
+        client.post("/api/complete", {"sketch": sketch_record(prefixes(1)[0]), "options": {"category": category}})
+    with client.socket() as waiting, client.socket() as other:
+        waiting.say(ask(1, prefixes(1)[0], category="zigzag"))
+        assert [waiting.hear()["type"] for _ in range(2)] == ["route", "drawing"]
+        other.say(ask(2, prefixes(1)[0], category="circle"))
+        assert other.hear_out(2)[-1]["type"] == "done"
+        may_read.set()
+        assert waiting.hear_out(1)[-1]["type"] == "done"
+
+
+def test_models_run_in_threads_of_their_own_and_never_on_the_event_loop(serving, bundle, monkeypatch):
+    threads = set()
+
+    def noted(name):
+        work = getattr(Completer, name)
+        monkeypatch.setattr(
+            Completer, name, lambda self, *words: (threads.add(current_thread().name), work(self, *words))[1]
+        )
+
+    for name in ("classify_many", "begin", "stepper", "vae"):
+        noted(name)
+    client = serving(Completer(bundle))
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0], draw=2, top=2))
+        assert socket.hear_out(1)[-1]["type"] == "done"
+    assert client.post("/api/complete", {"sketch": sketch_record(prefixes(1)[0])}).status == 200
+    assert threads == {"engine", "decoders_0"}
+
+
+def test_the_likeliest_decoder_is_read_while_a_stroke_is_still_drawn(serving, bundle, monkeypatch):
+    reads, read = Queue(), Completer.stepper
+    monkeypatch.setattr(Completer, "stepper", lambda self, category: (reads.put(category), read(self, category))[1])
+    client = serving(Completer(bundle))
+    with client.socket() as socket:
         socket.say(ask(1, prefixes(1)[0], draw=0))
-        socket.say(ask(1, prefixes(1)[0], draw=0))
-    for socket in sockets[1:]:  # asks were read when the first of two was answered
-        socket.say("{}")
-        while socket.hear()["type"] != "refused":
-            pass
-    gate.release(1000)
-    for socket in sockets:
-        socket.leave()
-    assert batches[0] == 1 and max(batches) >= 4
+        route, done = socket.hear_out(1)
+    assert done["drawings"] == [] and reads.get(timeout=60) == route["category"]
+
+
+def test_whatever_is_open_when_the_engine_closes_is_stopped(endless, gate):
+    said, begun = [], Semaphore(0)
+
+    def tell(event):
+        said.append(event)
+        begun.release()
+
+    engine = Engine(endless)
+    question = Question(prefixes(1)[0], SamplingOptions(max_points=200), tell)
+    engine.ask(question)
+    engine.start()
+    gate.release(1)
+    for _ in range(3):  # route, drawing, ink
+        assert begun.acquire(timeout=60)
+    closing = Thread(target=engine.close)
+    closing.start()
+    gate.release(1)
+    closing.join(60)
+    assert isinstance(said[-1], Stopped)
+    engine.ask(late := Question(prefixes(1)[0], None, said.append))
+    assert late.over and isinstance(said[-1], Stopped)
 
 
 def test_a_new_ask_stops_the_old_one_at_the_next_point(serving, endless, gate):
@@ -203,7 +275,11 @@ def test_our_own_mistake_is_told_logged_and_the_engine_goes_on(serving, bundle, 
     with client.socket() as socket:
         socket.say(ask(1, prefixes(1)[0]))
         heard = socket.hear_out(1)
-        assert heard[-1] == {"type": "refused", "id": 1, "error": "something went wrong in the server; its log says what"}
+        assert heard[-1] == {
+            "type": "refused",
+            "id": 1,
+            "error": OUR_MISTAKE,
+        }
         monkeypatch.setattr(Easel, "step", step)
         socket.say(ask(2, prefixes(1)[0]))
         assert socket.hear_out(2)[-1]["type"] == "done"
