@@ -22,7 +22,7 @@ def best_median_worst(studies: Sequence[Study]) -> Sheet:
 
 def _cells(study: Study) -> list[Cell]:
     examples = reversed(study.examples)
-    names = (f"{study.category}, best", "median", "worst")
+    names = (study.category, "median", "worst")
     return [_cell(example, name) for example, name in zip(examples, names, strict=True)]
 
 
