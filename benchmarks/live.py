@@ -163,7 +163,7 @@ def _is_right(completer: Completer, asked: Asked) -> bool:
     ink = [row for message in asked.heard if message["type"] == "ink" for row in message["rows"]]
     if not ink:
         return True
-    alone = completer.finish(sketch, route, SamplingOptions(variations=asked.message["draw"]))
+    alone = completer.finish(sketch, route, SamplingOptions(variations=asked.message["draw"], candidates=1))
     return all(_is_part(ink, number, completion) for number, completion in enumerate(alone))
 
 

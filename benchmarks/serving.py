@@ -42,7 +42,7 @@ def first_point(completer: Completer, sketch: Sketch) -> object:
 def _bulk(effort: Effort, completer: Completer) -> Figures:
     """Many sketches in one call against some of them in a call each, in sketches a second."""
     sketches = begun(effort.bulk, ROWS // 2)
-    options = SamplingOptions(max_points=ADDED)
+    options = SamplingOptions(candidates=1, max_points=ADDED)
 
     def singly() -> object:
         return [completer.complete_many([sketch], options) for sketch in sketches[: effort.singly]]

@@ -177,14 +177,14 @@ class Completer:
     def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[Ink]:
         """Finish a sketch as one category, giving each row the moment it is drawn.
 
-        ``options.top`` and ``options.candidates`` must be 1: what is drawn already cannot be chosen.
+        ``options.top`` must be 1. Candidates are not chosen among: what is drawn already cannot be taken back.
 
         Raises:
             NotRecognised: as :meth:`complete`.
         """
         options = with_changes(options, changes)
-        if options.top != 1 or options.candidates != 1:
-            raise BadOption("a stream draws one category and shows what comes; leave top and candidates at 1")
+        if options.top != 1:
+            raise BadOption("a stream draws one category; leave top at 1")
         return self._ink(self.tasks(sketch, self.classify(sketch), options)[0], options)
 
     def tasks(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Task]:

@@ -13,6 +13,7 @@ from codes.sketch.strokes import Sketch
 LatentSource = Literal["prefix", "zero", "prior"]
 Decision = Literal["known", "unsure", "unknown"]
 MOST_VARIATIONS = 256
+MOST_DRAWINGS = 1024  # of one sketch in one category, those that are not kept included
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class SamplingOptions:
         top: draw this many of the likeliest categories.
         latent: where z comes from: inferred from the prefix, zero, or drawn from the prior.
         candidates: draw this many for each variation and keep the one that the router takes most surely for its
-            category; 1 keeps what comes.
+            category; 1 keeps what comes. Where rows are shown as they are drawn, nothing can be chosen.
         max_points: most points added; a drawing that is not ended by then is cut off.
         draw_unknown: draw the likeliest category also where the sketch looks like none of them.
     """
@@ -38,7 +39,7 @@ class SamplingOptions:
     category: str | None = None
     top: int = 1
     latent: LatentSource = "prefix"
-    candidates: int = 1
+    candidates: int = 4
     max_points: int = 200
     draw_unknown: bool = False
 
@@ -50,8 +51,8 @@ class SamplingOptions:
             raise BadOption(f"temperature must be a number, not {self.temperature!r}")
         if not 1 <= self.variations <= MOST_VARIATIONS:
             raise BadOption(f"variations must be 1 to {MOST_VARIATIONS}, not {self.variations}")
-        if not 1 <= self.candidates <= MOST_VARIATIONS // self.variations:
-            raise BadOption(f"candidates must be 1 or more, those of all variations at most {MOST_VARIATIONS}")
+        if not 1 <= self.candidates <= MOST_DRAWINGS // self.variations:
+            raise BadOption(f"candidates must be 1 or more, those of all variations at most {MOST_DRAWINGS}")
         if not 0 < self.temperature <= 2:
             raise BadOption(f"temperature must be above 0 and at most 2, not {self.temperature}")
         if not 0 <= self.seed < 2**63:

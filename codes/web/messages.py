@@ -140,6 +140,7 @@ def options_in(record: Any, limits: Limits) -> SamplingOptions:
             raise BadOption(f"{name} is {strict_json.shown(value)}, which is not of its kind")
     options = SamplingOptions(**record)
     at_most("variations", limits.variations, options.variations, "variations")
+    at_most("candidates", limits.candidates, options.candidates, "candidates of each variation")
     at_most("top", limits.top, options.top, "categories drawn (top)")
     at_most("max_points", limits.max_points, options.max_points, "points added (max_points)")
     return options

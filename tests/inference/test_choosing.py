@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 
-from codes.errors import BadOption
 from codes.inference.choosing import chosen, likeness
 from codes.inference.options import Completion, Route, SamplingOptions
 from tests.helpers import prefixes, sketch_of
@@ -47,7 +46,7 @@ def test_one_that_was_cut_off_is_the_last_choice():
 
 
 def test_the_completer_keeps_the_routers_favourites(completer):
-    options = SamplingOptions(variations=2, temperature=1.0, max_points=30, category="square")
+    options = SamplingOptions(variations=2, temperature=1.0, max_points=30, category="square", candidates=1)
     sketches = prefixes(4)
     best = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "candidates": 5}))
     every = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "variations": 10}))
@@ -61,6 +60,7 @@ def test_the_completer_keeps_the_routers_favourites(completer):
     assert any(few[0].log_likelihood != many[0].log_likelihood for few, many in zip(best, every, strict=True))
 
 
-def test_a_stream_cannot_choose(completer):
-    with pytest.raises(BadOption, match="shows what comes"):
-        completer.stream(prefixes(1)[0], candidates=2)
+def test_a_stream_shows_what_comes(completer):
+    sketch = prefixes(1)[0]
+    several, one = (list(completer.stream(sketch, candidates=count, draw_unknown=True)) for count in (5, 1))
+    assert several == one

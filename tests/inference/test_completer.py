@@ -145,7 +145,7 @@ def test_a_drawing_is_finished_the_same_in_any_unit_and_any_place(completer, dra
 @pytest.mark.parametrize("latent", LATENTS)
 def test_a_stream_draws_what_complete_draws(completer, drawn_by_hand, latent):
     for sketch in (drawn_by_hand, *prefixes(2)):
-        options = SamplingOptions(variations=3, seed=5, latent=latent, max_points=12)
+        options = SamplingOptions(variations=3, seed=5, latent=latent, candidates=1, max_points=12)
         done = completer.complete(sketch, options, category="zigzag")
         rows: list[list[list[float]]] = [[], [], []]
         over = set()
@@ -184,7 +184,9 @@ def test_a_stream_gives_each_row_when_it_is_drawn(endless, monkeypatch):
 def test_the_log_likelihood_is_that_of_teacher_forcing(completer, latent, temperature):
     """Recomputed from the streamed rows in one pass, at temperature 1 whatever they were drawn at."""
     sketch = sketch_of("circle", 3, keep=0.5, unit=2.0)
-    options = SamplingOptions(category="square", latent=latent, temperature=temperature, seed=3, max_points=60)
+    options = SamplingOptions(
+        category="square", latent=latent, temperature=temperature, seed=3, candidates=1, max_points=60
+    )
     done = completer.complete(sketch, options)[0]
     assert done.ended
     assert len(added(done)) > 2
@@ -212,9 +214,11 @@ def test_a_drawing_that_ended_has_its_pen_up(completer):
 
 def test_max_points_is_kept_and_cuts_off_nothing_but_the_rest(endless):
     sketch = prefixes(1)[0]
-    long = endless.complete(sketch, max_points=40, variations=2)
+    long = endless.complete(sketch, max_points=40, variations=2, candidates=1)
     for most in (1, 7, 40):
-        for short, whole in zip(endless.complete(sketch, max_points=most, variations=2), long, strict=True):
+        for short, whole in zip(
+            endless.complete(sketch, max_points=most, variations=2, candidates=1), long, strict=True
+        ):
             assert len(added(short)) == most
             assert not short.ended
             np.testing.assert_allclose(added(short), added(whole)[:most], rtol=1e-4, atol=1e-4)
@@ -222,13 +226,12 @@ def test_max_points_is_kept_and_cuts_off_nothing_but_the_rest(endless):
 
 def test_an_end_right_after_the_last_point_counts(completer):
     sketch = prefixes(1)[0]
-    free = next(
-        done for seed in range(50) if (done := completer.complete(sketch, seed=seed)[0]).ended and len(added(done)) > 1
-    )
-    seed = next(s for s in range(50) if len(completer.complete(sketch, seed=s)[0].sketch) == len(free.sketch))
-    count = len(added(completer.complete(sketch, seed=seed)[0]))
-    assert completer.complete(sketch, seed=seed, max_points=count)[0].ended
-    assert not completer.complete(sketch, seed=seed, max_points=count - 1)[0].ended
+    options = SamplingOptions(candidates=1)
+    drawn = (completer.complete(sketch, options, seed=seed)[0] for seed in range(50))
+    seed, free = next((i, done) for i, done in enumerate(drawn) if done.ended and len(added(done)) > 1)
+    count = len(added(free))
+    assert completer.complete(sketch, options, seed=seed, max_points=count)[0].ended
+    assert not completer.complete(sketch, options, seed=seed, max_points=count - 1)[0].ended
 
 
 def test_a_drawing_that_ends_at_once_is_the_prefix(terse):

@@ -31,7 +31,9 @@ def gate(monkeypatch) -> Semaphore:
 
 def expected(bundle: Bundle, sketch, **options):
     """What the Completer says alone of a sketch that came as JSON."""
-    return Completer(bundle).complete(sketch_from_record(sketch_record(sketch)), SamplingOptions(**options))
+    return Completer(bundle).complete(
+        sketch_from_record(sketch_record(sketch)), SamplingOptions(candidates=1, **options)
+    )
 
 
 def assert_same(heard, completions):
