@@ -28,6 +28,7 @@ WRONG: list[dict[str, Any]] = [
     {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 0}},
 ]
 MEGABYTE = " " * 2**20
+CUT = 0.1  # of the lines are cut before the answers come
 QUIET = 1.0  # seconds after which no more answers are waited for
 
 
@@ -42,13 +43,13 @@ async def _attack(address: str, messages: int, number: int) -> dict[str, int]:
     rng, outcome = random.Random(number), {"answers": 0, "cut": 0}
     texts = _texts(rng)
     while messages > 0:
-        burst = min(messages, rng.randint(1, 60))
+        burst = min(messages, rng.randint(1, 45))
         try:
             async with connect(address, max_queue=None) as socket:
                 for _ in range(burst):
                     await socket.send(next(texts))
                     messages -= 1
-                if rng.random() < 0.3:
+                if rng.random() < CUT:
                     socket.transport.abort()
                     outcome["cut"] += 1
                 else:

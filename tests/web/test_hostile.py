@@ -77,6 +77,7 @@ HOSTILE = [
         {"type": "ask", "id": 1, "sketch": DOT, "max_points": 0},
         {"type": "ask", "id": 1, "sketch": DOT, "latent": "prior"},
         {"type": "ask", "id": 1, "sketch": DOT, "variations": 3},
+        {"type": "ask", "id": 1, "sketch": DOT, "candidates": 2},
         {"type": "ask", "id": 1, "sketch": DOT, "model": "../other"},
     )),
 ]  # fmt: skip
