@@ -23,9 +23,8 @@ from codes.web.questions import Began, Done, Event, Inked, Refused, Routed
 LARGEST_ID = 2**53 - 1  # what a browser counts exactly
 DIGITS = 6  # of a number that is sent; a canvas has a thousand units
 ASK = frozenset({"type", "id", "sketch", "draw"})
-OPTIONS = {
-    each.name: each.default for each in fields(SamplingOptions) if each.name != "candidates"
-}  # none is thrown away
+NOT_HERE = "candidates"  # what is shown as it is drawn cannot be chosen afterwards
+OPTIONS = {each.name: each.default for each in fields(SamplingOptions) if each.name != NOT_HERE}
 LIVE_OPTIONS = OPTIONS.keys() - {"variations", "latent"}
 
 
