@@ -29,7 +29,7 @@ WRONG: list[dict[str, Any]] = [
 ]
 MEGABYTE = " " * 2**20
 CUT = 0.1  # of the lines are cut before the answers come
-QUIET = 1.0  # seconds after which no more answers are waited for
+QUIET = 10.0  # seconds after which no more answers are waited for
 
 
 async def flood(address: str, messages: int, sockets: int) -> dict[str, int]:
@@ -60,13 +60,15 @@ async def _attack(address: str, messages: int, number: int) -> dict[str, int]:
 
 
 async def _heard(socket: ClientConnection, most: int) -> int:
-    """How many answers come until there is silence."""
-    for count in range(most):
+    """How many messages are answered until there is silence: each is in one way, at last."""
+    count = 0
+    while count < most:
         try:
-            await asyncio.wait_for(socket.recv(), timeout=QUIET)
+            said = json.loads(await asyncio.wait_for(socket.recv(), timeout=QUIET))
         except TimeoutError:
-            return count
-    return most
+            break
+        count += said["type"] in ("done", "stopped", "refused")
+    return count
 
 
 def _texts(rng: random.Random) -> Iterator[str | bytes]:
