@@ -28,7 +28,6 @@ class Limits:
         strokes: in one sketch.
         rows: in one sketch after simplification, which is what a model reads.
         variations: of each category drawn.
-        candidates: drawn for each variation.
         top: categories drawn for one question.
         max_points: added to one sketch.
         unread: messages that wait for one client; pieces of the same drawing count as one.
@@ -49,7 +48,6 @@ class Limits:
     strokes: int = 300
     rows: int = 400
     variations: int = 9
-    candidates: int = 4
     top: int = 5
     max_points: int = 200
     unread: int = 64
