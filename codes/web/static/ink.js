@@ -58,6 +58,16 @@ export const distance = ([x, y], [u, v]) => Math.hypot(u - x, v - y);
 /** Where the pen was last, or the middle of an empty paper. */
 export const penAt = (drawing) => drawing.at(-1)?.points.at(-1) ?? CENTRE;
 
+// Pens report more places than anybody sees; these are closer than what the server keeps apart.
+const CLOSE = 2;
+
+/** A line with more places the pen was at; those that hardly moved are left out. */
+export function extended(points, places) {
+  const line = [...points];
+  for (const place of places) if (distance(line.at(-1), place) >= CLOSE) line.push(place);
+  return line;
+}
+
 /** Length of a line through these points. */
 export const lengthOf = (points) =>
   points.slice(1).reduce((sum, point, index) => sum + distance(points[index], point), 0);

@@ -39,7 +39,7 @@ export class Pen {
     if (event.button !== 0 || this.#isPalm(event)) return;
     if (this.#current && !this.#giveWay(event)) return;
     event.preventDefault();
-    event.target.focus({ preventScroll: true });
+    event.target.focus({ preventScroll: true, focusVisible: false });
     event.target.setPointerCapture(event.pointerId);
     this.#current = { id: event.pointerId, type: event.pointerType, since: event.timeStamp };
     this.#hands.began([event]);

@@ -4,7 +4,7 @@
  */
 
 import { findsItFinished, fits, offered, remaining, wholeStrokes, withInk } from "./continuation.js";
-import { changed, ownPart, redone, rewound, stroke, undone } from "./ink.js";
+import { changed, extended, ownPart, redone, rewound, stroke, undone } from "./ink.js";
 import { drawingOf } from "./state.js";
 import { toWire } from "./wire.js";
 
@@ -54,7 +54,7 @@ export class Session {
   penMoved(points) {
     const { wet } = this.#state;
     if (!wet) return;
-    this.#store.set({ wet: [...wet, ...points] });
+    this.#store.set({ wet: extended(wet, points) });
     const now = performance.now();
     if (this.#live.busy || now - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = now;

@@ -37,7 +37,7 @@ export class Variations {
     if (this.#shown[index] === drawing) return;
     this.#shown[index] = drawing;
     const category = offer?.categories[index];
-    caption.textContent = category ?? "";
+    caption.textContent = new Set(offer?.categories).size > 1 ? category : "";
     button.setAttribute("aria-label", label(index, category));
     paper.clear();
     if (!drawing) return;

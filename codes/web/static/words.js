@@ -16,7 +16,12 @@ export function named(category) {
   return /^the /i.test(category) ? category : `${AN.test(category) ? "an" : "a"} ${category}`;
 }
 
-export const percent = (probability) => `${Math.round(100 * probability)}%`;
+/** A probability in percent; nothing is quite certain. */
+export function percent(probability) {
+  const rounded = Math.round(100 * probability);
+  if (rounded >= 100) return "> 99%";
+  return rounded ? `${rounded}%` : "< 1%";
+}
 
 /** What the page says about a drawing. */
 export function sentence(state) {
@@ -36,7 +41,7 @@ function seen({ decision, category, probabilities }, { categories }) {
 
 /** What else there is to say, smaller: what can be done now. */
 export function advice({ history, wet, route, fixed, offer, connected, notice }) {
-  if (!connected) return "The machine is not answering. Your drawing is safe here; I keep trying.";
+  if (!connected) return "I cannot reach the server. Your drawing is safe here; I keep trying.";
   if (notice) return notice;
   if (!history.present.length && !wet) return "";
   if (fixed) return "Click it again, and I guess for myself.";
