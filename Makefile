@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all lint format bench pictures ci clean
+.PHONY: help install demo live test test-all lint format bench pictures ci clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -15,7 +15,7 @@ install: $(READY)  ## Set up .venv with what was tested
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,live]"
 	touch $(READY)
 
 demo: $(READY)  ## Finish the example sketches; writes pictures into out/demo
@@ -25,6 +25,9 @@ demo: $(READY)  ## Finish the example sketches; writes pictures into out/demo
 	@$(BIN)/python predict_client.py complete examples/sketches/half-a-cat.svg -n 9 --seed 4 -o out/demo/nine-cats.gif > out/demo/nine-cats.txt
 	@$(BIN)/python draw_client.py sample crab -n 12 -o out/demo/crabs.svg
 	@echo "Look at:" out/demo/*.png out/demo/*.gif out/demo/*.svg
+
+live: $(READY)  ## Draw in the browser; Ctrl-C ends it
+	$(BIN)/python predict_client.py live
 
 lint: $(READY)  ## Style and types
 	$(BIN)/ruff check .

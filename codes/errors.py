@@ -9,6 +9,7 @@ anything that is *our* mistake stays an ``assert`` or an ordinary exception with
     ├── BadOption        options that contradict each other or lie outside their range
     ├── ModelNotFound    no bundle, part or category of that name
     ├── NotRecognised    the sketch looks like nothing the model knows, so nothing was drawn
+    ├── OverLimit        more than a server takes from one client
     └── TrainingStopped  a run cannot go on: a NaN, a folder of another run, no data
 """
 
@@ -44,6 +45,14 @@ class ModelNotFound(SketchError):
 
 class NotRecognised(SketchError):
     """The sketch looks like none of the categories on offer."""
+
+
+class OverLimit(SketchError):
+    """More than a server takes from one client; ``limit`` names the bound."""
+
+    def __init__(self, limit: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.limit = limit
 
 
 class TrainingStopped(SketchError):

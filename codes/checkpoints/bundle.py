@@ -93,9 +93,17 @@ class Bundle:
         Raises:
             ModelNotFound: it has no such category; the sentence names those there are.
         """
+        return read_vae(self._checked(self.part_of(category)))
+
+    def part_of(self, category: str) -> str:
+        """The folder of a category's part.
+
+        Raises:
+            ModelNotFound: it has no such category; the sentence names those there are.
+        """
         if category not in self.decoders:
             raise ModelNotFound(f"no category '{category}'; there are {', '.join(self.categories)}")
-        return read_vae(self._checked(self.decoders[category]))
+        return self.decoders[category]
 
     def _checked(self, part: str) -> Path:
         """A part's folder, its files being those that were written."""

@@ -12,13 +12,14 @@ import click
 from codes.cli.common import AS_JSON, Teaching, print_json
 from codes.cli.data_sets import data
 from codes.cli.fields import chosen
+from codes.cli.live import live
 from codes.cli.options import CATEGORY, LATENT, MODEL, OUT, SAMPLING, VARIATIONS
 from codes.cli.pictures import check_suffix, write_results
 from codes.errors import NotRecognised
-from codes.formats.polylines import record_of
 from codes.formats.registry import read
 from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.options import Completion, Route, SamplingOptions
+from codes.inference.records import result_record
 from codes.sketch.strokes import Sketch
 
 Row = tuple[Sketch, Sequence[Completion], str]
@@ -30,6 +31,7 @@ def main() -> None:
 
 
 main.add_command(data)
+main.add_command(live)
 
 
 @main.command()
@@ -80,7 +82,7 @@ def complete(
     if out is not None and any(completions for _, completions, _ in rows):
         write_results(out, rows)
     if as_json:
-        print_json({"results": [_record(*each) for each in zip(files, routes, rows, strict=True)], "seconds": seconds})
+        print_json({"results": _records(files, routes, rows), "seconds": seconds})
     else:
         _tell(files, routes, rows, out)
     if not any(completions for _, completions, _ in rows):
@@ -95,32 +97,12 @@ def _finish(completer: Completer, sketch: Sketch, route: Route, options: Samplin
     return sketch, completions, "yours"
 
 
-def _record(file: Path, route: Route, row: Row) -> dict[str, Any]:
-    """One file's result as plain values."""
-    return {
-        "file": str(file),
-        **route_record(route),
-        "completions": [
-            {
-                "category": each.category,
-                "probability": each.probability,
-                "ended": each.ended,
-                "log_likelihood": each.log_likelihood,
-                "sketch": record_of(each.sketch),
-            }
-            for each in row[1]
-        ],
-    }
-
-
-def route_record(route: Route) -> dict[str, Any]:
-    """A route as plain values."""
-    return {
-        "category": route.category,
-        "decision": route.decision,
-        "known_score": route.known_score,
-        "probabilities": route.probabilities,
-    }
+def _records(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Each file's result as plain values."""
+    return [
+        {"file": str(file), **result_record(route, completions)}
+        for file, route, (_, completions, _) in zip(files, routes, rows, strict=True)
+    ]
 
 
 def _tell(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row], out: Path | None) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import PartConfig
@@ -23,7 +24,7 @@ from codes.data.batches import Batch, collate
 from codes.errors import BadOption, NotRecognised
 from codes.inference.options import Completion, Route, SamplingOptions
 from codes.inference.router import Router
-from codes.inference.sampler import END, Drawn, Step, continue_drawings, gather, latent_of
+from codes.inference.sampler import Beginning, Drawn, Options, Step, begin, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
 from codes.sketch.geometry import in_quickdraw_pixels
@@ -111,11 +112,34 @@ class Completer:
             self._vaes[category] = self.bundle.vae(category)
         return self._vaes[category]
 
-    def _continue(self, category: str, prefixes: Batch, options: SamplingOptions) -> Iterator[Step]:
-        vae, _ = self.vae(category)
+    def stepper(self, category: str) -> Stepper:
+        """A category's decoder, ready to draw, laid out when it is first used.
+
+        Raises:
+            ModelNotFound: there is no such category.
+        """
         if category not in self._steppers:
-            self._steppers[category] = Stepper(vae.decoder)
-        return continue_drawings(self._steppers[category], prefixes, latent_of(vae, prefixes, options), options)
+            self._steppers[category] = Stepper(self.vae(category)[0].decoder)
+        return self._steppers[category]
+
+    def begin(self, category: str, tasks: Sequence[Task], options: Options) -> Beginning:
+        """Make ready to draw tasks of one category, point by point, with others: see :class:`Drawings`."""
+        prefixes, z = self._prefixes(category, tasks, options)
+        return begin(self.stepper(category), prefixes, z, options)
+
+    def units(self, task: Task) -> float:
+        """How many of the person's units make one of the model's."""
+        return self.vae(task.category)[1].scale * task.sketch.unit
+
+    def _continue(self, category: str, tasks: Sequence[Task], options: SamplingOptions) -> Iterator[Step]:
+        prefixes, z = self._prefixes(category, tasks, options)
+        return continue_drawings(self.stepper(category), prefixes, z, options)
+
+    def _prefixes(self, category: str, tasks: Sequence[Task], options: Options) -> tuple[Batch, Tensor]:
+        vae, config = self.vae(category)
+        rows = [config.normaliser.apply(pixels_of(task.sketch)) for task in tasks]
+        prefixes = collate(rows, [0] * len(rows))
+        return prefixes, latent_of(vae, prefixes, options)
 
     def classify(self, sketch: Sketch) -> Route:
         """What a sketch, whole or begun, is."""
@@ -136,7 +160,7 @@ class Completer:
 
     def finish(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Completion]:
         """As :meth:`complete`, for a sketch that is classified already."""
-        tasks = self._tasks(sketch, route, options)
+        tasks = self.tasks(sketch, route, options)
         return [completion for each in self.draw(tasks, options) for completion in each]
 
     def complete_many(self, sketches: Sequence[Sketch], options: SamplingOptions) -> list[list[Completion]]:
@@ -157,12 +181,17 @@ class Completer:
         options = with_changes(options, changes)
         if options.top != 1:
             raise BadOption("a stream draws one category; leave top at 1")
-        return self._ink(self._tasks(sketch, self.classify(sketch), options)[0], options)
+        return self._ink(self.tasks(sketch, self.classify(sketch), options)[0], options)
 
-    def _tasks(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Task]:
-        """What is to be drawn, decided before anything is."""
+    def tasks(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Task]:
+        """What is to be drawn, decided before anything is.
+
+        Raises:
+            NotRecognised: as :meth:`complete`.
+            ModelNotFound: there is no such category.
+        """
         if options.category is not None:
-            self.vae(options.category)
+            self.bundle.part_of(options.category)
             return [Task(sketch, route, options.category)]
         if route.decision == "unknown" and not options.draw_unknown:
             raise NotRecognised(
@@ -185,7 +214,7 @@ class Completer:
 
     def _draw_batch(self, category: str, tasks: list[Task], options: SamplingOptions) -> list[list[Completion]]:
         _, config = self.vae(category)
-        steps = self._continue(category, _prefixes(tasks, config), options)
+        steps = self._continue(category, tasks, options)
         drawn = gather(steps, len(tasks) * options.variations, options.max_points)
         many = options.variations
         return [
@@ -194,13 +223,12 @@ class Completer:
         ]
 
     def _ink(self, task: Task, options: SamplingOptions) -> Iterator[Ink]:
-        _, config = self.vae(task.category)
-        scale = config.scale * task.sketch.unit
-        steps = self._continue(task.category, _prefixes([task], config), options)
-        for turn, step in enumerate(steps):
-            for variation, row in zip(step.drawings.tolist(), step.points.tolist(), strict=True):
-                end = row[END] == 1 or turn == options.max_points
-                yield Ink(variation, row[0] * scale, row[1] * scale, row[3] == 1, end)
+        scale = self.units(task)
+        for step in self._continue(task.category, [task], options):
+            for variation, row, over in zip(
+                *(part.tolist() for part in (step.drawings, step.points, step.over)), strict=True
+            ):
+                yield Ink(variation, row[0] * scale, row[1] * scale, row[3] == 1, over)
 
 
 def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> SamplingOptions:
@@ -214,11 +242,6 @@ def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> Sa
     if odd:
         raise BadOption(f"no option '{odd[0]}'; there are {', '.join(names)}")
     return replace(options or SamplingOptions(), **changes)
-
-
-def _prefixes(tasks: list[Task], config: PartConfig) -> Batch:
-    rows = [config.normaliser.apply(pixels_of(task.sketch)) for task in tasks]
-    return collate(rows, [0] * len(rows))
 
 
 def _completion(task: Task, drawn: Drawn, config: PartConfig) -> Completion:

@@ -1,27 +1,31 @@
 """Prefixes to continuations, many at once: reads every prefix in one call, then draws all of them point by point.
 
 Knows decoders and stroke-5 in model units; knows no files, no categories, no pixels. All randomness of a drawing is
-fixed before its first point, from its own seed, so a drawing is the same alone and among others.
+fixed before its first point, from its own seed, so a drawing is the same alone and among others, and others may join
+those that are under way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from codes.data.batches import Batch
-from codes.inference.options import SamplingOptions
+from codes.inference.options import LatentSource, SamplingOptions
 from codes.model.decoder import Decoder, DecoderState, Stepper
 from codes.model.mixture import PointDistribution, draw_noise
 from codes.model.vae import SketchVAE
 
 END = 4  # the column of stroke-5
+
+Options = SamplingOptions | Sequence[SamplingOptions]  # of all prefixes, or of each
 
 
 @dataclass(frozen=True)
@@ -47,11 +51,13 @@ class Step:
         drawings: ``[A]`` which of the drawings.
         points: ``[A, 5]`` stroke-5; a row whose END is set ends its drawing and is not drawn.
         following: ``[A]`` what they were drawn from, at temperature 1.
+        over: ``[A]`` whether this was the last of its drawing, which ends or may have no more points.
     """
 
     drawings: Tensor
     points: Tensor
     following: PointDistribution
+    over: Tensor
 
     def log_prob(self) -> Tensor:
         """Nats at temperature 1, ``[A]``; an end has no offset."""
@@ -60,13 +66,15 @@ class Step:
 
     def select(self, rows: Tensor) -> Step:
         """Some of the drawings."""
-        return Step(self.drawings[rows], self.points[rows], self.following.select(rows))
+        return Step(self.drawings[rows], self.points[rows], self.following.select(rows), self.over[rows])
 
     @classmethod
     def joined(cls, steps: Sequence[Step]) -> Step:
         """Several steps as one, so that they are measured together."""
-        drawings, points = (torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points"))
-        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]))
+        drawings, points, over = (
+            torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points", "over")
+        )
+        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]), over)
 
 
 def blank(count: int) -> Batch:
@@ -74,68 +82,217 @@ def blank(count: int) -> Batch:
     return Batch(torch.zeros(count, 1, 5), torch.zeros(count, dtype=torch.long), torch.zeros(count, dtype=torch.long))
 
 
+def _each(options: Options, prefixes: Batch) -> Sequence[SamplingOptions]:
+    """The options of every prefix."""
+    return [options] * len(prefixes) if isinstance(options, SamplingOptions) else options
+
+
 @torch.no_grad()
-def latent_of(vae: SketchVAE, prefixes: Batch, options: SamplingOptions) -> Tensor:
-    """z for each drawing, ``[B * variations, Z]``; a variation of a sketch only differs in z if it is the prior's."""
-    size = vae.config.decoder.latent
-    if options.latent == "prior":
-        return torch.stack([torch.randn(size, generator=rng) for rng in _generators(prefixes, options, stream=1)])
-    if options.latent == "zero":
-        return torch.zeros(len(prefixes) * options.variations, size)
-    mean = vae.encode(prefixes.points, prefixes.lengths).mean
-    return mean.repeat_interleave(options.variations, dim=0)
+def latent_of(vae: SketchVAE, prefixes: Batch, options: Options) -> Tensor:
+    """z for each drawing, ``[A, Z]``; a variation of a sketch only differs in z if it is the prior's."""
+    asked = _each(options, prefixes)
+    means = torch.zeros(len(prefixes), vae.config.decoder.latent)
+    if any(each.latent == "prefix" for each in asked):
+        means = vae.encode(prefixes.points, prefixes.lengths).mean
+    generators = _generators(prefixes, asked, stream=1)
+    return torch.stack(
+        [
+            _code(each.latent, mean, next(generators))
+            for mean, each in zip(means, asked, strict=True)
+            for _ in range(each.variations)
+        ]
+    )
 
 
-def _generators(prefixes: Batch, options: SamplingOptions, stream: int) -> Iterator[torch.Generator]:
+def _code(source: LatentSource, mean: Tensor, rng: torch.Generator) -> Tensor:
+    if source == "prior":
+        return torch.randn(mean.shape, generator=rng)
+    return mean if source == "prefix" else torch.zeros_like(mean)
+
+
+def _generators(prefixes: Batch, asked: Sequence[SamplingOptions], stream: int) -> Iterator[torch.Generator]:
     """The random numbers of each drawing: of its prefix, the seed and its number, and of nothing else.
 
     The prefix has its say so that the drawings of a data set do not all end at the same throw of the dice: its pen
     states do, since offsets differ in their last digits with the units they came in.
     """
-    for points, length in zip(prefixes.points, prefixes.lengths.tolist(), strict=True):
+    for points, length, options in zip(prefixes.points, prefixes.lengths.tolist(), asked, strict=True):
         prefix = crc32(points[:length, 2:].to(torch.uint8).numpy().tobytes())
         for variation in range(options.variations):
             words = np.random.SeedSequence([options.seed, variation, stream, prefix]).generate_state(2, np.uint32)
             yield torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
 
 
-@torch.no_grad()
-def continue_drawings(stepper: Stepper, prefixes: Batch, z: Tensor, options: SamplingOptions) -> Iterator[Step]:
-    """Go on with every prefix, ``options.variations`` times each; drawing ``b * variations + i`` is variation i of b.
+@dataclass(frozen=True)
+class Going:
+    """Drawings between two points: a value, of which some can be taken and to which others can be joined.
 
-    ``z`` is ``[B * variations, Z]``, see :func:`latent_of`. Yields a step for each point until all have ended or
-    ``max_points`` is reached.
+    Attributes:
+        numbers: ``[A]`` which drawings.
+        following: ``[A]`` what comes next, at temperature 1.
+        state: ``[A]`` where the decoder stands.
+        held: ``[A, 4 H]`` what z is to the gates.
+        temperature: ``[A]`` float64, that they are drawn at.
+        noise: ``[A]`` which rows of the noise are theirs.
+        turn: ``[A]`` how many points each has been given.
+        most: ``[A]`` how many it may be given.
     """
-    generators = _generators(prefixes, options, stream=0)
-    mixtures = stepper.decoder.config.mixtures
-    noise = torch.stack([draw_noise(options.max_points + 1, mixtures, rng) for rng in generators])
-    following, state = _read(stepper.decoder, prefixes, z, options)
-    drawings, held = torch.arange(len(z)), stepper.held(z)
-    for turn in range(options.max_points + 1):
-        drawn = following.at_temperature(options.temperature).sample(noise[:, turn])
-        yield Step(drawings, drawn, following)
-        going = (drawn[:, END] == 0).nonzero().squeeze(1)
-        if len(going) == 0:
-            return
-        if len(going) < len(drawings):
-            drawings, drawn, noise, held = (each[going] for each in (drawings, drawn, noise, held))
-            state = state.select(going)
-        following, state = stepper.step(drawn, held, state)
+
+    numbers: Tensor
+    following: PointDistribution
+    state: DecoderState
+    held: Tensor
+    temperature: Tensor
+    noise: Tensor
+    turn: Tensor
+    most: Tensor
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def select(self, rows: Tensor) -> Going:
+        """Some of the drawings."""
+        plain = {name: getattr(self, name)[rows] for name in PLAIN}
+        return Going(following=self.following.select(rows), state=self.state.select(rows), **plain)
+
+    def joined(self, others: Going) -> Going:
+        """These drawings, then the others."""
+        plain = {name: torch.cat([getattr(self, name), getattr(others, name)]) for name in PLAIN}
+        following = PointDistribution.joined([self.following, others.following])
+        return Going(following=following, state=DecoderState.joined([self.state, others.state]), **plain)
 
 
-def _read(
-    decoder: Decoder, prefixes: Batch, z: Tensor, options: SamplingOptions
-) -> tuple[PointDistribution, DecoderState]:
-    """What follows each drawing's prefix, and the state there; a prefix is read once unless its z differ."""
-    many = options.variations
-    one_code = torch.equal(z, z[::many].repeat_interleave(many, dim=0))
-    alike = many if one_code else 1  # drawings in a row that begin with the same state
-    each = torch.arange(len(z) // alike) * alike // many
-    following, state = decoder.read(prefixes.points[each], prefixes.lengths[each], z[::alike])
+PLAIN = ("numbers", "held", "temperature", "noise", "turn", "most")  # what of them is one tensor
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Drawings that have no point yet, each with everything that will be random in it.
+
+    Attributes:
+        going: ``[A]``, numbered from 0.
+        noise: ``[A, T, K]``; T is more than the points of any.
+    """
+
+    going: Going
+    noise: Tensor
+
+
+@torch.no_grad()
+def begin(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> Beginning:
+    """Read every prefix, and make ready ``variations`` drawings of each, one prefix after another.
+
+    ``z`` is ``[A, Z]``, see :func:`latent_of`.
+    """
+    asked = _each(options, prefixes)
+    owners = torch.arange(len(prefixes)).repeat_interleave(torch.tensor([each.variations for each in asked]))
+    steps, mixtures = max(each.max_points for each in asked) + 1, stepper.decoder.config.mixtures
+    noise = torch.stack([draw_noise(steps, mixtures, rng) for rng in _generators(prefixes, asked, stream=0)])
+    following, state = _read(stepper.decoder, prefixes, z, owners)
+    numbers = torch.arange(len(z))
+    going = Going(
+        numbers=numbers,
+        following=following,
+        state=state,
+        held=stepper.held(z),
+        temperature=torch.tensor([each.temperature for each in asked], dtype=torch.float64)[owners],
+        noise=numbers,
+        turn=torch.zeros_like(numbers),
+        most=torch.tensor([each.max_points for each in asked])[owners],
+    )
+    return Beginning(going, noise)
+
+
+def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> tuple[PointDistribution, DecoderState]:
+    """What follows the prefix of each drawing, and the state there; a prefix is read once unless its z differ.
+
+    ``owners [A]`` says whose drawing each is, in order.
+    """
+    first = torch.searchsorted(owners, torch.arange(len(prefixes)))
+    one_code = torch.equal(z, z[first][owners])
+    reading, back = (first, owners) if one_code else (torch.arange(len(z)), torch.arange(len(z)))
+    which = owners[reading]
+    following, state = decoder.read(prefixes.points[which], prefixes.lengths[which], z[reading])
     if not prefixes.lengths.any():  # on blank paper something is drawn
         following = following.without_end()
-    back = torch.arange(len(z)) // alike
     return following.select(back), state.select(back)
+
+
+class Drawings:
+    """Drawings of one decoder that are under way together; others may join, and any may leave, between two points.
+
+    What becomes of a drawing does not depend on the others. They are numbered in the order in which they join.
+    """
+
+    def __init__(self, stepper: Stepper) -> None:
+        self.stepper = stepper
+        self._going: Going | None = None
+        self._noise = torch.empty(0)
+        self._joined = 0
+
+    def __len__(self) -> int:
+        return len(self._going) if self._going else 0
+
+    def join(self, beginning: Beginning) -> range:
+        """Take these in; their numbers, in order."""
+        numbers = range(self._joined, self._joined + len(beginning.going))
+        theirs, noise = replace(beginning.going, numbers=torch.tensor(numbers)), beginning.noise
+        if self._going:
+            ours = self._noise[self._going.noise]  # nobody needs that of drawings that are gone
+            noise = _stacked(ours, noise)
+            theirs = replace(theirs, noise=theirs.noise + len(ours))
+            theirs = replace(self._going, noise=torch.arange(len(ours))).joined(theirs)
+        self._going, self._noise, self._joined = theirs, noise, numbers.stop
+        return numbers
+
+    def leave(self, numbers: Collection[int]) -> None:
+        """Draw no more of these."""
+        if self._going:
+            stays = [number not in numbers for number in self._going.numbers.tolist()]
+            self._keep(self._going.select(torch.tensor(stays, dtype=torch.bool)))
+
+    @torch.no_grad()
+    def step(self) -> Step:
+        """One point more of every drawing; those that are over leave."""
+        assert self._going, "nothing is being drawn"
+        going = self._going
+        noise = self._noise[going.noise, going.turn]
+        drawn = going.following.at_temperature(going.temperature).sample(noise)
+        over = (drawn[:, END] == 1) | (going.turn == going.most)
+        self._go_on(going, drawn, over)
+        return Step(going.numbers, drawn, going.following, over)
+
+    def _go_on(self, going: Going, drawn: Tensor, over: Tensor) -> None:
+        """Tell the decoder what was drawn."""
+        if over.any():
+            stay = (~over).nonzero().squeeze(1)
+            going, drawn = going.select(stay), drawn[stay]
+        if len(going):
+            following, state = self.stepper.step(drawn, going.held, going.state)
+            going = replace(going, following=following, state=state, turn=going.turn + 1)
+        self._keep(going)
+
+    def _keep(self, going: Going) -> None:
+        self._going = going if len(going) else None
+        self._noise = self._noise if len(going) else self._noise.new_empty(0)
+
+
+def _stacked(first: Tensor, second: Tensor) -> Tensor:
+    """``[A, T, K]`` and ``[B, U, K]`` to ``[A + B, max(T, U), K]``."""
+    longest = max(first.shape[1], second.shape[1])
+    return torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in (first, second)])
+
+
+def continue_drawings(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> Iterator[Step]:
+    """Go on with every prefix, ``variations`` times each; the drawings of the first prefix come first.
+
+    ``z`` is ``[A, Z]``, see :func:`latent_of`. Yields a step for each point until all have ended or have as many
+    points as they may have.
+    """
+    drawings = Drawings(stepper)
+    drawings.join(begin(stepper, prefixes, z, options))
+    while drawings:
+        yield drawings.step()
 
 
 def gather(steps: Iterator[Step], count: int, max_points: int) -> list[Drawn]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,11 @@ class DecoderState(NamedTuple):
     def select(self, rows: Tensor) -> DecoderState:
         """The states of some of the sketches."""
         return DecoderState(*(part[rows] for part in self))
+
+    @classmethod
+    def joined(cls, states: Sequence[DecoderState]) -> DecoderState:
+        """States ``[A]``, ``[B]``, ... one after another: ``[A + B + ...]``."""
+        return cls(*(torch.cat(parts) for parts in zip(*states, strict=True)))
 
 
 def start_row(like: Tensor) -> Tensor:

@@ -106,17 +106,20 @@ class PointDistribution:
         going_on[..., 2] = -math.inf
         return replace(self, pen=going_on)
 
-    def at_temperature(self, temperature: float) -> PointDistribution:
+    def at_temperature(self, temperature: float | Tensor) -> PointDistribution:
         """Sharper below 1: mixture logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3).
+
+        One temperature for all, or one for each, ``[...]``.
 
         The paper divides the pen's logits by it too. An end is never likely at any one point, so that law makes ends
         rarer than they are, and drawings too long; here they are divided by its fourth root (docs/log.md).
         """
+        heat = torch.as_tensor(temperature, dtype=torch.float64, device=self.pen.device).unsqueeze(-1)
         return replace(
             self,
-            weights=_sharpened(self.weights, temperature),
-            log_sd=self.log_sd + 0.5 * math.log(temperature),
-            pen=_sharpened(self.pen, temperature**0.25),
+            weights=_sharpened(self.weights, heat),
+            log_sd=self.log_sd + (0.5 * heat.log()).unsqueeze(-1).to(self.log_sd),
+            pen=_sharpened(self.pen, heat**0.25),
         )
 
     def sample(self, noise: Tensor) -> Tensor:
@@ -136,9 +139,9 @@ class PointDistribution:
         return torch.cat([offset, torch.zeros_like(gumbel_pen).scatter_(-1, pen, 1.0)], dim=-1)
 
 
-def _sharpened(logits: Tensor, temperature: float) -> Tensor:
+def _sharpened(logits: Tensor, heat: Tensor) -> Tensor:
     """The likeliest is at 0 before the division, so that no temperature overflows all of them."""
-    return (logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, COLDEST)
+    return (logits - logits.amax(dim=-1, keepdim=True)) / heat.clamp(min=COLDEST).to(logits)
 
 
 def _pick(values: Tensor, chosen: Tensor) -> Tensor:

@@ -18,7 +18,8 @@ DOWN, UP, OVER = [1.0, 0, 0], [0.0, 1, 0], [0.0, 0, 1]
 
 def step(drawings: list[int], rows: list[list[float]]) -> Step:
     outputs = torch.randn(len(drawings), outputs_for(3), generator=generator(len(drawings)))
-    return Step(torch.tensor(drawings), torch.tensor(rows), PointDistribution.from_outputs(outputs))
+    points = torch.tensor(rows)
+    return Step(torch.tensor(drawings), points, PointDistribution.from_outputs(outputs), points[:, 4] == 1)
 
 
 def nats(*rows: torch.Tensor) -> float:

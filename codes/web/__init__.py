@@ -1,0 +1,1 @@
+"""A live canvas: whoever draws in a browser is answered stroke by stroke."""

@@ -1,0 +1,192 @@
+"""One thread that owns the models and answers everybody's questions together.
+
+Whatever waits is classified in one batch. Drawings of one category are stepped together, and others join between two
+points: a decoder's state is a value, so nobody waits for anybody's drawing to end. Categories take turns. Decoders are
+read by a thread of their own, the likeliest as soon as a sketch is recognised. Nothing here knows of sockets or JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Condition, Thread
+
+from codes.errors import NotRecognised, SketchError
+from codes.inference.completer import Completer
+from codes.inference.options import Route
+from codes.model.decoder import Stepper
+from codes.web.easel import Easel, Part
+from codes.web.questions import Done, Question, Refused, Routed, Stopped
+
+LOG = logging.getLogger(__name__)
+OUR_MISTAKE = "something went wrong in the server; its log says what"
+
+
+class Engine:
+    """Answers questions, from :meth:`start` to :meth:`close`."""
+
+    def __init__(self, completer: Completer) -> None:
+        self.completer = completer
+        self._news = Condition()
+        self._asked: list[Question] = []  # this and the next by any thread, all else by the engine's own
+        self._closing = False
+        self._open: list[Question] = []
+        self._parts: list[Part] = []  # routed, but their decoders are still being read
+        self._easels: dict[str, Easel] = {}  # the first is the next to be stepped
+        self._steppers: dict[str, Future[Stepper]] = {}
+        self._reader = ThreadPoolExecutor(1, "decoders")
+        self._thread = Thread(target=self._run, name="engine", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop whatever is under way and end the thread."""
+        with self._news:
+            self._closing = True
+            self._news.notify()
+        self._thread.join()
+        self._reader.shutdown(cancel_futures=True)
+
+    def ask(self, question: Question) -> None:
+        """Have a question answered; returns at once."""
+        with self._news:
+            self._asked.append(question)
+            self._news.notify()
+
+    def cancel(self, question: Question) -> None:
+        """Answer it no more: it is told Stopped before the next point, unless it is over."""
+        with self._news:
+            question.cancelled = True
+            self._news.notify()
+
+    def _run(self) -> None:
+        while self._wait():
+            self._forget()
+            self._classify([question for question in self._take() if not question.over])
+            self._begin()
+            self._step()
+        for question in [*self._open, *self._asked]:
+            question.end(Stopped())
+
+    def _wait(self) -> bool:
+        """Sleep until there is something to do; whether to go on."""
+        with self._news:
+            self._news.wait_for(self._has_work)
+        return not self._closing
+
+    def _has_work(self) -> bool:
+        news = self._asked or self._easels or self._closing
+        return (
+            bool(news) or any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
+        )
+
+    def _take(self) -> list[Question]:
+        """What was asked since the last turn."""
+        with self._news:
+            asked, self._asked = self._asked, []
+        self._open += asked
+        self._forget()
+        return asked
+
+    def _forget(self) -> None:
+        """Tell those who cancelled, and think no more of those that are over."""
+        for question in self._open:
+            if question.cancelled:
+                question.end(Stopped())
+        self._open = [question for question in self._open if not question.over]
+
+    def _classify(self, questions: Sequence[Question]) -> None:
+        """One batch of all that wait."""
+        if questions:
+            with _answering(questions):
+                routes = self.completer.classify_many([question.sketch for question in questions])
+                for question, route in zip(questions, routes, strict=True):
+                    self._route(question, route)
+
+    def _route(self, question: Question, route: Route) -> None:
+        """Tell what it is, and have its decoders read."""
+        question.tell(Routed(route))
+        self._call_for(route.category)
+        with _answering([question]):
+            parts = self._parts_of(question, route)
+            if not parts:
+                question.end(Done([]))
+                return
+            question.expect([part.task.category for part in parts for _ in range(part.options.variations)])
+            for part in parts:
+                self._call_for(part.task.category)
+            self._parts += parts
+
+    def _parts_of(self, question: Question, route: Route) -> list[Part]:
+        options = question.options
+        if options is None:
+            return []
+        try:
+            tasks = self.completer.tasks(question.sketch, route, options)
+        except NotRecognised:
+            return []
+        return [Part(question, options, task, number * options.variations) for number, task in enumerate(tasks)]
+
+    def _call_for(self, category: str) -> None:
+        """Have a decoder read, unless it is."""
+        if category not in self._steppers:
+            self._steppers[category] = self._reader.submit(self.completer.stepper, category)
+            self._steppers[category].add_done_callback(self._tell)
+
+    def _tell(self, _: Future[Stepper]) -> None:
+        with self._news:
+            self._news.notify()
+
+    def _can_begin(self, part: Part) -> bool:
+        return self._steppers[part.task.category].done()
+
+    def _begin(self) -> None:
+        """Put on their easels all whose decoders are there."""
+        ready: defaultdict[str, list[Part]] = defaultdict(list)
+        waiting = []
+        for part in self._parts:
+            if self._can_begin(part) and not part.question.over:
+                ready[part.task.category].append(part)
+            elif not part.question.over:
+                waiting.append(part)
+        self._parts = waiting
+        for category, parts in ready.items():
+            with _answering([part.question for part in parts]):
+                self._easel(category).join(parts)
+
+    def _easel(self, category: str) -> Easel:
+        if category not in self._easels:
+            self._steppers[category].result()  # what went wrong in reading is told here
+            self._easels[category] = Easel(self.completer, category)
+        return self._easels[category]
+
+    def _step(self) -> None:
+        """One point more on one easel, which then stands at the end of the row."""
+        if self._easels:
+            category = next(iter(self._easels))
+            easel = self._easels.pop(category)
+            with _answering(easel.questions()):
+                easel.leave()
+                if easel.hands:
+                    easel.step()
+                if easel.hands:
+                    self._easels[category] = easel
+
+
+@contextmanager
+def _answering(questions: Sequence[Question]) -> Iterator[None]:
+    """Whatever goes wrong is told to those who asked, and the engine goes on."""
+    try:
+        yield
+    except SketchError as error:
+        for question in questions:
+            question.end(Refused(error))
+    except Exception:
+        LOG.exception("questions could not be answered")
+        for question in questions:
+            question.end(Refused(SketchError(OUR_MISTAKE)))

@@ -1,0 +1,108 @@
+"""What one server takes from its clients: every bound stated once, every hit of one counted.
+
+Knows numbers and time; knows no sockets and no sketches.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from threading import Lock
+from typing import NoReturn
+
+from codes.errors import OverLimit
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of each thing, for a server of a few dozen people on two processors.
+
+    Attributes:
+        connections: sockets open at a time.
+        requests: HTTP requests that are being worked on at a time.
+        message_bytes: of one message or one JSON body.
+        file_bytes: of one file that is to be read.
+        messages_a_second: of one socket, in the long run.
+        burst: messages of one socket at once.
+        points: in one sketch, as drawn.
+        strokes: in one sketch.
+        rows: in one sketch after simplification, which is what a model reads.
+        variations: of each category drawn.
+        top: categories drawn for one question.
+        max_points: added to one sketch.
+        unread: messages that wait for one client; pieces of the same drawing count as one.
+        patience: seconds that a client may take to send a body or to take a message.
+        frame: seconds between two pieces of ink to one client.
+        word: letters of a drawing's name.
+        listed: drawings that the gallery shows.
+        kept: drawings that the gallery holds.
+    """
+
+    connections: int = 64
+    requests: int = 8
+    message_bytes: int = 256 * 1024
+    file_bytes: int = 2 * 1024 * 1024
+    messages_a_second: float = 20.0
+    burst: int = 40
+    points: int = 5_000
+    strokes: int = 300
+    rows: int = 400
+    variations: int = 9
+    top: int = 5
+    max_points: int = 200
+    unread: int = 64
+    patience: float = 10.0
+    frame: float = 0.02
+    word: int = 40
+    listed: int = 60
+    kept: int = 2_000
+
+
+class Tally:
+    """How often each thing happened, counted by any thread."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+
+    def add(self, name: str) -> None:
+        """It happened once more."""
+        with self._lock:
+            self._counts[name] += 1
+
+    def counts(self) -> dict[str, int]:
+        """All that happened so far, by name."""
+        with self._lock:
+            return dict(sorted(self._counts.items()))
+
+
+class Pace:
+    """A bucket of ``burst`` tokens that fills at ``rate`` a second: one token, one message."""
+
+    def __init__(self, rate: float, burst: int, now: float) -> None:
+        self.rate, self.burst = rate, burst
+        self._tokens, self._then = float(burst), now
+
+    def take(self, now: float) -> bool:
+        """Whether there is a token; if so, it is gone."""
+        self._tokens = min(self.burst, self._tokens + (now - self._then) * self.rate)
+        self._then = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+def at_most(limit: str, most: float, value: float, what: str) -> None:
+    """Refuse more than ``most``.
+
+    Raises:
+        OverLimit: with a sentence that says how much is taken.
+    """
+    if value > most:
+        over(limit, f"{what}: at most {most:g} are taken, not {value:g}")
+
+
+def over(limit: str, sentence: str) -> NoReturn:
+    """Refuse what this limit does not allow."""
+    raise OverLimit(limit, sentence)

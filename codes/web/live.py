@@ -1,0 +1,140 @@
+"""One socket: reads what a client asks, one question at a time, and tells it what becomes of that.
+
+Knows sockets and messages; the engine knows models. Nothing that takes long runs on the event loop: texts are made
+into sketches by a worker thread, models run in the engine's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+from anyio import CancelScope, CapacityLimiter, create_task_group, fail_after, move_on_after, sleep, to_thread
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from codes.errors import BadOption, OverLimit, SketchError
+from codes.web.engine import Engine
+from codes.web.limits import Limits, Pace, Tally
+from codes.web.messages import Ask, Misunderstood, message_of, refusal, understood
+from codes.web.outbox import Outbox
+from codes.web.questions import Event, Question
+
+TRY_AGAIN_LATER, TOO_SLOW = 1013, 1008
+
+
+@dataclass(frozen=True)
+class House:
+    """What all sessions share.
+
+    Attributes:
+        engine: answers.
+        limits: what is taken from one client.
+        tally: what is counted.
+        workers: threads that read what clients send.
+    """
+
+    engine: Engine
+    limits: Limits
+    tally: Tally
+    workers: CapacityLimiter
+
+
+class Session:
+    """One client, from the moment that the socket is open until it is not."""
+
+    def __init__(self, socket: WebSocket, house: House) -> None:
+        self.socket, self.house = socket, house
+        self._news = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._outbox = Outbox(house.limits.unread, self._wake)
+        self._question: Question | None = None
+
+    async def run(self) -> None:
+        """Answer until the client leaves, or is too slow."""
+        try:
+            async with create_task_group() as tasks:
+                tasks.start_soon(_until_over, tasks.cancel_scope, self._read)
+                tasks.start_soon(_until_over, tasks.cancel_scope, self._write)
+        finally:
+            self._cancel()
+
+    async def _read(self) -> None:
+        async for text in self._texts():
+            said = await to_thread.run_sync(understood, text, self.house.limits, limiter=self.house.workers)
+            if isinstance(said, Misunderstood):
+                self._refuse(said.id, said.error)
+                continue
+            self._cancel()
+            if isinstance(said, Ask):
+                self._ask(said)
+
+    async def _texts(self) -> AsyncIterator[str]:
+        """The texts that come, no faster than is allowed: whoever sends faster is read more slowly."""
+        limits = self.house.limits
+        pace = Pace(limits.messages_a_second, limits.burst, time.monotonic())
+        while (message := await self.socket.receive())["type"] == "websocket.receive":
+            if not pace.take(time.monotonic()):
+                await sleep(1 / limits.messages_a_second)
+                sentence = f"more than {limits.messages_a_second:g} messages a second: this one was not read"
+                self._refuse(None, OverLimit("messages_a_second", sentence))
+            elif message.get("text") is None:
+                self._refuse(None, BadOption("a message is a text frame"))
+            else:
+                yield message["text"]
+
+    def _ask(self, ask: Ask) -> None:
+        self.house.tally.add("questions")
+        self._question = Question(ask.sketch, ask.options, partial(self._tell, ask.id))
+        self.house.engine.ask(self._question)
+
+    def _cancel(self) -> None:
+        if self._question is not None:
+            self.house.engine.cancel(self._question)
+            self._question = None
+
+    def _tell(self, number: int, event: Event) -> None:
+        """Called by the engine's thread."""
+        self._outbox.put(message_of(number, event))
+
+    def _wake(self) -> None:
+        """Called by any thread."""
+        self._loop.call_soon_threadsafe(self._news.set)
+
+    def _refuse(self, number: int | None, error: SketchError) -> None:
+        self.house.tally.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
+        self._outbox.put(refusal(number, error))
+
+    async def _write(self) -> None:
+        """Send what waits, a piece at a time, until the client does not take it any more."""
+        limits = self.house.limits
+        while not self._outbox.full:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                with fail_after(limits.patience):
+                    for message in self._outbox.take():
+                        await self.socket.send_text(json.dumps(message, separators=(",", ":")))
+            except TimeoutError:
+                break
+            await sleep(limits.frame)
+        self.house.tally.add("unread")
+        with move_on_after(1):
+            await self.socket.close(TOO_SLOW, "the answers were not read")
+
+
+async def _until_over(scope: CancelScope, work: Callable[[], Awaitable[None]]) -> None:
+    """Work, and when it is over or the client is gone, end what goes on beside it."""
+    with suppress(WebSocketDisconnect):
+        await work()
+    scope.cancel()
+
+
+async def turn_away(socket: WebSocket, sentence: str) -> None:
+    """Tell a client that there is no place, and close."""
+    await socket.send_text(json.dumps(refusal(None, OverLimit("connections", sentence))))
+    await socket.close(TRY_AGAIN_LATER, sentence)
