@@ -141,7 +141,7 @@ class Page:
         features = [{"name": name, "value": value} for name, value in media.items()]
         self._devtools("Emulation.setEmulatedMedia", features=features)
         self.driver.get("about:blank")  # a page that is left keeps its drawing
-        self._devtools("Storage.clearDataForOrigin", origin=address, storageTypes="all")
+        self._devtools("Storage.clearDataForOrigin", origin=address.rstrip("/"), storageTypes="all")
         self.driver.get(address)
         self.wait("return document.querySelectorAll('#bars li').length > 0")
         return self

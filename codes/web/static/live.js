@@ -5,6 +5,8 @@
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8000;
+// What was refused for being one message too many is said once more after this time.
+const PATIENCE_MS = 600;
 const ENDS = new Set(["done", "refused", "stopped"]);
 
 export class Live {
@@ -14,6 +16,7 @@ export class Live {
   #wait = FIRST_WAIT_MS;
   #number = 0;
   #open = null;
+  #repeated = false;
 
   /**
    * @param {string} url
@@ -37,12 +40,12 @@ export class Live {
     socket.addEventListener("close", () => this.#closed());
   }
 
-  /** Ask; the question before it, if it is still open, is given up. Asked again after a break. */
+  /** Ask; the question before it, if it is still open, is given up. It is asked again after a break. */
   ask(question) {
     this.#number += 1;
     this.#open = { type: "ask", id: this.#number, ...question };
+    this.#repeated = false;
     this.#send(this.#open);
-    return this.#number;
   }
 
   /** Give up the open question. */
@@ -70,7 +73,16 @@ export class Live {
 
   /** Answers to questions that were given up are not passed on. */
   #hear(message) {
-    if (message.id !== null && message.id !== this.#open?.id) return;
+    if (message.id === null && this.#open && !this.#repeated) this.#repeat();
+    else if (message.id === null || message.id === this.#open?.id) this.#pass(message);
+  }
+
+  #repeat() {
+    this.#repeated = true;
+    setTimeout(() => this.#open && this.#send(this.#open), PATIENCE_MS);
+  }
+
+  #pass(message) {
     if (ENDS.has(message.type)) this.#open = null;
     this.#told.heard(message);
   }

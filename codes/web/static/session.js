@@ -31,7 +31,7 @@ export class Session {
 
   /**
    * @param {import("./state.js").Store} store
-   * @param {{ask: (question: object) => number, stop: () => void, busy: boolean}} live
+   * @param {{ask: (question: object) => void, stop: () => void, busy: boolean}} live
    */
   constructor(store, live) {
     this.#store = store;
