@@ -41,7 +41,7 @@ def live(host: str, port: int, model: str, gallery: Path, opens: bool) -> None:
         ) from error
 
     use_one_thread()
-    app = make_app(load(model), hosts=LOOPBACK if host in LOOPBACK else None)
+    app = make_app(load(model), gallery, hosts=LOOPBACK if host in LOOPBACK else None)
     address = f"http://{host}:{port}/"
     click.echo(f"{address} (Ctrl-C ends it)")
     if opens:

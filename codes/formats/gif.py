@@ -6,6 +6,7 @@ Knows files, palettes and timing; how a drawing becomes frames is for ``codes.sk
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,10 +54,16 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
         _check_count(len(sketches))
         write_sheet(path, contact_sheet(sketches))
         return
-    sketch, view = sketches[0], view_of(sketches[0])
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded(sketches[0]))
+
+
+def encoded(sketch: Sketch) -> bytes:
+    """One sketch drawing itself, 360 pixels long."""
+    view = view_of(sketch)
     sides = ink_length(sketch, view)
     step = sides * view.side / frame_count(sides)
-    _write_frames(path, paced_frames(sketch, view.size(LONGEST_SIDE), PLAIN, step))
+    return _encoded(paced_frames(sketch, view.size(LONGEST_SIDE), PLAIN, step))
 
 
 def write_sheet(path: str | Path, sheet: Sheet) -> None:
@@ -67,7 +74,8 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
         BadFile: the file cannot be written.
     """
     _check_count(len(sheet.places))
-    _write_frames(path, sheet_frames(sheet, PLAIN, frame_count(longest_pen(sheet))))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(_encoded(sheet_frames(sheet, PLAIN, frame_count(longest_pen(sheet)))))
 
 
 def frame_count(sides: float) -> int:
@@ -80,19 +88,20 @@ def _check_count(count: int) -> None:
         raise BadOption(f"a GIF animates at most {MOST_CELLS} sketches, not {count}")
 
 
-def _write_frames(path: str | Path, frames: Iterable[Pixels]) -> None:
-    with atomic_path(path) as temporary:
-        pictures = list(_in_palette(frames, _palette(PLAIN)))
-        durations = [FRAME_MS] * (len(pictures) - 1) + [LAST_FRAME_MS]
-        pictures[0].save(
-            temporary,
-            format="GIF",
-            save_all=True,
-            append_images=pictures[1:],
-            duration=durations,
-            loop=0,
-            optimize=True,
-        )
+def _encoded(frames: Iterable[Pixels]) -> bytes:
+    content = BytesIO()
+    pictures = list(_in_palette(frames, _palette(PLAIN)))
+    durations = [FRAME_MS] * (len(pictures) - 1) + [LAST_FRAME_MS]
+    pictures[0].save(
+        content,
+        format="GIF",
+        save_all=True,
+        append_images=pictures[1:],
+        duration=durations,
+        loop=0,
+        optimize=True,
+    )
+    return content.getvalue()
 
 
 def _in_palette(frames: Iterable[Pixels], palette: Image.Image) -> Iterator[Image.Image]:

@@ -37,7 +37,7 @@ def iterate(path: Path) -> Iterator[Sketch]:
     found = False
     for number, line in _lines(path):
         try:
-            sketch = _sketch(strict_json.parse(line))
+            sketch = decoded(line)
         except (NotJson, BadSketch) as error:
             raise BadFile(path, f"line {number}: {error}") from error
         found = True
@@ -54,7 +54,26 @@ def write(path: Path, sketches: Sequence[Sketch]) -> None:
     """
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         for number, sketch in enumerate(sketches, start=1):
-            file.write(json.dumps(_record(sketch, number), separators=(",", ":")) + "\n")
+            file.write(_text(sketch, number))
+
+
+def encoded(sketch: Sketch) -> bytes:
+    """A file of one sketch."""
+    return _text(sketch, 1).encode()
+
+
+def decoded(line: bytes) -> Sketch:
+    """The drawing in one line.
+
+    Raises:
+        NotJson: it is none.
+        BadSketch: it has no point, or too many.
+    """
+    return _sketch(strict_json.parse(line))
+
+
+def _text(sketch: Sketch, number: int) -> str:
+    return json.dumps(_record(sketch, number), separators=(",", ":")) + "\n"
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

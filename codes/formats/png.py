@@ -6,6 +6,7 @@ Knows files; how a drawing becomes pixels is for ``codes.sketch.render`` to know
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 from codes.errors import BadOption
@@ -28,7 +29,8 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
     if len(sketches) > 1:
         write_sheet(path, contact_sheet(sketches))
         return
-    _write_pixels(path, image(sketches[0], view_of(sketches[0]).size(LONGEST_SIDE)))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(encoded(sketches[0]))
 
 
 def write_sheet(path: str | Path, sheet: Sheet) -> None:
@@ -41,8 +43,19 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
     _write_pixels(path, sheet_image(sheet))
 
 
+def encoded(sketch: Sketch) -> bytes:
+    """One sketch as its picture, 512 pixels long."""
+    return _encoded(image(sketch, view_of(sketch).size(LONGEST_SIDE)))
+
+
 def _write_pixels(path: str | Path, pixels: Pixels) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(_encoded(pixels))
+
+
+def _encoded(pixels: Pixels) -> bytes:
     from PIL import Image
 
-    with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format="PNG", optimize=True)
+    content = BytesIO()
+    Image.fromarray(pixels).save(content, format="PNG", optimize=True)
+    return content.getvalue()

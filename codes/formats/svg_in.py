@@ -67,14 +67,23 @@ def iterate(path: Path) -> Iterator[Sketch]:
         BadFile: it is no SVG, is unsafe or absurdly large, or there is nothing drawn in it.
     """
     text = read_text(path, MAX_FILE)
-    try:
-        picture = _picture(text)
-        strokes, unit = _strokes(picture)
-    except NotSvg as error:
-        raise BadFile(path, str(error)) from error
     with bad_sketches_of(path, "the picture"):
-        sketch = sketch_from_polylines(strokes, unit=unit, drawn=True)
+        try:
+            sketch = decoded(text)
+        except NotSvg as error:
+            raise BadFile(path, str(error)) from error
     yield sketch
+
+
+def decoded(text: str) -> Sketch:
+    """The sketch in the text of a picture.
+
+    Raises:
+        NotSvg: it is no SVG, is unsafe or absurdly large, or there is nothing drawn in it.
+        BadSketch: there are too many points.
+    """
+    strokes, unit = _strokes(_picture(text))
+    return sketch_from_polylines(strokes, unit=unit, drawn=True)
 
 
 class _Picture:

@@ -1,43 +1,46 @@
 """The web application as a value: ``make_app(completer)`` gives what any ASGI server runs.
 
-Knows routes; what they do is in the modules beside it. It owns no model code: the engine does, in its own thread.
+Knows which address is whose; what is answered there is in ``pages``. Models belong to the engine, which lives as long
+as the application runs.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
-from dataclasses import asdict
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from anyio import CapacityLimiter
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
-from starlette.websockets import WebSocket
 
-from codes.errors import BadFile, SketchError
+from codes.errors import BadFile, OverLimit, SketchError
 from codes.inference.completer import Completer
-from codes.web.engine import Engine
-from codes.web.headers import Guarded
+from codes.web.bodies import refused
+from codes.web.engine import OUR_MISTAKE, Engine
+from codes.web.gallery import Gallery
+from codes.web.headers import SAFE, Guarded
+from codes.web.house import House
 from codes.web.limits import Limits, Tally
-from codes.web.live import House, Session, turn_away
+from codes.web.pages import STATIC, Pages
 
-STATIC = Path(__file__).parent / "static"
-WORKERS = 2  # threads that read what clients send
+GALLERY = Path("drawings")
+LIMITS = Limits()
 
 
-def make_app(completer: Completer, limits: Limits | None = None, hosts: Collection[str] | None = None) -> Starlette:
+def make_app(
+    completer: Completer, gallery: Path = GALLERY, limits: Limits = LIMITS, hosts: Collection[str] | None = None
+) -> Starlette:
     """The live canvas of a completer.
 
     Args:
-        completer: what answers; from then on the application's own.
-        limits: what is taken from clients.
+        completer: what answers; its models are from then on the engine's.
+        gallery: the folder of drawings that are kept; made when it is needed.
+        limits: what is taken from one client.
         hosts: the names that this server goes by; any, if None.
 
     Raises:
@@ -45,23 +48,30 @@ def make_app(completer: Completer, limits: Limits | None = None, hosts: Collecti
     """
     if not (STATIC / "index.html").is_file():
         raise BadFile(STATIC / "index.html", "the page is missing")
-    house = House(Engine(completer), limits or Limits(), Tally(), CapacityLimiter(WORKERS))
-    pages = Pages(house)
+    house = House(Engine(completer), limits, Tally())
     return Starlette(
-        routes=[
-            Route("/", pages.index),
-            Route("/health", pages.health),
-            Route("/api/model", pages.model),
-            WebSocketRoute("/live", pages.live),
-            Mount("/static", StaticFiles(directory=STATIC)),
-        ],
+        routes=_routes(Pages(house, Gallery(gallery, limits, house.tally))),
         middleware=[Middleware(Guarded, tally=house.tally, hosts=hosts)],
-        exception_handlers={SketchError: _refused, 404: _missing, 405: _missing},
-        lifespan=_lifespan_of(house.engine),
+        exception_handlers={SketchError: _teller(house.tally), HTTPException: _elsewhere, Exception: _failed},
+        lifespan=_lifespan(house.engine),
     )
 
 
-def _lifespan_of(engine: Engine) -> Callable[[Starlette], Any]:
+def _routes(pages: Pages) -> list[BaseRoute]:
+    return [
+        Route("/", pages.index),
+        Route("/health", pages.health),
+        Route("/api/model", pages.model),
+        Route("/api/complete", pages.complete, methods=["POST"]),
+        Route("/api/gallery", pages.drawings, methods=["GET", "POST"]),
+        Route("/api/convert", pages.convert, methods=["POST"]),
+        Route("/api/read", pages.read, methods=["POST"]),
+        WebSocketRoute("/live", pages.live),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+def _lifespan(engine: Engine) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         engine.start()
@@ -71,48 +81,23 @@ def _lifespan_of(engine: Engine) -> Callable[[Starlette], Any]:
     return lifespan
 
 
-class Pages:
-    """What is answered at each address."""
+def _teller(tally: Tally) -> Callable[[Request, Exception], Response]:
+    """What a client can cause is counted and told in a sentence."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
-        self.started = time.monotonic()
-        self.open = 0
+    def tell(_: Request, error: Exception) -> Response:
+        assert isinstance(error, SketchError)
+        tally.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
+        return refused(error)
 
-    async def index(self, request: Request) -> Response:
-        """The canvas."""
-        return FileResponse(STATIC / "index.html")
-
-    async def health(self, request: Request) -> Response:
-        """How the server does."""
-        facts = {"seconds": time.monotonic() - self.started, "connections": self.open}
-        return JSONResponse({**facts, "counts": self.house.tally.counts()})
-
-    async def model(self, request: Request) -> Response:
-        """What can be drawn, and what may be asked."""
-        bundle = self.house.engine.completer.bundle
-        facts = {"categories": list(bundle.categories), "name": bundle.folder.name}
-        return JSONResponse({**facts, "limits": asdict(self.house.limits)})
-
-    async def live(self, socket: WebSocket) -> None:
-        """A canvas and the one who draws on it."""
-        limits = self.house.limits
-        await socket.accept()
-        if self.open >= limits.connections:
-            self.house.tally.add("connections")
-            await turn_away(socket, f"{limits.connections} others are drawing already; try again later")
-            return
-        self.open += 1
-        self.house.tally.add("sessions")
-        try:
-            await Session(socket, self.house).run()
-        finally:
-            self.open -= 1
+    return tell
 
 
-async def _refused(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 400)
+def _elsewhere(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    sentence = {404: "there is nothing at this address", 405: "this address is not asked in that way"}
+    return JSONResponse({"error": sentence.get(error.status_code, error.detail)}, error.status_code)
 
 
-async def _missing(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "there is nothing at this address"}, getattr(error, "status_code", 404))
+def _failed(_: Request, error: Exception) -> Response:
+    """Our own mistake; the traceback goes to the log."""
+    return JSONResponse({"error": OUR_MISTAKE}, 500, headers=SAFE)

@@ -40,6 +40,11 @@ class Engine:
         self._reader = ThreadPoolExecutor(1, "decoders")
         self._thread = Thread(target=self._run, name="engine", daemon=True)
 
+    @property
+    def drawings(self) -> int:
+        """How many are under way."""
+        return sum(len(easel.hands) for easel in list(self._easels.values()))
+
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()

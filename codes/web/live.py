@@ -11,37 +11,20 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
-from anyio import CancelScope, CapacityLimiter, create_task_group, fail_after, move_on_after, sleep, to_thread
+from anyio import CancelScope, create_task_group, fail_after, move_on_after, sleep, to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from codes.errors import BadOption, OverLimit, SketchError
-from codes.web.engine import Engine
-from codes.web.limits import Limits, Pace, Tally
+from codes.web.house import House
+from codes.web.limits import Pace
 from codes.web.messages import Ask, Misunderstood, message_of, refusal, understood
 from codes.web.outbox import Outbox
 from codes.web.questions import Event, Question
 
 TRY_AGAIN_LATER, TOO_SLOW = 1013, 1008
-
-
-@dataclass(frozen=True)
-class House:
-    """What all sessions share.
-
-    Attributes:
-        engine: answers.
-        limits: what is taken from one client.
-        tally: what is counted.
-        workers: threads that read what clients send.
-    """
-
-    engine: Engine
-    limits: Limits
-    tally: Tally
-    workers: CapacityLimiter
+GOODBYE = 1.0  # seconds that a client who does not read is given to read why
 
 
 class Session:
@@ -65,7 +48,7 @@ class Session:
 
     async def _read(self) -> None:
         async for text in self._texts():
-            said = await to_thread.run_sync(understood, text, self.house.limits, limiter=self.house.workers)
+            said = await to_thread.run_sync(understood, text, self.house.limits, limiter=self.house.readers)
             if isinstance(said, Misunderstood):
                 self._refuse(said.id, said.error)
                 continue
@@ -120,10 +103,13 @@ class Session:
                     for message in self._outbox.take():
                         await self.socket.send_text(json.dumps(message, separators=(",", ":")))
             except TimeoutError:
-                break
+                return await self._give_up("patience")
             await sleep(limits.frame)
-        self.house.tally.add("unread")
-        with move_on_after(1):
+        return await self._give_up("unread")
+
+    async def _give_up(self, limit: str) -> None:
+        self.house.tally.add(limit)
+        with move_on_after(GOODBYE):
             await self.socket.close(TOO_SLOW, "the answers were not read")
 
 

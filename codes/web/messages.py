@@ -123,13 +123,15 @@ def simplified(sketch: Sketch, limits: Limits) -> Sketch:
     return fewer
 
 
-def options_in(record: Mapping[str, Any], limits: Limits) -> SamplingOptions:
+def options_in(record: Any, limits: Limits) -> SamplingOptions:
     """How a sketch is to be finished, in the names of :class:`SamplingOptions`.
 
     Raises:
         BadOption: an unknown name, a wrong type, or a value out of range.
         OverLimit: more is asked for than this server draws.
     """
+    if not isinstance(record, dict):
+        raise BadOption("the options are an object")
     odd = sorted(record.keys() - OPTIONS.keys())
     if odd:
         raise BadOption(f"no option {odd[0][:40]!r}; there are {', '.join(OPTIONS)}")

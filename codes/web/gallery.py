@@ -1,0 +1,69 @@
+"""Drawings that were kept: a folder of Quick, Draw! files, one drawing each, which training can import.
+
+The only place where something that came over the network reaches the disk. Names are made here, and only files of
+such names are ever read again.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from codes.data.catalogue import is_category_name
+from codes.errors import BadFile, BadOption
+from codes.formats import ndjson
+from codes.formats.disk import disk_errors_of
+from codes.formats.polylines import record_of
+from codes.formats.registry import read
+from codes.sketch.strokes import Sketch
+from codes.web.limits import Limits, Tally, at_most
+
+NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}\.ndjson")
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The drawings in a folder, which is made when the first is kept."""
+
+    folder: Path
+    limits: Limits
+    tally: Tally
+
+    def keep(self, sketch: Sketch, word: object) -> str:
+        """Write a drawing of a category; the name of its file, without the suffix.
+
+        Raises:
+            BadOption: the word cannot name a category.
+            OverLimit: the word is too long, or the folder is full.
+            BadFile: the disk refuses.
+        """
+        if not isinstance(word, str) or not is_category_name(word):
+            raise BadOption('a drawing that is kept needs a "word" that can name a category')
+        at_most("word", self.limits.word, len(word), "letters in a word")
+        at_most("kept", self.limits.kept, len(self._files()) + 1, "drawings in the gallery")
+        path = self.folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(4)}.ndjson"
+        with disk_errors_of(self.folder, "made"):
+            self.folder.mkdir(parents=True, exist_ok=True)
+        ndjson.write(path, [replace(sketch, category=word)])
+        return path.stem
+
+    def newest(self) -> list[dict[str, Any]]:
+        """The latest drawings, newest first; a file that is damaged is left out and counted."""
+        shown = []
+        for path in self._files()[: self.limits.listed]:
+            try:
+                sketch = read(path)
+            except BadFile:
+                self.tally.add("damaged")
+                continue
+            shown.append({"name": path.stem, "word": sketch.category or "", "sketch": record_of(sketch)})
+        return shown
+
+    def _files(self) -> list[Path]:
+        with disk_errors_of(self.folder):
+            found = self.folder.iterdir() if self.folder.is_dir() else iter(())
+            return sorted((path for path in found if NAME.fullmatch(path.name)), reverse=True)
