@@ -140,8 +140,9 @@ class Page:
         }
         features = [{"name": name, "value": value} for name, value in media.items()]
         self._devtools("Emulation.setEmulatedMedia", features=features)
-        self.driver.get("about:blank")  # a page that is left keeps its drawing
-        self._devtools("Storage.clearDataForOrigin", origin=address.rstrip("/"), storageTypes="all")
+        self.driver.get(f"{address}health")  # of the same origin, and keeps nothing itself
+        self.driver.execute_script("localStorage.clear()")
+        self.complaints()  # that address has no icon
         self.driver.get(address)
         self.wait("return document.querySelectorAll('#bars li').length > 0")
         return self

@@ -8,7 +8,7 @@ import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./keep.js";
 import { KeyPen } from "./keypen.js";
 import { everywhere, onPaper } from "./keys.js";
 import { Live } from "./live.js";
-import { keep, recall } from "./memory.js";
+import { isNews, keep, recall } from "./memory.js";
 import { penUp, seen } from "./pace.js";
 import { Pen, pressureOf } from "./pen.js";
 import * as server from "./server.js";
@@ -157,7 +157,8 @@ const BUTTONS = {
   "open-help": "help",
 };
 for (const [id, name] of Object.entries(BUTTONS)) $(id).addEventListener("click", actions[name]);
-for (const button of document.querySelectorAll("[data-save]"))
+const saves = [...document.querySelectorAll("[data-save]")];
+for (const button of saves)
   button.addEventListener("click", () => attempt(() => save(store.value, button.dataset.save)));
 for (const button of document.querySelectorAll("[data-close]"))
   button.addEventListener("click", () => button.closest("dialog").close());
@@ -189,26 +190,29 @@ $("wet").addEventListener("blur", () => keyPen.lift());
 const bars = new Bars($("bars"), (category) => session.fix(category));
 const variations = new Variations($("variations"), (index) => session.adopt(index));
 
+/** Change what is another value; what is the same costs the browser nothing. */
+function put(element, fields) {
+  for (const [name, value] of Object.entries(fields)) if (element[name] !== value) element[name] = value;
+}
+
 function show(state) {
-  const { history, wet, route, together, music, offer, temperature } = state;
+  const { history, wet, together, music, temperature } = state;
   const empty = !history.present.length;
-  $("sentence").textContent = sentence(state);
-  $("advice").textContent = advice(state);
-  $("hint").textContent = empty && !wet ? hint(state) : "";
+  const { offers } = session;
+  put($("sentence"), { textContent: sentence(state) });
+  put($("advice"), { textContent: advice(state) });
+  put($("hint"), { textContent: empty && !wet ? hint(state) : "" });
+  put($("undo"), { disabled: !history.past.length });
+  put($("redo"), { disabled: !history.future.length });
+  for (const button of [$("clear"), $("accept"), $("replay"), ...saves]) put(button, { disabled: empty });
+  put($("accept"), { textContent: offers ? "Take it" : "Finish it" });
+  put($("accept-next"), { disabled: !offers });
+  put($("together"), { ariaPressed: String(together) });
+  put($("music"), { ariaPressed: String(music) });
+  put($("temperature"), { value: String(temperature), ariaValueText: wildness(temperature) });
+  $("paper").classList.toggle("offers", offers);
   bars.show(state);
   variations.show(state);
-  $("undo").disabled = !history.past.length;
-  $("redo").disabled = !history.future.length;
-  for (const button of [$("clear"), $("accept"), $("replay"), ...document.querySelectorAll("[data-save]")])
-    button.disabled = empty;
-  $("accept").textContent = session.offers ? "Take it" : "Finish it";
-  $("accept-next").disabled = !session.offers;
-  $("together").setAttribute("aria-pressed", String(together));
-  $("music").setAttribute("aria-pressed", String(music));
-  $("temperature").value = String(temperature);
-  $("temperature").setAttribute("aria-valuetext", wildness(temperature));
-  document.body.classList.toggle("unsure", route?.decision === "unsure");
-  $("paper").classList.toggle("offers", Boolean(offer) && session.offers);
 }
 
 let due = false;
@@ -236,7 +240,7 @@ function speakSoon() {
 
 let keeping = 0;
 function keepSoon(now, before) {
-  if (now.history === before.history && now.fixed === before.fixed && now.together === before.together) return;
+  if (!isNews(now, before)) return;
   clearTimeout(keeping);
   keeping = setTimeout(() => keep(store.value), 0);
 }

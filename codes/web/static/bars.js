@@ -11,6 +11,7 @@ export class Bars {
   #list;
   #fix;
   #rows = new Map();
+  #seen = {};
 
   /**
    * @param {HTMLOListElement} list
@@ -23,6 +24,9 @@ export class Bars {
 
   /** @param {import("./state.js").State} state */
   show({ route, fixed, categories }) {
+    const before = this.#seen;
+    if (before.route === route && before.fixed === fixed && before.categories === categories) return;
+    this.#seen = { route, fixed, categories };
     const shown = this.#shown(route?.probabilities ?? {}, fixed, categories);
     this.#list.classList.toggle("doubtful", route?.decision === "unknown");
     for (const [category, row] of this.#rows) if (!shown.includes(category)) this.#remove(category, row);

@@ -6,6 +6,7 @@
 import { begun, stroke } from "./ink.js";
 import { drawingOf } from "./state.js";
 
+const KEPT = ["history", "temperature", "seed", "together", "fixed"];
 const NAME = "halfdrawn";
 const FORM = 1;
 const DIGITS = 100;
@@ -15,6 +16,9 @@ const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const isPoint = (point) => Array.isArray(point) && (point.length === 2 || point.length === 3) && point.every(isNumber);
 const isStroke = ({ points, by }) =>
   Array.isArray(points) && points.length > 0 && points.every(isPoint) && (by === "me" || by === "machine");
+
+/** Whether there is anything new to keep. */
+export const isNews = (now, before) => KEPT.some((field) => now[field] !== before[field]);
 
 /** Keep what a person would miss. Returns whether the browser could. */
 export function keep(state) {

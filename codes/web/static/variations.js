@@ -33,7 +33,8 @@ export class Variations {
 
   #showOne(index, { button, paper, caption }, offer, usable) {
     const drawing = offer?.drawings[index];
-    button.disabled = !usable || !drawing?.strokes.length;
+    const disabled = !usable || !drawing?.strokes.length;
+    if (button.disabled !== disabled) button.disabled = disabled;
     if (this.#shown[index] === drawing) return;
     this.#shown[index] = drawing;
     const category = offer?.categories[index];

@@ -13,8 +13,8 @@ SKETCHES = ROOT / "examples" / "sketches"
 
 
 @pytest.fixture(scope="session")
-def address():
-    with served(make_app(codes.load("starter"))) as url:
+def address(tmp_path_factory):
+    with served(make_app(codes.load("starter"), tmp_path_factory.mktemp("gallery"))) as url:
         yield url
 
 

@@ -167,12 +167,29 @@ def test_the_suggestion_goes_when_the_person_draws(page, half):
 
 
 def test_the_suggestion_draws_itself_at_pen_speed(open_page, half):
+    """It grows from frame to frame, and takes its time."""
     page = open_page(Screen())
+    page.run(
+        """
+        const wet = document.querySelector("#wet");
+        const small = new OffscreenCanvas(150, 90).getContext("2d", { willReadFrequently: true });
+        window.seen = [];
+        const look = () => {
+            small.clearRect(0, 0, 150, 90);
+            small.drawImage(wet, 0, 0, 150, 90);
+            const { data } = small.getImageData(0, 0, 150, 90);
+            window.seen.push(data.filter((value, index) => index % 4 === 3 && value > 30).length);
+            requestAnimationFrame(look);
+        };
+        look();
+        """
+    )
     page.draw(half("half-a-bicycle"))
-    wait_until(lambda: page.ink("#wet") > 0)
-    early = page.ink("#wet")
     page.suggested()
-    wait_until(lambda: page.ink("#wet") > 2 * early)
+    page.wait("return window.seen.length > 9 && new Set(window.seen.slice(-9)).size === 1 && window.seen.at(-1) > 0")
+    seen = page.run("return window.seen")
+    grown = seen[len(seen) - seen[::-1].index(0) :]
+    assert grown == sorted(grown) and len(set(grown)) >= 4
 
 
 def test_tab_takes_a_suggestion_and_never_traps(page, half):
