@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from pathlib import Path
-from threading import Timer
+from threading import Thread
 
 import click
 
@@ -13,18 +13,22 @@ from codes.errors import BadOption
 from codes.inference.completer import load, use_one_thread
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-OPENING = 0.7  # seconds that the server is given before the browser asks
+GALLERY = Path("drawings")
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen; 0.0.0.0 lets others in.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where to listen.")
+@click.option("--host", default=LOOPBACK[0], show_default=True, help="For whom; 0.0.0.0 lets other machines in.")
 @MODEL
-@click.option("--gallery", type=click.Path(path_type=Path), default=Path("drawings"), show_default=True,
-              help="Folder that kept drawings go to.")  # fmt: skip
+@click.option("--gallery", type=click.Path(path_type=Path), default=GALLERY, show_default=True,
+              help="Folder of the drawings that are kept.")  # fmt: skip
 @click.option("--open/--no-open", "opens", default=True, show_default=True, help="Open the page in a browser.")
-def live(host: str, port: int, model: str, gallery: Path, opens: bool) -> None:
-    """Draw on a canvas in the browser; what you begin is recognised and finished as you draw.
+def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
+    """Draw in the browser: what you begin is recognised and finished as you draw.
+
+    Drawings that you keep go to the gallery's folder, where `train_or_test.py data import` and `teach` find them. The
+    server answers this machine alone unless --host says otherwise. How to talk to it without the page is described in
+    docs/protocol.md.
 
     \b
     Examples:
@@ -32,18 +36,15 @@ def live(host: str, port: int, model: str, gallery: Path, opens: bool) -> None:
       predict_client.py live --model my-model --port 9000 --no-open
     """
     try:
-        import uvicorn
-
-        from codes.web.app import make_app
-    except ImportError as error:
-        raise BadOption(
-            f"the live canvas needs more packages (no {error.name}): pip install 'halfdrawn[live]'"
-        ) from error
-
+        from codes.web.app import LIMITS, make_app
+        from codes.web.serving import listening, server_of
+    except ModuleNotFoundError as error:
+        raise BadOption(f"a live canvas needs {error.name}; get it with: pip install 'halfdrawn[live]'") from error
     use_one_thread()
     app = make_app(load(model), gallery, hosts=LOOPBACK if host in LOOPBACK else None)
-    address = f"http://{host}:{port}/"
-    click.echo(f"{address} (Ctrl-C ends it)")
-    if opens:
-        Timer(OPENING, webbrowser.open, [address]).start()
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    with listening(host, port) as place:
+        click.echo(f"{address}  (Ctrl-C ends it)")
+        if opens:
+            Thread(target=webbrowser.open, args=[address], daemon=True).start()
+        server_of(app, LIMITS).run([place])

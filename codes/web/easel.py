@@ -6,16 +6,18 @@ Knows models and questions; knows no threads. It is the engine's thread that dra
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from codes.inference.completer import Completer, Task
 from codes.inference.options import SamplingOptions
-from codes.inference.sampler import END, Drawings
+from codes.inference.sampler import END, Drawings, Step
 from codes.web.questions import Finished, Inked, Question, Row
 
+UNMEASURED = 4096  # points that may wait to have their likelihoods measured together
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Part:
     """What is to be drawn of a question in one category, its variations numbered from ``first``."""
 
@@ -25,7 +27,7 @@ class Part:
     first: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Hand:
     """One drawing that is under way."""
 
@@ -33,6 +35,7 @@ class Hand:
     variation: int
     units: float
     nats: float = 0.0
+    ended: bool = False
 
     def row(self, point: Sequence[float], over: bool) -> Row:
         """A point of the model in the person's units."""
@@ -40,46 +43,72 @@ class Hand:
 
 
 class Easel:
-    """All drawings of one category that are under way."""
+    """All drawings of one category that are under way.
+
+    Attributes:
+        hands: those that draw, by the numbers of their drawings.
+    """
 
     def __init__(self, completer: Completer, category: str) -> None:
         self.completer, self.category = completer, category
-        self.drawings = Drawings(completer.stepper(category))
         self.hands: dict[int, Hand] = {}
+        self._drawings = Drawings(completer.stepper(category))
+        self._teams: dict[Part, dict[int, Hand]] = {}
+        self._steps: list[Step] = []  # whose likelihoods are not measured yet
+
+    def questions(self) -> list[Question]:
+        """Whose drawings they are."""
+        return list(dict.fromkeys(part.question for part in self._teams))
 
     def join(self, parts: Sequence[Part]) -> None:
         """Read their prefixes, all at once, and take them in."""
         beginning = self.completer.begin(self.category, [each.task for each in parts], [each.options for each in parts])
-        numbers = iter(self.drawings.join(beginning))
+        numbers = iter(self._drawings.join(beginning))
         for part in parts:
             units = self.completer.units(part.task)
-            for variation in range(part.options.variations):
-                self.hands[next(numbers)] = Hand(part, part.first + variation, units)
-
-    def questions(self) -> list[Question]:
-        """Whose drawings they are."""
-        return list(dict.fromkeys(hand.part.question for hand in self.hands.values()))
+            variations = range(part.first, part.first + part.options.variations)
+            self._teams[part] = {next(numbers): Hand(part, variation, units) for variation in variations}
+            self.hands |= self._teams[part]
 
     def leave(self) -> None:
         """Draw no more for those who do not want to know."""
-        gone = {number for number, hand in self.hands.items() if hand.part.question.over}
-        if gone:
-            self.drawings.leave(gone)
-            self.hands = {number: hand for number, hand in self.hands.items() if number not in gone}
+        for part in [part for part in self._teams if part.question.over]:
+            gone = self._teams.pop(part).keys() & self.hands.keys()
+            self._drawings.leave(gone)
+            for number in gone:
+                del self.hands[number]
 
     def step(self) -> None:
         """One point more of every drawing."""
-        step = self.drawings.step()
-        columns = (step.drawings, step.points, step.log_prob(), step.over)
-        rows: defaultdict[Question, list[Row]] = defaultdict(list)
-        over: list[tuple[Hand, bool]] = []
-        for number, point, nats, last in zip(*(column.tolist() for column in columns), strict=True):
-            hand, ended = self.hands[number], point[END] == 1
-            hand.nats += nats if ended or not last else 0.0
-            rows[hand.part.question].append(hand.row(point, last))
-            if last:
-                over.append((self.hands.pop(number), ended))
-        for question, some in rows.items():
-            question.tell(Inked(some))
-        for hand, ended in over:
-            hand.part.question.finish(Finished(hand.variation, self.category, ended, hand.nats))
+        step = self._drawings.step()
+        self._steps.append(step)
+        rows: defaultdict[Part, list[Row]] = defaultdict(list)
+        columns = (step.drawings, step.points, step.over)
+        for number, point, over in zip(*(column.tolist() for column in columns), strict=True):
+            hand = self.hands[number]
+            rows[hand.part].append(hand.row(point, over))
+            if over:
+                hand.ended = point[END] == 1
+                del self.hands[number]
+        for part, some in rows.items():
+            part.question.tell(Inked(some))
+        self._finish(part for part in rows if not self._teams[part].keys() & self.hands.keys())
+        if sum(len(each.drawings) for each in self._steps) > UNMEASURED:
+            self._measure()
+
+    def _finish(self, parts: Iterable[Part]) -> None:
+        """Those whose last drawing is over."""
+        for part in parts:
+            self._measure()
+            for hand in self._teams.pop(part).values():
+                part.question.finish(Finished(hand.variation, self.category, hand.ended, hand.nats))
+
+    def _measure(self) -> None:
+        """Likelihoods, of many points at once; a point that is one too many is not drawn and does not count."""
+        if self._steps:
+            points, self._steps = Step.joined(self._steps), []
+            nats = points.log_prob().where(~points.over | (points.points[:, END] == 1), 0.0)
+            hands = {number: hand for team in self._teams.values() for number, hand in team.items()}
+            for number, value in zip(points.drawings.tolist(), nats.tolist(), strict=True):
+                if number in hands:
+                    hands[number].nats += value

@@ -1,14 +1,14 @@
 """One thread that owns the models and answers everybody's questions together.
 
 Whatever waits is classified in one batch. Drawings of one category are stepped together, and others join between two
-points: a decoder's state is a value, so nobody waits for anybody's drawing to end. Categories take turns. Decoders are
-read by a thread of their own, the likeliest as soon as a sketch is recognised. Nothing here knows of sockets or JSON.
+points: a decoder's state is a value, so nobody waits for anybody's drawing to end. What begins gets its first point at
+once. Decoders are read by a thread of their own, the likeliest as soon as a sketch is recognised. Nothing here knows of
+sockets or JSON.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ class Engine:
         self._closing = False
         self._open: list[Question] = []
         self._parts: list[Part] = []  # routed, but their decoders are still being read
-        self._easels: dict[str, Easel] = {}  # the first is the next to be stepped
+        self._easels: dict[str, Easel] = {}
         self._steppers: dict[str, Future[Stepper]] = {}
         self._reader = ThreadPoolExecutor(1, "decoders")
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -60,8 +60,11 @@ class Engine:
     def ask(self, question: Question) -> None:
         """Have a question answered; returns at once."""
         with self._news:
-            self._asked.append(question)
-            self._news.notify()
+            if self._closing:
+                question.end(Stopped())
+            else:
+                self._asked.append(question)
+                self._news.notify()
 
     def cancel(self, question: Question) -> None:
         """Answer it no more: it is told Stopped before the next point, unless it is over."""
@@ -73,8 +76,7 @@ class Engine:
         while self._wait():
             self._forget()
             self._classify([question for question in self._take() if not question.over])
-            self._begin()
-            self._step()
+            self._draw()
         for question in [*self._open, *self._asked]:
             question.end(Stopped())
 
@@ -150,37 +152,39 @@ class Engine:
     def _can_begin(self, part: Part) -> bool:
         return self._steppers[part.task.category].done()
 
-    def _begin(self) -> None:
-        """Put on their easels all whose decoders are there."""
-        ready: defaultdict[str, list[Part]] = defaultdict(list)
+    def _draw(self) -> None:
+        """One point on every easel, those first on which something begins."""
+        ready = self._ready()
+        for category in [*ready, *(each for each in self._easels if each not in ready)]:
+            parts = ready.get(category, [])
+            easel = self._easels.get(category)
+            asking = [part.question for part in parts] + (easel.questions() if easel else [])
+            with _answering(asking):
+                self._draw_on(category, parts)
+
+    def _ready(self) -> dict[str, list[Part]]:
+        """What can begin, by category: their decoders are there."""
+        ready: dict[str, list[Part]] = {}
         waiting = []
         for part in self._parts:
             if self._can_begin(part) and not part.question.over:
-                ready[part.task.category].append(part)
+                ready.setdefault(part.task.category, []).append(part)
             elif not part.question.over:
                 waiting.append(part)
         self._parts = waiting
-        for category, parts in ready.items():
-            with _answering([part.question for part in parts]):
-                self._easel(category).join(parts)
+        return ready
 
-    def _easel(self, category: str) -> Easel:
-        if category not in self._easels:
-            self._steppers[category].result()  # what went wrong in reading is told here
-            self._easels[category] = Easel(self.completer, category)
-        return self._easels[category]
-
-    def _step(self) -> None:
-        """One point more on one easel, which then stands at the end of the row."""
-        if self._easels:
-            category = next(iter(self._easels))
-            easel = self._easels.pop(category)
-            with _answering(easel.questions()):
-                easel.leave()
-                if easel.hands:
-                    easel.step()
-                if easel.hands:
-                    self._easels[category] = easel
+    def _draw_on(self, category: str, parts: Sequence[Part]) -> None:
+        """Off with those who do not want to know, on with these, and one point of all."""
+        self._steppers[category].result()  # what went wrong in reading is told here
+        easel = self._easels.pop(category, None) or Easel(self.completer, category)
+        easel.leave()
+        if parts:
+            easel.join(parts)
+        if easel.hands:
+            easel.step()
+        if easel.hands:  # if anything goes wrong before, it is gone
+            self._easels[category] = easel
 
 
 @contextmanager

@@ -100,7 +100,7 @@ def at_most(limit: str, most: float, value: float, what: str) -> None:
         OverLimit: with a sentence that says how much is taken.
     """
     if value > most:
-        over(limit, f"{what}: at most {most:g} are taken, not {value:g}")
+        over(limit, f"{what}: at most {most:.10g} are taken, not {value:.10g}")
 
 
 def over(limit: str, sentence: str) -> NoReturn:

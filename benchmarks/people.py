@@ -1,0 +1,119 @@
+"""Simulated people at a live canvas: they draw at a human pace, ask as the page does, and note what comes when.
+
+A sketch is one of the examples, moved and scaled; its strokes are walked at the speed of a hand, with rests between
+them. While a stroke is drawn only its category is asked for; at its end it is to be finished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from websockets.asyncio.client import ClientConnection, connect
+
+from codes.formats.registry import read
+from codes.sketch.geometry import bounds, resample
+
+SKETCHES = Path(__file__).parents[1] / "examples" / "sketches"
+CANVAS = 1000.0
+UNIT = CANVAS / 280  # of a canvas, see codes.sketch.geometry
+SPEED = 700.0  # canvas units a second
+SAMPLES = 60.0  # pen positions a second
+GLANCE = 0.3  # seconds between two looks at an unfinished stroke
+REST = 0.6  # seconds between strokes
+ADMIRING = 1.5  # seconds between sketches
+
+Line = NDArray[np.float64]
+
+
+@dataclass
+class Asked:
+    """One question and what became of it; times in seconds."""
+
+    message: dict[str, Any]
+    sent: float
+    routed: float | None = None
+    inked: float | None = None
+    ended: float | None = None
+    heard: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def draws(self) -> bool:
+        """Whether it is more than a look."""
+        return bool(self.message["draw"])
+
+
+class Person:
+    """Draws one sketch after another until the time is over."""
+
+    def __init__(self, number: int, variations: int) -> None:
+        self.number, self.variations = number, variations
+        self.rng = np.random.default_rng(number)
+        self.asked: list[Asked] = []
+
+    async def draw(self, address: str, until: float) -> None:
+        """Sit down, draw, and leave when the last answer is there."""
+        await asyncio.sleep(self.rng.uniform(0, 2))
+        async with connect(address, max_queue=None) as socket:
+            listening = asyncio.create_task(self._listen(socket))
+            while time.perf_counter() < until:
+                await self._sketch(socket)
+                await asyncio.sleep(ADMIRING * self.rng.uniform(0.5, 1.5))
+            while self.asked[-1].ended is None:
+                await asyncio.sleep(0.05)
+            listening.cancel()
+
+    async def _sketch(self, socket: ClientConnection) -> None:
+        done: list[Line] = []
+        for stroke in _placed(self.rng):
+            for seen in _glances(stroke):
+                await self._ask(socket, [*done, seen], pen_down=True, draw=0)
+                await asyncio.sleep(GLANCE)
+            done.append(stroke)
+            await self._ask(socket, done, pen_down=False, draw=self.variations)
+            await asyncio.sleep(REST * self.rng.uniform(0.5, 1.5))
+
+    async def _ask(self, socket: ClientConnection, strokes: list[Line], pen_down: bool, draw: int) -> None:
+        sketch = {"strokes": [line.tolist() for line in strokes], "pen_down": pen_down, "unit": UNIT}
+        message = {"type": "ask", "id": len(self.asked), "sketch": sketch, "draw": draw}
+        text = json.dumps(message)
+        self.asked.append(Asked(message, time.perf_counter()))
+        await socket.send(text)
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        async for text in socket:
+            now, said = time.perf_counter(), json.loads(text)
+            asked = self.asked[said["id"]]
+            asked.heard.append(said)
+            if said["type"] == "route":
+                asked.routed = now - asked.sent
+            elif said["type"] == "ink":
+                asked.inked = asked.inked or now - asked.sent
+            elif said["type"] in ("done", "stopped", "refused"):
+                assert asked.ended is None, f"a question ended twice: {said}"
+                asked.ended = now - asked.sent
+
+
+def _placed(rng: np.random.Generator) -> list[Line]:
+    """An example's strokes somewhere on the canvas, as pen positions; ``[k, 2]`` each."""
+    files = sorted(SKETCHES.glob("*.svg"))
+    lines = read(files[rng.integers(len(files))]).polylines()
+    box = bounds(lines)
+    scale = rng.uniform(0.5, 0.8) * CANVAS / box.longest
+    corner = rng.uniform(0.05, 0.2, size=2) * CANVAS
+    moved = [(line - [box.left, box.top]) * scale + corner for line in lines]
+    return [np.round(resample(line, SPEED / SAMPLES), 1) for line in moved]
+
+
+def _glances(stroke: Line) -> Iterator[Line]:
+    """What is there of a stroke each time that it is looked at before its end."""
+    step = round(GLANCE * SAMPLES)
+    for end in range(step, len(stroke), step):
+        yield stroke[:end]

@@ -1,0 +1,97 @@
+"""Drawings that are kept: in files that are ours alone, which training can import."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from codes.cli.data import data
+from codes.data.packed import Store
+from codes.formats.polylines import sketch_from_record
+from codes.formats.registry import read
+from codes.inference.completer import Completer
+from codes.sketch.geometry import in_quickdraw_pixels
+from tests.cli.running import works
+from tests.helpers import sketch_of
+from tests.web.asks import sketch_record
+
+
+def keep(client, word="circle", seed=0):
+    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of("circle", seed)), "word": word})
+    assert answer.status == 200, answer.body
+    return answer.json()["name"]
+
+
+def as_kept(seed):
+    """The drawing as Quick, Draw! would have it."""
+    return in_quickdraw_pixels(sketch_from_record(sketch_record(sketch_of("circle", seed)))).points
+
+
+def test_a_drawing_is_kept_as_one_line_of_quickdraw(client, gallery):
+    assert not gallery.exists()
+    name = keep(client, "alarm clock")
+    (file,) = gallery.iterdir()
+    assert file.name == f"{name}.ndjson"
+    (line,) = file.read_text().splitlines()
+    assert json.loads(line)["word"] == "alarm clock"
+    np.testing.assert_allclose(read(file).points, as_kept(0), atol=0.02)
+
+
+def test_the_newest_come_first_and_only_so_many(serving, bundle):
+    client = serving(Completer(bundle), listed=3)
+    names = [keep(client, seed=seed) for seed in range(5)]
+    shown = client.get("/api/gallery").json()["drawings"]
+    assert [each["name"] for each in shown] == names[:1:-1]
+    assert all(each["word"] == "circle" for each in shown)
+    np.testing.assert_allclose(sketch_from_record(shown[0]["sketch"]).points, as_kept(4), atol=0.02)
+
+
+def test_what_is_kept_can_be_imported_and_so_taught(client, gallery, tmp_path):
+    for seed in range(10):
+        keep(client, "snail", seed)
+    works(data, "import", gallery, "-o", tmp_path / "store", "--json")
+    store = Store(tmp_path / "store")
+    counts = {split: len(store.split(split)) for split in store.splits}
+    assert counts == {"train": 8, "valid": 1, "test": 1}
+    assert list(store.categories) == ["snail"]
+
+
+@pytest.mark.parametrize(
+    "word", ["../../evil", "/etc/passwd", "a\x00b", "", " ", ".hidden", "a" * 41, "a\nb", None, ["cat"]]
+)
+def test_no_word_leads_out_of_the_folder(client, gallery, tmp_path, word):
+    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": word})
+    assert answer.status == 400 and "word" in answer.json()["error"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_are_made_by_the_server(client, gallery):
+    names = {keep(client) for _ in range(5)}
+    assert len(names) == 5
+    assert all(re.fullmatch(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}", name) for name in names)
+    assert client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": "x", "name": "y"}).status == 400
+
+
+def test_files_of_others_are_not_shown_and_damaged_ones_are_counted(client, gallery):
+    name = keep(client)
+    (gallery / "private.ndjson").write_text((gallery / f"{name}.ndjson").read_text())
+    (gallery / "99990101-000000-000000-00000000.ndjson").write_text("nonsense")
+    assert [each["name"] for each in client.get("/api/gallery").json()["drawings"]] == [name]
+    assert client.get("/health").json()["counts"]["damaged"] == 1
+
+
+def test_a_full_gallery_says_so(serving, bundle):
+    client = serving(Completer(bundle), kept=2)
+    for _ in range(2):
+        keep(client)
+    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": "circle"})
+    assert answer.status == 507 and "at most 2" in answer.json()["error"]
+
+
+def test_a_gallery_that_cannot_be_made_is_told(client, gallery):
+    gallery.write_text("a file is in the way")
+    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": "circle"})
+    assert answer.status == 400 and "made" in answer.json()["error"]

@@ -1,0 +1,135 @@
+"""Whatever is sent, the answer is one sentence, and the server goes on."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from codes.web.limits import Limits
+from codes.web.messages import Misunderstood, understood
+from tests.helpers import prefixes
+from tests.web.asks import ask
+
+DOT = {"strokes": [[[0, 0], [9, 9]]]}
+LINE = '{"type": "ask", "id": 1, "sketch": {"strokes": [[[%s, 0], [9, 9]]]}}'
+HOSTILE = [
+    "",
+    "nonsense",
+    "{",
+    "null",
+    "[]",
+    "7",
+    '"ask"',
+    "{}",
+    "\x00",
+    "\ud800",
+    "[" * 100_000,
+    '{"a":' * 50_000,
+    "1" * 100_000,
+    '{"type": "ask", "type": "ask"}',
+    LINE % "NaN",
+    LINE % "Infinity",
+    LINE % "-Infinity",
+    LINE % "1e999",
+    LINE % "1e7",
+    LINE % "true",
+    LINE % '"1"',
+    LINE % "null",
+    LINE % ("9" * 5000),
+    *(json.dumps(each) for each in (
+        {"type": "ask"},
+        {"type": "route", "id": 1},
+        {"type": ["ask"], "id": 1, "sketch": DOT},
+        {"type": "ask", "id": "1", "sketch": DOT},
+        {"type": "ask", "id": True, "sketch": DOT},
+        {"type": "ask", "id": -1, "sketch": DOT},
+        {"type": "ask", "id": 2**53, "sketch": DOT},
+        {"type": "ask", "id": 1.5, "sketch": DOT},
+        {"type": "ask", "id": 1, "sketch": None},
+        {"type": "ask", "id": 1, "sketch": []},
+        {"type": "ask", "id": 1, "sketch": {}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": []}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": [[]]}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": [[[]]]}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": [[[1]]]}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": [[[1, 2, 3]]]}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": [[1, 2]]}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": {"0": [[1, 2]]}}},
+        {"type": "ask", "id": 1, "sketch": {"strokes": "abc"}},
+        {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 0}},
+        {"type": "ask", "id": 1, "sketch": {**DOT, "unit": -1}},
+        {"type": "ask", "id": 1, "sketch": {**DOT, "unit": "1"}},
+        {"type": "ask", "id": 1, "sketch": {**DOT, "pen_down": 1}},
+        {"type": "ask", "id": 1, "sketch": {**DOT, "path": "/etc/passwd"}},
+        {"type": "ask", "id": 1, "sketch": DOT, "draw": -1},
+        {"type": "ask", "id": 1, "sketch": DOT, "draw": "9"},
+        {"type": "ask", "id": 1, "sketch": DOT, "draw": True},
+        {"type": "ask", "id": 1, "sketch": DOT, "draw": 10**30},
+        {"type": "ask", "id": 1, "sketch": DOT, "top": 0},
+        {"type": "ask", "id": 1, "sketch": DOT, "temperature": 0},
+        {"type": "ask", "id": 1, "sketch": DOT, "temperature": [0.4]},
+        {"type": "ask", "id": 1, "sketch": DOT, "seed": -1},
+        {"type": "ask", "id": 1, "sketch": DOT, "seed": 2**63},
+        {"type": "ask", "id": 1, "sketch": DOT, "category": 7},
+        {"type": "ask", "id": 1, "sketch": DOT, "category": "circle", "top": 2},
+        {"type": "ask", "id": 1, "sketch": DOT, "draw_unknown": "yes"},
+        {"type": "ask", "id": 1, "sketch": DOT, "max_points": 0},
+        {"type": "ask", "id": 1, "sketch": DOT, "latent": "prior"},
+        {"type": "ask", "id": 1, "sketch": DOT, "variations": 3},
+        {"type": "ask", "id": 1, "sketch": DOT, "model": "../other"},
+    )),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_makes_no_sense_is_one_sentence(text):
+    said = understood(text, Limits())
+    assert isinstance(said, Misunderstood)
+    sentence = str(said.error)
+    assert sentence and "\n" not in sentence and len(sentence) < 300
+    assert said.id in (None, 1)
+
+
+def test_a_sketch_that_is_absurd_but_a_sketch_is_answered(client):
+    absurd = [
+        {"strokes": [[[5, 5]]]},
+        {"strokes": [[[5, 5]] * 2000]},
+        {"strokes": [[[0, 0], [1e6, -1e6], [-1e6, 1e6]]]},
+        {"strokes": [[[0, 0], [1e-300, 0]]]},
+        {"strokes": [[[0, 0], [9, 9]]], "unit": 1e6},
+        {"strokes": [[], [[0, 0], [9, 9]], []], "pen_down": True},
+    ]
+    with client.socket() as socket:
+        for number, sketch in enumerate(absurd):
+            socket.say({"type": "ask", "id": number, "sketch": sketch, "draw": 2, "draw_unknown": True})
+            assert socket.hear_out(number)[-1]["type"] in ("done", "refused"), sketch
+        socket.say(ask(99, prefixes(1)[0]))
+        assert socket.hear_out(99)[-1]["type"] == "done"
+
+
+def test_a_canvas_that_sends_nonsense_is_answered_all_the_same(client):
+    with client.socket() as socket:
+        for text in HOSTILE:
+            socket.say(text)
+            assert socket.hear()["type"] == "refused"
+        socket.exchange.give({"type": "websocket.receive", "bytes": b"\x00\x01"})
+        assert "text frame" in socket.hear()["error"]
+        socket.say(ask(2, prefixes(1)[0]))
+        assert socket.hear_out(2)[-1]["type"] == "done"
+    health = client.get("/health").json()
+    assert health["counts"]["misunderstood"] >= len(HOSTILE) - 5
+    assert health["connections"] == 0
+
+
+def test_lines_that_are_cut_at_any_moment_leave_nothing_behind(client):
+    for moment in range(6):
+        with client.socket() as socket:
+            socket.say(ask(1, prefixes(1)[0], draw=9))
+            for _ in range(min(moment, 3)):
+                socket.hear()
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0]))
+        assert socket.hear_out(1)[-1]["type"] == "done"
+    health = client.get("/health").json()
+    assert (health["connections"], health["drawings"]) == (0, 0)

@@ -1,0 +1,173 @@
+"""Every bound answers with a sentence, is counted, and leaves the server as it was."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from codes.inference.completer import Completer
+from codes.sketch.strokes import Sketch
+from codes.web.limits import Limits, Pace, Tally
+from codes.web.outbox import Outbox
+from tests.helpers import prefixes
+from tests.web.asgi import Exchange, scope_of
+from tests.web.asks import ask, sketch_record
+
+DOT = {"strokes": [[[0, 0], [9, 9]]]}
+
+
+def saw(strokes: int, points: int, reach: float = 60.0) -> dict[str, object]:
+    """So many strokes of so many points, all of them corners."""
+    line = [[10.0 * i, reach * (i % 2)] for i in range(points)]
+    return {"strokes": [line] * strokes, "unit": 1}
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "message"),
+    [
+        ("message_bytes", 400, {"type": "ask", "id": 1, "sketch": saw(1, 60)}),
+        ("points", 20, {"type": "ask", "id": 1, "sketch": saw(3, 7)}),
+        ("strokes", 2, {"type": "ask", "id": 1, "sketch": saw(3, 2)}),
+        ("rows", 20, {"type": "ask", "id": 1, "sketch": saw(1, 30)}),
+        ("variations", 3, {"type": "ask", "id": 1, "sketch": DOT, "draw": 4}),
+        ("top", 2, {"type": "ask", "id": 1, "sketch": DOT, "top": 3}),
+        ("max_points", 50, {"type": "ask", "id": 1, "sketch": DOT, "max_points": 51}),
+    ],
+)
+def test_too_much_in_a_message_is_refused_and_counted(serving, bundle, limit, most, message):
+    client = serving(Completer(bundle), **{limit: most})
+    with client.socket() as socket:
+        socket.say(message)
+        heard = socket.hear()
+        assert heard["type"] == "refused" and str(most) in heard["error"] and "\n" not in heard["error"]
+        assert heard["id"] == (None if limit == "message_bytes" else 1)
+        socket.say({"type": "ask", "id": 2, "sketch": DOT, "max_points": 3})
+        assert socket.hear_out(2)[-1]["type"] == "done"
+    assert client.get("/health").json()["limits"][limit] == 1
+
+
+def test_exactly_as_much_as_is_allowed_is_taken(serving, bundle):
+    client = serving(Completer(bundle), points=21, strokes=3, variations=3, top=2, max_points=5)
+    with client.socket() as socket:
+        socket.say({"type": "ask", "id": 1, "sketch": saw(3, 7), "draw": 3, "top": 2, "max_points": 5})
+        assert len(socket.hear_out(1)[-1]["drawings"]) == 6
+    assert not any(client.get("/health").json()["limits"].values())
+
+
+def test_one_canvas_too_many_is_turned_away_until_another_leaves(serving, bundle):
+    client = serving(Completer(bundle), connections=2)
+    with client.socket(), client.socket() as second:
+        with client.socket() as third:
+            assert "2 others are drawing" in third.hear()["error"]
+            closed = third.hear()
+            assert (closed["type"], closed["code"]) == ("close", 1013)
+        second.leave()
+        with client.socket() as fourth:
+            fourth.say(ask(1, prefixes(1)[0], draw=0))
+            assert fourth.hear_out(1)[-1]["type"] == "done"
+    health = client.get("/health").json()
+    assert (health["limits"]["connections"], health["connections"]) == (1, 0)
+
+
+def test_whoever_sends_too_fast_is_told_and_read_slowly(serving, bundle):
+    client = serving(Completer(bundle), messages_a_second=20.0, burst=3)
+    with client.socket() as socket:
+        started = time.monotonic()
+        for _ in range(8):
+            socket.say("[]")
+        errors = [socket.hear()["error"] for _ in range(8)]
+        spent = time.monotonic() - started
+    told = [error for error in errors if "20 messages a second" in error]
+    assert 3 <= len(told) <= 5 and len(told) == client.get("/health").json()["limits"]["messages_a_second"]
+    assert spent > 0.05 * len(told) * 0.9
+
+
+def test_one_request_too_many_is_told_to_come_again(serving, bundle):
+    client = serving(Completer(bundle), requests=0)
+    answer = client.post("/api/complete", {"sketch": DOT})
+    assert answer.status == 503 and "try again later" in answer.json()["error"]
+    assert client.get("/health").json()["limits"]["requests"] == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "limit"), [("/api/complete", "message_bytes"), ("/api/read?name=a.svg", "file_bytes")]
+)
+def test_a_body_that_is_too_long_is_refused_before_it_is_read(serving, bundle, path, limit):
+    client = serving(Completer(bundle), **{limit: 100})
+    answer = client.post(path, b"x" * 101)
+    assert answer.status == 413 and "100 bytes" in answer.json()["error"]
+    assert client.get("/health").json()["limits"][limit] == 1
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(serving, bundle):
+    client = serving(Completer(bundle), patience=0.05)
+    exchange = Exchange(client, {"type": "http", "method": "POST", **scope_of("/api/complete", {})})
+    exchange.give({"type": "http.request", "body": b"{", "more_body": True})
+    assert exchange.take()["status"] == 408
+    assert "did not come" in json.loads(exchange.take()["body"])["error"]
+    exchange.over.result(10)
+    assert client.get("/health").json()["requests"] == 0
+
+
+def test_ink_is_joined_while_it_waits_and_thrown_away_when_it_is_stopped():
+    woken = []
+    box = Outbox(3, lambda: woken.append(1))
+    for row in range(1000):
+        box.put({"type": "ink", "id": 1, "rows": [[0, row]]})
+    assert len(woken) == 1
+    box.put({"type": "ink", "id": 2, "rows": [[0, 7]]})
+    box.put({"type": "stopped", "id": 1})
+    assert box.take() == [{"type": "ink", "id": 2, "rows": [[0, 7]]}, {"type": "stopped", "id": 1}]
+    assert box.take() == []
+
+
+def test_a_box_that_is_full_takes_nothing_in():
+    box = Outbox(3, lambda: None)
+    for number in range(100):
+        box.put({"type": "refused", "id": number})
+    assert box.full
+    assert len(box.take()) <= 4
+
+
+def test_whoever_does_not_read_is_cut_off(serving, bundle):
+    """The line takes nothing more; the session ends, and what waited is gone."""
+    client = serving(Completer(bundle), patience=0.05)
+    with client.socket() as socket:
+        socket.say({"type": "ask", "id": 1, "sketch": DOT, "draw": 0})
+        socket.hear_out(1)
+        socket.exchange.block()
+        socket.say({"type": "ask", "id": 2, "sketch": DOT})
+        socket.exchange.over.result(10)
+    health = client.get("/health").json()
+    assert (health["limits"]["patience"], health["connections"]) == (1, 0)
+
+
+def test_tokens_come_back_with_time():
+    pace = Pace(rate=2.0, burst=2, now=0.0)
+    assert [pace.take(0.0) for _ in range(3)] == [True, True, False]
+    assert [pace.take(0.6), pace.take(0.6)] == [True, False]
+    assert [pace.take(100.0) for _ in range(3)] == [True, True, False]
+
+
+def test_a_tally_counts():
+    tally = Tally()
+    for name in ("b", "a", "b"):
+        tally.add(name)
+    assert list(tally.counts().items()) == [("a", 1), ("b", 2)]
+
+
+def test_the_limits_are_told_to_the_page(client):
+    assert client.get("/api/model").json()["limits"].keys() == asdict(Limits()).keys()
+
+
+def test_a_real_sketch_is_within_the_limits(client):
+    rng = np.random.default_rng(0)
+    heading = np.cumsum(rng.normal(scale=0.2, size=3000))
+    lifts = np.arange(3000) % 100 == 99
+    sketch = Sketch(np.column_stack([np.cos(heading), np.sin(heading), lifts]), drawn=True, unit=1.0)
+    answer = client.post("/api/complete", {"sketch": sketch_record(sketch), "options": {"max_points": 5}})
+    assert answer.status == 200, answer.json()

@@ -1,0 +1,260 @@
+"""A canvas and its socket: every ask ends in exactly one way, and what is drawn is what the Completer draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from threading import Semaphore, Thread
+
+import numpy as np
+import pytest
+
+from codes.checkpoints.bundle import Bundle
+from codes.formats.polylines import sketch_from_record
+from codes.inference.completer import Completer
+from codes.inference.options import SamplingOptions
+from codes.web.easel import Easel
+from codes.web.engine import OUR_MISTAKE, Engine
+from codes.web.questions import Done, Question, Stopped
+from tests.helpers import CATEGORIES, prefixes, tiny_bundle
+from tests.web.asks import ask, drawn, sketch_record, types
+
+
+@pytest.fixture
+def gate(monkeypatch) -> Semaphore:
+    """Points are drawn only as it lets them: ``gate.release(n)`` is n steps."""
+    gate = Semaphore(0)
+    step = Easel.step
+    monkeypatch.setattr(Easel, "step", lambda self: (gate.acquire(timeout=60), step(self))[1])
+    return gate
+
+
+def expected(bundle: Bundle, sketch, **options):
+    """What the Completer says alone of a sketch that came as JSON."""
+    return Completer(bundle).complete(sketch_from_record(sketch_record(sketch)), SamplingOptions(**options))
+
+
+def assert_same(heard, completions):
+    """Rows, ends and likelihoods are those of ``completions``."""
+    rows, done = drawn(heard), heard[-1]["drawings"]
+    assert [each["variation"] for each in done] == list(range(len(completions)))
+    for each, completion in zip(done, completions, strict=True):
+        assert (each["category"], each["ended"]) == (completion.category, completion.ended)
+        assert each["log_likelihood"] == pytest.approx(completion.log_likelihood, rel=1e-3, abs=1e-2)
+        theirs = completion.sketch.points[completion.sketch.prefix_rows :]
+        ours = rows[each["variation"]]
+        if completion.ended and len(ours):
+            ours[-1, 2] = 1
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)
+
+
+def test_an_ask_is_answered_in_order(client):
+    with client.socket() as socket:
+        socket.say(ask(7, prefixes(1)[0], draw=3))
+        heard = socket.hear_out(7)
+    assert types(heard) == ["route", "drawing", "ink", "done"]
+    route, drawing = heard[0], heard[1]
+    assert next(iter(route["probabilities"])) == route["category"]
+    assert sum(route["probabilities"].values()) == pytest.approx(1)
+    assert drawing["categories"] == [route["category"]] * 3
+
+
+@pytest.mark.parametrize(
+    "options", [{"draw": 1}, {"draw": 4, "seed": 5, "temperature": 1.0}, {"draw": 2, "max_points": 3}]
+)
+def test_what_is_streamed_is_what_the_completer_draws(client, bundle, options):
+    for sketch in prefixes(3):
+        with client.socket() as socket:
+            socket.say(ask(1, sketch, **options))
+            heard = socket.hear_out(1)
+        changed = {**options, "variations": options["draw"]}
+        del changed["draw"]
+        assert_same(heard, expected(bundle, sketch, **changed))
+
+
+def test_variations_run_on_through_the_categories(client, bundle):
+    sketch = prefixes(1)[0]
+    with client.socket() as socket:
+        socket.say(ask(1, sketch, draw=2, top=3))
+        heard = socket.hear_out(1)
+    order = list(heard[0]["probabilities"])
+    assert heard[1]["categories"] == [name for name in order for _ in range(2)]
+    assert_same(heard, expected(bundle, sketch, variations=2, top=3))
+
+
+def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, gate):
+    """They join while others are under way, with other seeds, temperatures and lengths."""
+    client = serving(Completer(bundle))
+    sketches = prefixes(6)
+    asked = [
+        {"draw": 1 + i % 3, "seed": i, "temperature": 0.3 + 0.2 * i, "max_points": 5 + 30 * (i % 2)} for i in range(6)
+    ]
+    sockets = [client.socket().__enter__() for _ in sketches]
+    for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
+        socket.say(ask(number, sketch, category="square", **options))
+        assert socket.hear()["type"] == "route"
+        assert socket.hear()["type"] == "drawing"
+        gate.release(2)
+    gate.release(1000)
+    for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
+        heard = [{"rows": []}, *socket.hear_out(number)]
+        changed = {**options, "variations": options["draw"], "category": "square"}
+        del changed["draw"]
+        assert_same(heard, expected(bundle, sketch, **changed))
+        socket.leave()
+
+
+def test_all_that_wait_are_classified_in_one_batch_and_stepped_together(bundle, monkeypatch):
+    batches, steps, over = [], [], Semaphore(0)
+    classify, step = Completer.classify_many, Easel.step
+    monkeypatch.setattr(
+        Completer, "classify_many", lambda self, many: (batches.append(len(many)), classify(self, many))[1]
+    )
+    monkeypatch.setattr(Easel, "step", lambda self: (steps.append(len(self.hands)), step(self))[1])
+    engine = Engine(Completer(bundle))
+    options = SamplingOptions(variations=3, category="circle", max_points=20)
+    for sketch in prefixes(5):
+        engine.ask(Question(sketch, options, lambda event: over.release() if isinstance(event, Done) else None))
+    engine.start()
+    for _ in range(5):
+        assert over.acquire(timeout=60)
+    engine.close()
+    assert batches == [5]
+    assert steps[0] == 15 and len(steps) <= 21
+
+
+def test_whatever_is_open_when_the_engine_closes_is_stopped(endless, gate):
+    said, begun = [], Semaphore(0)
+
+    def tell(event):
+        said.append(event)
+        begun.release()
+
+    engine = Engine(endless)
+    question = Question(prefixes(1)[0], SamplingOptions(max_points=200), tell)
+    engine.ask(question)
+    engine.start()
+    gate.release(1)
+    for _ in range(3):  # route, drawing, ink
+        assert begun.acquire(timeout=60)
+    closing = Thread(target=engine.close)
+    closing.start()
+    gate.release(1)
+    closing.join(60)
+    assert isinstance(said[-1], Stopped)
+    engine.ask(late := Question(prefixes(1)[0], None, said.append))
+    assert late.over and isinstance(said[-1], Stopped)
+
+
+def test_a_new_ask_stops_the_old_one_at_the_next_point(serving, endless, gate):
+    client = serving(endless)
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0], draw=9, max_points=200))
+        assert [socket.hear()["type"] for _ in range(2)] == ["route", "drawing"]
+        gate.release(3)
+        while socket.hear()["type"] != "ink":
+            pass
+        socket.say(ask(2, prefixes(1)[0], draw=1, max_points=4))
+        gate.release(100)
+        first = socket.hear_out(1)
+        assert first[-1] == {"type": "stopped", "id": 1}
+        assert sum(len(message.get("rows", [])) for message in first) < 9 * 30
+        assert socket.hear_out(2)[-1]["type"] == "done"
+
+
+def test_stop_stops_and_nothing_more_is_said(serving, endless, gate):
+    client = serving(endless)
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0]))
+        assert [socket.hear()["type"] for _ in range(2)] == ["route", "drawing"]
+        socket.say({"type": "stop"})
+        gate.release(5)
+        assert socket.hear_out(1)[-1]["type"] == "stopped"
+        socket.say({"type": "stop"})
+        socket.say("nonsense")
+        assert socket.hear()["type"] == "refused"
+
+
+def test_without_anything_to_draw_it_is_only_recognised(client):
+    with client.socket() as socket:
+        socket.say(ask(3, prefixes(1)[0], draw=0))
+        heard = socket.hear_out(3)
+    assert types(heard) == ["route", "done"]
+    assert heard[-1]["drawings"] == []
+
+
+@pytest.fixture
+def wary(tmp_path) -> Bundle:
+    """To it everything is unknown."""
+    return tiny_bundle(tmp_path / "wary", {"temperatures": [1.0], "rows": [1], "known": 1.0, "sure": 0.5})
+
+
+def test_the_unknown_is_routed_and_not_drawn_unless_it_is_asked_for(serving, wary):
+    client = serving(Completer(wary))
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0]))
+        heard = socket.hear_out(1)
+        assert types(heard) == ["route", "done"] and heard[0]["decision"] == "unknown"
+        for changes in ({"draw_unknown": True}, {"category": "circle"}):
+            socket.say(ask(2, prefixes(1)[0], **changes))
+            assert types(socket.hear_out(2))[1] == "drawing"
+
+
+def test_a_category_that_there_is_not_is_refused_in_a_sentence(client):
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0], category="cow"))
+        heard = socket.hear_out(1)
+    assert heard[-1]["error"] == f"no category 'cow'; there are {', '.join(CATEGORIES)}"
+
+
+def test_a_decoder_that_is_damaged_is_told_and_others_are_drawn(serving, tmp_path):
+    bundle = tiny_bundle(tmp_path / "damaged")
+    (bundle.folder / "decoders" / "circle" / "weights.safetensors").write_bytes(b"nonsense")
+    client = serving(Completer(bundle))
+    with client.socket() as socket:
+        for _ in range(2):
+            socket.say(ask(1, prefixes(1)[0], category="circle"))
+            assert "sha256" in socket.hear_out(1)[-1]["error"]
+        socket.say(ask(2, prefixes(1)[0], category="square"))
+        assert socket.hear_out(2)[-1]["type"] == "done"
+
+
+def test_our_own_mistake_is_told_logged_and_the_engine_goes_on(serving, bundle, monkeypatch, caplog):
+    client = serving(Completer(bundle))
+    step = Easel.step
+    monkeypatch.setattr(Easel, "step", lambda self: 1 / 0)
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0]))
+        heard = socket.hear_out(1)
+        assert heard[-1] == {
+            "type": "refused",
+            "id": 1,
+            "error": OUR_MISTAKE,
+        }
+        monkeypatch.setattr(Easel, "step", step)
+        socket.say(ask(2, prefixes(1)[0]))
+        assert socket.hear_out(2)[-1]["type"] == "done"
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_whoever_leaves_is_not_drawn_for(serving, endless, gate):
+    client = serving(endless)
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0], draw=9))
+        assert [socket.hear()["type"] for _ in range(2)] == ["route", "drawing"]
+        gate.release(1)
+        assert socket.hear()["type"] == "ink"
+    gate.release(2)
+    for _ in range(1000):
+        if client.get("/health").json()["drawings"] == 0:
+            break
+    assert client.get("/health").json()["drawings"] == 0
+
+
+def test_the_pen_that_is_still_down_goes_on_from_there(client, bundle):
+    sketch = prefixes(1)[0]
+    points = np.array(sketch.points)
+    points[-1, 2] = 0
+    down = replace(sketch, points=points)
+    with client.socket() as socket:
+        socket.say(ask(1, down, category="circle"))
+        assert_same(socket.hear_out(1), expected(bundle, down, category="circle"))

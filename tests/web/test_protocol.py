@@ -1,0 +1,120 @@
+"""docs/protocol.md says what is so: its examples run as printed, against a server on a port."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from codes.cli.fields import attribute_docs
+from codes.errors import BadOption
+from codes.inference.completer import Completer
+from codes.web.app import make_app
+from codes.web.limits import Limits
+from codes.web.serving import listening, server_of
+from tests.helpers import prefixes
+from tests.web.asks import ask
+
+PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
+
+
+@pytest.fixture
+def served(tmp_path) -> Iterator:
+    """Serve a completer on a free port of this machine; returns the port."""
+    running = []
+
+    def serve(completer: Completer, **limits) -> int:
+        allowed = replace(Limits(), **limits)
+        place = listening("127.0.0.1", 0)
+        server = server_of(make_app(completer, tmp_path / "kept", allowed), allowed)
+        thread = Thread(target=server.run, args=[[place]])
+        thread.start()
+        running.append((server, thread, place))
+        return place.getsockname()[1]
+
+    yield serve
+    for server, thread, place in running:
+        server.should_exit = True
+        thread.join(30)
+        place.close()
+        assert not thread.is_alive()
+
+
+def block(language: str) -> str:
+    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
+    return found
+
+
+def test_the_client_in_python_works_as_printed(served, bundle):
+    text = block("python").replace("127.0.0.1:8000", f"127.0.0.1:{served(Completer(bundle))}")
+    assert len(text.splitlines()) <= 11
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    said = [ast.literal_eval(line) for line in done.stdout.splitlines()]
+    assert said[0]["type"] == "route" and said[1]["type"] == "drawing" and said[-1]["type"] == "done"
+    assert len(said[-1]["drawings"]) == 2
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
+def test_the_line_of_curl_works_as_printed(served, bundle):
+    line = block("sh").replace("127.0.0.1:8000", f"127.0.0.1:{served(Completer(bundle))}")
+    done = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=60, check=True)
+    answer = json.loads(done.stdout)
+    assert answer["completions"][0]["sketch"]["prefix_rows"] == 2
+
+
+def test_the_messages_of_the_page_are_those_that_are_understood():
+    example = json.loads(block("json"))
+    assert example.keys() == ask(7, prefixes(1)[0]).keys() | {
+        "draw", "top", "temperature", "seed", "category", "max_points", "draw_unknown"
+    }  # fmt: skip
+
+
+def test_the_table_of_limits_is_that_of_the_code():
+    meanings = attribute_docs(Limits)
+    for each in fields(Limits):
+        assert f"| `{each.name}` | {each.default:.7g} | {meanings[each.name].rstrip('.')} |" in PAGE
+
+
+def test_a_port_that_is_taken_is_told():
+    with listening("127.0.0.1", 0) as place, pytest.raises(BadOption, match="cannot be listened at"):
+        listening("127.0.0.1", place.getsockname()[1])
+
+
+def test_whoever_never_reads_is_cut_off_and_others_are_answered(served, endless):
+    """Answers pile up in the buffers of both sides until nothing leaves any more."""
+    port = served(endless, patience=0.5, frame=0.001, messages_a_second=1e6, burst=10**6)
+    with connect(f"ws://127.0.0.1:{port}/live", max_queue=1) as deaf:
+        deadline = time.monotonic() + 60
+        with pytest.raises((ConnectionClosed, TimeoutError, OSError)):
+            while time.monotonic() < deadline:
+                deaf.send("x" * 30)
+        assert time.monotonic() < deadline
+    with connect(f"ws://127.0.0.1:{port}/live") as good:
+        good.send(json.dumps(ask(1, prefixes(1)[0], max_points=5)))
+        while (said := json.loads(good.recv(timeout=30)))["type"] != "done":
+            assert said["type"] in ("route", "drawing", "ink")
+
+
+def test_a_message_that_is_far_too_long_closes_the_line(served, bundle):
+    port = served(Completer(bundle), message_bytes=1000)
+    with connect(f"ws://127.0.0.1:{port}/live") as socket:
+        socket.send("x" * 1001)
+        assert "at most 1000" in json.loads(socket.recv(timeout=30))["error"]
+        socket.send("x" * 4001)
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(timeout=30)
+    assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
