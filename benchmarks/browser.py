@@ -159,9 +159,9 @@ class Page:
             raise RuntimeError(answer["error"])
         return answer.get("value")
 
-    def wait(self, script: str) -> Any:
+    def wait(self, script: str, patience: float = PATIENCE) -> Any:
         """Wait until a piece of JavaScript returns something true."""
-        return wait_until(lambda: self.driver.execute_script(script))
+        return wait_until(lambda: self.driver.execute_script(script), patience)
 
     def text(self, selector: str) -> str:
         """What an element says."""

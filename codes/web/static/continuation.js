@@ -20,7 +20,7 @@ import { penAt, stroke } from "./ink.js";
 export const nothing = (at) => Object.freeze({ at, air: true, strokes: [], ended: false });
 
 /** The continuation with one row `[dx, dy, lift, end]` more. */
-export function grown(continuation, [dx, dy, lift, end]) {
+function grown(continuation, [dx, dy, lift, end]) {
   if (end) return Object.freeze({ ...continuation, ended: true });
   const { at, air, strokes } = continuation;
   const to = [at[0] + dx, at[1] + dy];

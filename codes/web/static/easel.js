@@ -1,6 +1,6 @@
 /**
  * The large paper: ink that is dry, and over it what moves: the stroke under the pen, the suggestion, a replay.
- * Draws once a frame, and only while something changes.
+ * Knows the state and the time; draws once a frame, and only while something changes.
  */
 
 import { remaining } from "./continuation.js";

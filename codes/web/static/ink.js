@@ -68,10 +68,6 @@ export function extended(points, places) {
   return line;
 }
 
-/** Length of a line through these points. */
-export const lengthOf = (points) =>
-  points.slice(1).reduce((sum, point, index) => sum + distance(points[index], point), 0);
-
 /** @returns {Box} the smallest box around all points, or null where there are none. */
 export function boxOf(drawing) {
   const points = drawing.flatMap((each) => each.points);

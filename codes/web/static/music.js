@@ -42,13 +42,13 @@ export function voiceOf(category) {
 }
 
 /** The pitch of a step of the voice's scale; steps go on through the octaves. */
-export function pitchOf({ root, scale }, step) {
+function pitchOf({ root, scale }, step) {
   const octave = Math.floor(step / scale.length);
   return root * 2 ** (octave + scale[step - octave * scale.length] / 12);
 }
 
 /** Which step of a scale a height on the paper is. */
-export const stepAt = (y) => Math.round((1 - Math.min(SIDE, Math.max(0, y)) / SIDE) * STEPS);
+const stepAt = (y) => Math.round((1 - Math.min(SIDE, Math.max(0, y)) / SIDE) * STEPS);
 
 /**
  * A stroke as notes. What the machine draws is sung a third above.

@@ -1,6 +1,6 @@
 /**
  * Strokes as a pen draws them: how far it is after a way of so many units.
- * Pure geometry; the clock is the caller's.
+ * Knows geometry; the clock is the caller's.
  */
 
 import { distance, stroke } from "./ink.js";

@@ -15,7 +15,7 @@ const DIGITS = 10;
 const tidy = (value) => Math.round(value * DIGITS) / DIGITS;
 
 /** How many units of the paper make one Quick, Draw! pixel for this drawing. */
-export function unitOf(drawing) {
+function unitOf(drawing) {
   const side = longestSide(boxOf(drawing));
   const asOnPaper = side === 0 || (side >= TINY_SHARE * SIDE && side <= SIDE);
   return asOnPaper ? SIDE / CANVAS_PIXELS : side / BOUNDS_PIXELS;

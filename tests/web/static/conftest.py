@@ -53,4 +53,4 @@ def phone(open_page):
 @pytest.fixture(scope="session")
 def half():
     """Strokes of each example sketch as a hand draws them."""
-    return lambda name: on_paper(codes.read(SKETCHES / f"{name}.svg"), spacing=6.0)
+    return lambda name: on_paper(codes.read(SKETCHES / f"{name}.svg"), spacing=10.0)
