@@ -170,9 +170,7 @@ class Page:
     def click(self, selector: str) -> None:
         """Press a button, with a finger or the mouse, once it can be pressed."""
         self.wait(f"return document.querySelector({json.dumps(selector)})?.matches(':enabled')")
-        self.driver.execute_script(
-            "document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector
-        )
+        self.driver.execute_script("document.querySelector(arguments[0]).scrollIntoView({block: 'center'})", selector)
         self.driver.find_element("css selector", selector).click()
 
     def press(self, *keys: str) -> None:

@@ -9,7 +9,7 @@ import io
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
@@ -25,8 +25,8 @@ from codes.web.app import make_app
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 SKETCHES = ROOT / "examples" / "sketches"
-DESKTOP = Screen(1280, 800, calm=True)
-STAGE = Screen(1000, 640)
+DESKTOP = Screen(1280, 800, density=2.0, calm=True)
+STAGE = Screen(1120, 700)
 COLOURS = 128
 FRAME_MS = 80
 SLOWER = 12  # than life, while the film is made: taking a picture takes time
@@ -127,7 +127,7 @@ def main(model: str, sketch: str, seed: int) -> None:
         with browsing() as driver:
             for name, screen in {"canvas": DESKTOP, "canvas-phone": PHONE}.items():
                 save(still(Page(driver, screen).open(address), strokes, seed), f"{name}.png")
-            dark = Screen(DESKTOP.width, DESKTOP.height, dark=True, calm=True)
+            dark = replace(DESKTOP, dark=True)
             save(still(Page(driver, dark).open(address), strokes, seed), "canvas-dark.png")
             script = SLOW_MOTION.replace("{slower}", str(SLOWER))
             driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})

@@ -20,6 +20,7 @@ import { advice, hint, sentence, wildness } from "./words.js";
 
 const SPEAK_AFTER_MS = 700;
 
+const fingers = matchMedia("(pointer: coarse)");
 const $ = (id) => document.getElementById(id);
 const store = new Store(Object.freeze({ ...INITIAL, ...recall() }));
 const live = new Live(new URL("live", location.href.replace(/^http/, "ws")), {
@@ -167,6 +168,10 @@ $("hang").addEventListener("submit", (event) => {
   attempt(hangMine, sayInGallery);
 });
 $("temperature").addEventListener("change", ({ target }) => session.setTemperature(Number(target.value)));
+$("other").addEventListener("change", ({ target }) => {
+  if (store.value.categories.includes(target.value)) session.fix(target.value);
+  target.value = "";
+});
 listenForFiles($("paper"), $("file"), openFile);
 
 document.addEventListener("keydown", (event) => {
@@ -200,7 +205,7 @@ function show(state) {
   const empty = !history.present.length;
   const { offers } = session;
   put($("sentence"), { textContent: sentence(state) });
-  put($("advice"), { textContent: advice(state) });
+  put($("advice"), { textContent: advice(state, fingers.matches) });
   put($("hint"), { textContent: empty && !wet ? hint(state) : "" });
   put($("undo"), { disabled: !history.past.length });
   put($("redo"), { disabled: !history.future.length });
@@ -233,7 +238,7 @@ let speaking = 0;
 function speakSoon() {
   clearTimeout(speaking);
   speaking = setTimeout(() => {
-    const said = [sentence(store.value), advice(store.value)].join(" ").trim();
+    const said = [sentence(store.value), advice(store.value, fingers.matches)].join(" ").trim();
     if ($("live").textContent !== said) $("live").textContent = said;
   }, SPEAK_AFTER_MS);
 }

@@ -5,7 +5,7 @@
 
 import { percent } from "./words.js";
 
-const MOST = 8;
+const MOST = 6;
 
 export class Bars {
   #list;

@@ -39,15 +39,17 @@ function seen({ decision, category, probabilities }, { categories }) {
   return probabilities[category] > 0.9 ? `That is ${named(category)}!` : `I think it is ${named(category)}.`;
 }
 
+const TAKE_BY_KEYS = "Tab takes my idea, → only its next stroke. Or just draw on.";
+
 /** What else there is to say, smaller: what can be done now. */
-export function advice({ history, wet, route, fixed, offer, connected, notice }) {
+export function advice({ history, wet, route, fixed, offer, connected, notice }, touch = false) {
   if (!connected) return "I cannot reach the server. Your drawing is safe here; I keep trying.";
   if (notice) return notice;
   if (!history.present.length && !wet) return "";
   if (fixed) return "Click it again, and I guess for myself.";
-  if (route?.decision === "unknown") return "Choose one below, and I finish it as that.";
+  if (route?.decision === "unknown") return "Say what it is, and I finish it as that.";
   if (offer?.done && !offer.hidden && offer.drawings.length && !findsItFinished(offer))
-    return "Tab takes my idea, → only its next stroke. Or just draw on.";
+    return touch ? "Take my idea, or its next stroke, or just draw on." : TAKE_BY_KEYS;
   return "";
 }
 

@@ -140,7 +140,7 @@ def test_what_it_does_not_know_is_said_and_not_drawn(page, half):
     page.draw(half("none-of-these"))
     page.wait("return document.querySelector('#sentence').textContent.startsWith('That is none')")
     assert page.text("#sentence") == "That is none of the 8 things I know."
-    assert page.text("#advice") == "Choose one below, and I finish it as that."
+    assert page.text("#advice") == "Say what it is, and I finish it as that."
     assert page.run("return document.querySelectorAll('.way:enabled').length") == 0
     assert page.driver.find_element("id", "accept-next").is_enabled() is False
 

@@ -21,7 +21,9 @@ def call(driver, address):
     taken = f"Object.assign({{}}, ...await Promise.all({addresses}.map((each) => import(each))))"
 
     def run(script: str, *given: object) -> object:
-        return page.run(f"const {{ {', '.join(names)} }} = {taken}; return ((given) => {{ {script} }})(arguments_)", *given)
+        return page.run(
+            f"const {{ {', '.join(names)} }} = {taken}; return ((given) => {{ {script} }})(arguments_)", *given
+        )
 
     return run
 
