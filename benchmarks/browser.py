@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.keys import Keys
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
+from codes.inference.completer import load
 from codes.sketch.geometry import resample
 from codes.sketch.strokes import Floats, Sketch
+from codes.web.app import make_app
+from codes.web.limits import LIMITS
+from codes.web.serving import listening, server_of
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -61,18 +65,29 @@ PHONE = Screen(390, 844, density=2.0, touch=True)
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
+def served(app: Starlette) -> Iterator[str]:
     """The address of the app on a free port of this machine, for as long as the block runs."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    wait_until(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=PATIENCE)
+    server = server_of(app, LIMITS)
+    with listening("127.0.0.1", 0) as port:
+        thread = threading.Thread(target=server.run, args=([port],), daemon=True)
+        thread.start()
+        wait_until(lambda: server.started)
+        try:
+            yield f"http://127.0.0.1:{port.getsockname()[1]}/"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=PATIENCE)
+
+
+@contextmanager
+def canvas_of(model: str) -> Iterator[tuple[webdriver.Chrome, str]]:
+    """A browser and the address of a model's live canvas, with an empty gallery."""
+    with (
+        tempfile.TemporaryDirectory() as gallery,
+        served(make_app(load(model), Path(gallery))) as address,
+        browsing() as driver,
+    ):
+        yield driver, address
 
 
 @contextmanager

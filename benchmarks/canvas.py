@@ -8,7 +8,6 @@ shows it, so waiting for the screen is counted.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +16,9 @@ from statistics import median
 import click
 import numpy as np
 
-from benchmarks.browser import Page, browsing, on_paper, served
+from benchmarks.browser import Page, canvas_of, on_paper
 from codes.formats.registry import read
-from codes.inference.completer import load, use_one_thread
-from codes.web.app import make_app
+from codes.inference.completer import use_one_thread
 
 SKETCHES = sorted((Path(__file__).parents[1] / "examples" / "sketches").glob("half-*.svg"))
 MARKS = """
@@ -86,13 +84,12 @@ def answered(page: Page) -> list[float] | None:
 def measure(rounds: int, model: str) -> dict[str, float]:
     """The figures of so many rounds through all examples, after one that is not counted."""
     waits = Waits()
-    with tempfile.TemporaryDirectory() as gallery, served(make_app(load(model), Path(gallery))) as address:
-        with browsing() as driver:
-            page = Page(driver)
-            for number in range(rounds + 1):
-                for marks in strokes_drawn(page, address):
-                    if number:
-                        waits.add(marks)
+    with canvas_of(model) as (driver, address):
+        page = Page(driver)
+        for number in range(rounds + 1):
+            for marks in strokes_drawn(page, address):
+                if number:
+                    waits.add(marks)
     return waits.figures()
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,16 +15,15 @@ import click
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
-from benchmarks.browser import PHONE, Page, Screen, browsing, on_paper, served
+from benchmarks.browser import PHONE, Page, Screen, canvas_of, on_paper
 from codes.formats.registry import read
-from codes.inference.completer import load
 from codes.sketch.strokes import Floats
-from codes.web.app import make_app
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 SKETCHES = ROOT / "examples" / "sketches"
 DESKTOP = Screen(1280, 800, density=2.0, calm=True)
+STILLS = {"canvas.png": DESKTOP, "canvas-dark.png": replace(DESKTOP, dark=True), "canvas-phone.png": PHONE}
 STAGE = Screen(1120, 700)
 COLOURS = 128
 FRAME_MS = 80
@@ -123,15 +121,12 @@ def film(page: Page, strokes: Sequence[Floats]) -> Film:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which nine ways the stills show.")
 def main(model: str, sketch: str, seed: int) -> None:
     strokes = on_paper(read(SKETCHES / f"{sketch}.svg"), spacing=8.0)
-    with tempfile.TemporaryDirectory() as gallery, served(make_app(load(model), Path(gallery))) as address:
-        with browsing() as driver:
-            for name, screen in {"canvas": DESKTOP, "canvas-phone": PHONE}.items():
-                save(still(Page(driver, screen).open(address), strokes, seed), f"{name}.png")
-            dark = replace(DESKTOP, dark=True)
-            save(still(Page(driver, dark).open(address), strokes, seed), "canvas-dark.png")
-            script = SLOW_MOTION.replace("{slower}", str(SLOWER))
-            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
-            film(Page(driver, STAGE).open(address), strokes).save("canvas.gif")
+    with canvas_of(model) as (driver, address):
+        for name, screen in STILLS.items():
+            save(still(Page(driver, screen).open(address), strokes, seed), name)
+        script = SLOW_MOTION.replace("{slower}", str(SLOWER))
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+        film(Page(driver, STAGE).open(address), strokes).save("canvas.gif")
     for path in sorted(IMAGES.glob("canvas*")):
         click.echo(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
 

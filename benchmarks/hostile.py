@@ -28,6 +28,7 @@ WRONG: list[dict[str, Any]] = [
     {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 0}},
 ]
 MEGABYTE = " " * 2**20
+QUIET = 1.0  # seconds after which no more answers are waited for
 
 
 async def flood(address: str, messages: int, sockets: int) -> dict[str, int]:
@@ -61,7 +62,7 @@ async def _heard(socket: ClientConnection, most: int) -> int:
     """How many answers come until there is silence."""
     for count in range(most):
         try:
-            await asyncio.wait_for(socket.recv(), timeout=5)
+            await asyncio.wait_for(socket.recv(), timeout=QUIET)
         except TimeoutError:
             return count
     return most

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.live people | hostile``: a live canvas under the hands of many, and under attack.
+"""``python -m benchmarks.live people | engine | hostile``: a live canvas under the hands of many, and under attack.
 
 The server is ``predict_client.py live`` in a process of its own. Each command prints one JSON object last.
 """
@@ -26,7 +26,8 @@ from tqdm import tqdm
 from websockets.sync.client import connect
 
 from benchmarks.hostile import flood
-from benchmarks.people import Asked, Person
+from benchmarks.people import Asked, Moment, Person, moments
+from benchmarks.play import Play
 from codes.formats.polylines import sketch_from_record
 from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.options import Completion, SamplingOptions
@@ -90,12 +91,12 @@ def main() -> None:
 @click.option("-m", "--model", default="starter", show_default=True)
 def people(count: int, seconds: float, draw: int, model: str) -> None:
     """People who draw at a human pace; every answer is compared with what the Completer says alone."""
-    crowd = [Person(number, draw) for number in range(count)]
+    crowd = [Person(number, seconds, draw) for number in range(count)]
     with serving(model) as server:
         for category in load(model).categories:
             good_ask(server, category)
         before = server.health()
-        asyncio.run(_draw(crowd, server.socket, time.perf_counter() + seconds))
+        asyncio.run(_draw(crowd, server.socket))
         after = server.health()
     asked = [each for person in crowd for each in person.asked]
     figures = {"people": count, "seconds": seconds, "draw": draw, **waits(asked)}
@@ -104,8 +105,22 @@ def people(count: int, seconds: float, draw: int, model: str) -> None:
     click.echo(json.dumps(figures))
 
 
-async def _draw(crowd: Sequence[Person], address: str, until: float) -> None:
-    await asyncio.gather(*(person.draw(address, until) for person in crowd))
+async def _draw(crowd: Sequence[Person], address: str) -> None:
+    await asyncio.gather(*(person.draw(address) for person in crowd))
+
+
+@main.command("engine")
+@click.option("--people", "count", default=30, show_default=True)
+@click.option("--seconds", default=20.0, show_default=True)
+@click.option("--draw", default=9, show_default=True, help="Variations that each asks for.")
+@click.option("-m", "--model", default="starter", show_default=True)
+def engine_(count: int, seconds: float, draw: int, model: str) -> None:
+    """The same people and the engine alone, in processor time: what else the machine does counts little."""
+    use_one_thread()
+    played = Play(load(model), [moments(number, seconds, draw) for number in range(count)])
+    asked = played.run()
+    figures = {"people": count, "seconds": seconds, "draw": draw, **waits(asked), **played.figures()}
+    click.echo(json.dumps(figures))
 
 
 def waits(asked: Sequence[Asked]) -> dict[str, Any]:
@@ -130,6 +145,11 @@ def check(completer: Completer, asked: Sequence[Asked]) -> dict[str, Any]:
     routed = [each for each in asked if each.routed is not None]
     wrong = sum(not _is_right(completer, each) for each in tqdm(routed, unit=" answers"))
     return {"checked": len(routed), "wrong": wrong}
+
+
+def ask_engine(completer: Completer, message: dict[str, Any]) -> Asked:
+    """One question, answered by an engine of its own."""
+    return Play(completer, [iter([Moment(0.0, message)])]).run()[0]
 
 
 def _is_right(completer: Completer, asked: Asked) -> bool:

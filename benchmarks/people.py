@@ -44,61 +44,76 @@ class Asked:
     ended: float | None = None
     heard: list[dict[str, Any]] = field(default_factory=list)
 
+    def hear(self, said: dict[str, Any], now: float) -> None:
+        """Note what was said, and when."""
+        assert self.ended is None, f"a question ended twice: {said}"
+        self.heard.append(said)
+        if said["type"] == "route":
+            self.routed = now - self.sent
+        elif said["type"] == "ink":
+            self.inked = self.inked or now - self.sent
+        elif said["type"] in ("done", "stopped", "refused"):
+            self.ended = now - self.sent
+
     @property
     def draws(self) -> bool:
         """Whether it is more than a look."""
         return bool(self.message["draw"])
 
 
-class Person:
-    """Draws one sketch after another until the time is over."""
+@dataclass(frozen=True)
+class Moment:
+    """When a person asks what: seconds since the beginning, and the message."""
 
-    def __init__(self, number: int, variations: int) -> None:
-        self.number, self.variations = number, variations
-        self.rng = np.random.default_rng(number)
+    time: float
+    message: dict[str, Any]
+
+
+def moments(number: int, seconds: float, variations: int) -> Iterator[Moment]:
+    """What a person asks, sketch after sketch, until the time is over; a function of the person's number."""
+    rng = np.random.default_rng(number)
+    now, count = rng.uniform(0, 2), 0
+    while now < seconds:
+        done: list[Line] = []
+        for stroke in _placed(rng):
+            for seen in _glances(stroke):
+                yield Moment(now, _message(count, [*done, seen], pen_down=True, draw=0))
+                now, count = now + GLANCE, count + 1
+            done.append(stroke)
+            yield Moment(now, _message(count, done, pen_down=False, draw=variations))
+            now, count = now + REST * rng.uniform(0.5, 1.5), count + 1
+        now += ADMIRING * rng.uniform(0.5, 1.5)
+
+
+class Person:
+    """Somebody at a canvas."""
+
+    def __init__(self, number: int, seconds: float, variations: int) -> None:
+        self.moments = moments(number, seconds, variations)
         self.asked: list[Asked] = []
 
-    async def draw(self, address: str, until: float) -> None:
+    async def draw(self, address: str) -> None:
         """Sit down, draw, and leave when the last answer is there."""
-        await asyncio.sleep(self.rng.uniform(0, 2))
+        begun = time.perf_counter()
         async with connect(address, max_queue=None) as socket:
             listening = asyncio.create_task(self._listen(socket))
-            while time.perf_counter() < until:
-                await self._sketch(socket)
-                await asyncio.sleep(ADMIRING * self.rng.uniform(0.5, 1.5))
+            for moment in self.moments:
+                await asyncio.sleep(moment.time - (time.perf_counter() - begun))
+                self.asked.append(Asked(moment.message, time.perf_counter()))
+                await socket.send(json.dumps(moment.message))
             while self.asked[-1].ended is None:
                 await asyncio.sleep(0.05)
             listening.cancel()
 
-    async def _sketch(self, socket: ClientConnection) -> None:
-        done: list[Line] = []
-        for stroke in _placed(self.rng):
-            for seen in _glances(stroke):
-                await self._ask(socket, [*done, seen], pen_down=True, draw=0)
-                await asyncio.sleep(GLANCE)
-            done.append(stroke)
-            await self._ask(socket, done, pen_down=False, draw=self.variations)
-            await asyncio.sleep(REST * self.rng.uniform(0.5, 1.5))
-
-    async def _ask(self, socket: ClientConnection, strokes: list[Line], pen_down: bool, draw: int) -> None:
-        sketch = {"strokes": [line.tolist() for line in strokes], "pen_down": pen_down, "unit": UNIT}
-        message = {"type": "ask", "id": len(self.asked), "sketch": sketch, "draw": draw}
-        text = json.dumps(message)
-        self.asked.append(Asked(message, time.perf_counter()))
-        await socket.send(text)
-
     async def _listen(self, socket: ClientConnection) -> None:
         async for text in socket:
-            now, said = time.perf_counter(), json.loads(text)
-            asked = self.asked[said["id"]]
-            asked.heard.append(said)
-            if said["type"] == "route":
-                asked.routed = now - asked.sent
-            elif said["type"] == "ink":
-                asked.inked = asked.inked or now - asked.sent
-            elif said["type"] in ("done", "stopped", "refused"):
-                assert asked.ended is None, f"a question ended twice: {said}"
-                asked.ended = now - asked.sent
+            said = json.loads(text)
+            self.asked[said["id"]].hear(said, time.perf_counter())
+
+
+def _message(number: int, strokes: list[Line], pen_down: bool, draw: int) -> dict[str, Any]:
+    sketch = {"strokes": [line.tolist() for line in strokes], "pen_down": pen_down, "unit": UNIT}
+    return {"type": "ask", "id": number, "sketch": sketch, "draw": draw}
 
 
 def _placed(rng: np.random.Generator) -> list[Line]:

@@ -143,7 +143,7 @@ def test_models_need_no_plots(module):
 
 @pytest.mark.parametrize("client", ["training", "draw", "predict"])
 def test_a_client_starts_without_plots_and_statistics(client):
-    heavy = "{'matplotlib', 'sklearn', 'scipy', 'svgelements', 'PIL'}"
+    heavy = "{'matplotlib', 'sklearn', 'scipy', 'svgelements', 'PIL', 'starlette', 'uvicorn', 'websockets'}"
     code = f"import sys, codes.cli.{client}; print(sorted({heavy} & sys.modules.keys()))"
     assert run_python(code).strip() == "[]"
 

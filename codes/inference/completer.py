@@ -22,9 +22,10 @@ from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
 from codes.errors import BadOption, NotRecognised
+from codes.inference.drawings import Beginning, Step
 from codes.inference.options import Completion, Route, SamplingOptions
 from codes.inference.router import Router
-from codes.inference.sampler import Beginning, Drawn, Options, Step, begin, continue_drawings, gather, latent_of
+from codes.inference.sampler import Drawn, Options, begin, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
 from codes.sketch.geometry import in_quickdraw_pixels

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from codes.inference.completer import Completer, Task
+from codes.inference.drawings import END, Drawings, Step
 from codes.inference.options import SamplingOptions
-from codes.inference.sampler import END, Drawings, Step
 from codes.web.questions import Finished, Inked, Question, Row
 
 UNMEASURED = 4096  # points that may wait to have their likelihoods measured together

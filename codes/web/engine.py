@@ -45,6 +45,11 @@ class Engine:
         """How many are under way."""
         return sum(len(easel.hands) for easel in list(self._easels.values()))
 
+    @property
+    def busy(self) -> bool:
+        """Whether a question is open."""
+        return bool(self._asked or self._open)
+
     def start(self) -> None:
         """Begin to answer."""
         self._thread.start()
@@ -72,11 +77,14 @@ class Engine:
             question.cancelled = True
             self._news.notify()
 
+    def turn(self) -> None:
+        """Classify what was asked since the last turn, then draw one point of everything that is under way."""
+        self._classify(self._take())
+        self._draw()
+
     def _run(self) -> None:
         while self._wait():
-            self._forget()
-            self._classify([question for question in self._take() if not question.over])
-            self._draw()
+            self.turn()
         for question in [*self._open, *self._asked]:
             question.end(Stopped())
 
@@ -87,25 +95,19 @@ class Engine:
         return not self._closing
 
     def _has_work(self) -> bool:
-        news = self._asked or self._easels or self._closing
-        return (
-            bool(news) or any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
-        )
+        if self._asked or self._easels or self._closing:
+            return True
+        return any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
 
     def _take(self) -> list[Question]:
-        """What was asked since the last turn."""
+        """What was asked since the last turn; those who cancelled are told and forgotten."""
         with self._news:
             asked, self._asked = self._asked, []
-        self._open += asked
-        self._forget()
-        return asked
-
-    def _forget(self) -> None:
-        """Tell those who cancelled, and think no more of those that are over."""
-        for question in self._open:
+        for question in [*self._open, *asked]:
             if question.cancelled:
                 question.end(Stopped())
-        self._open = [question for question in self._open if not question.over]
+        self._open = [question for question in [*self._open, *asked] if not question.over]
+        return [question for question in asked if not question.over]
 
     def _classify(self, questions: Sequence[Question]) -> None:
         """One batch of all that wait."""

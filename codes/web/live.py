@@ -122,5 +122,6 @@ async def _until_over(scope: CancelScope, work: Callable[[], Awaitable[None]]) -
 
 async def turn_away(socket: WebSocket, sentence: str) -> None:
     """Tell a client that there is no place, and close."""
-    await socket.send_text(json.dumps(refusal(None, OverLimit("connections", sentence))))
-    await socket.close(TRY_AGAIN_LATER, sentence)
+    with suppress(WebSocketDisconnect):
+        await socket.send_text(json.dumps(refusal(None, OverLimit("connections", sentence))))
+        await socket.close(TRY_AGAIN_LATER, sentence)

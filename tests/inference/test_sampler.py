@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from codes.data.batches import Batch
+from codes.inference.drawings import Step
 from codes.inference.options import SamplingOptions
-from codes.inference.sampler import Drawn, Step, continue_drawings, gather, latent_of
+from codes.inference.sampler import Drawn, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
 from codes.model.mixture import PointDistribution, outputs_for
 from tests.helpers import batch_of, generator

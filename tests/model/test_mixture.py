@@ -222,3 +222,12 @@ def test_the_distributions_after_one_row_are_taken_by_time():
     ours = distribution(4, 6)
     for each in fields(ours):
         assert torch.equal(getattr(ours.at(2), each.name), getattr(ours, each.name)[:, 2])
+
+
+def test_each_may_have_a_temperature_of_its_own():
+    following = PointDistribution.from_outputs(torch.randn(3, outputs_for(4), generator=generator(5)))
+    warm = following.at_temperature(torch.tensor([0.1, 0.4, 1.0], dtype=torch.float64))
+    for row, temperature in enumerate((0.1, 0.4, 1.0)):
+        one = following.at_temperature(temperature)
+        for name in ("weights", "mean", "log_sd", "skew", "pen"):
+            assert torch.equal(getattr(warm, name)[row], getattr(one, name)[row]), name

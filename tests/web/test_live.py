@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from threading import Semaphore, Thread
+from queue import Queue
+from threading import Event, Semaphore, Thread, current_thread
 
 import numpy as np
 import pytest
@@ -120,6 +121,55 @@ def test_all_that_wait_are_classified_in_one_batch_and_stepped_together(bundle, 
     engine.close()
     assert batches == [5]
     assert steps[0] == 15 and len(steps) <= 21
+
+
+def test_whoever_waits_for_a_decoder_holds_up_nobody(serving, bundle, monkeypatch):
+    may_read, read = Event(), Completer.stepper
+
+    def slowly(self, category):
+        assert category != "zigzag" or may_read.wait(60)
+        return read(self, category)
+
+    monkeypatch.setattr(Completer, "stepper", slowly)
+    client = serving(Completer(bundle))
+    for category in ("circle", "square"):
+        client.post("/api/complete", {"sketch": sketch_record(prefixes(1)[0]), "options": {"category": category}})
+    with client.socket() as waiting, client.socket() as other:
+        waiting.say(ask(1, prefixes(1)[0], category="zigzag"))
+        assert [waiting.hear()["type"] for _ in range(2)] == ["route", "drawing"]
+        other.say(ask(2, prefixes(1)[0], category="circle"))
+        assert other.hear_out(2)[-1]["type"] == "done"
+        may_read.set()
+        assert waiting.hear_out(1)[-1]["type"] == "done"
+
+
+def test_models_run_in_threads_of_their_own_and_never_on_the_event_loop(serving, bundle, monkeypatch):
+    threads = set()
+
+    def noted(name):
+        work = getattr(Completer, name)
+        monkeypatch.setattr(
+            Completer, name, lambda self, *words: (threads.add(current_thread().name), work(self, *words))[1]
+        )
+
+    for name in ("classify_many", "begin", "stepper", "vae"):
+        noted(name)
+    client = serving(Completer(bundle))
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0], draw=2, top=2))
+        assert socket.hear_out(1)[-1]["type"] == "done"
+    assert client.post("/api/complete", {"sketch": sketch_record(prefixes(1)[0])}).status == 200
+    assert threads == {"engine", "decoders_0"}
+
+
+def test_the_likeliest_decoder_is_read_while_a_stroke_is_still_drawn(serving, bundle, monkeypatch):
+    reads, read = Queue(), Completer.stepper
+    monkeypatch.setattr(Completer, "stepper", lambda self, category: (reads.put(category), read(self, category))[1])
+    client = serving(Completer(bundle))
+    with client.socket() as socket:
+        socket.say(ask(1, prefixes(1)[0], draw=0))
+        route, done = socket.hear_out(1)
+    assert done["drawings"] == [] and reads.get(timeout=60) == route["category"]
 
 
 def test_whatever_is_open_when_the_engine_closes_is_stopped(endless, gate):

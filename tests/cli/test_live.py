@@ -1,0 +1,63 @@
+"""``predict_client.py live``: from the flags to a server that answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from codes.cli.predict import main
+from tests.cli.running import told, works
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        return place.getsockname()[1]
+
+
+def test_help_says_what_it_does():
+    text = works(main, "live", "--help")
+    assert "docs/protocol.md" in text and "127.0.0.1" in text
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn", "websockets"])
+def test_without_its_packages_it_says_how_to_get_them(bundle, missing, monkeypatch):
+    for name in [name for name in sys.modules if name.split(".")[0] == missing or name.startswith("codes.web")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert "pip install 'halfdrawn[live]'" in told(main, "live", "-m", bundle.folder, "--no-open")
+
+
+def test_a_port_that_is_taken_is_one_sentence(bundle):
+    with socket.create_server(("127.0.0.1", 0)) as place:
+        words = ["live", "-m", bundle.folder, "--no-open", "--port", place.getsockname()[1]]
+        assert "cannot be listened at" in told(main, *words)
+
+
+def test_a_model_that_is_not_there_is_one_sentence():
+    assert "no model 'nowhere'" in told(main, "live", "-m", "nowhere", "--no-open")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends the signal of Ctrl-C")
+def test_it_serves_until_it_is_interrupted(bundle, tmp_path):
+    port = free_port()
+    words = ["live", "-m", str(bundle.folder), "--no-open", "--port", str(port), "--gallery", str(tmp_path / "kept")]
+    command = [sys.executable, str(ROOT / "predict_client.py"), *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline().startswith(f"http://127.0.0.1:{port}/")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/model", timeout=60) as answer:
+            assert json.load(answer)["name"] == bundle.folder.name
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=60)
+    assert "Traceback" not in errors
+    assert not (tmp_path / "kept").exists()
