@@ -25,7 +25,7 @@ from codes.inference.completer import load
 from codes.sketch.geometry import resample
 from codes.sketch.strokes import Floats, Sketch
 from codes.web.app import make_app
-from codes.web.limits import LIMITS
+from codes.web.limits import Limits
 from codes.web.serving import listening, server_of
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -67,7 +67,7 @@ PHONE = Screen(390, 844, density=2.0, touch=True)
 @contextmanager
 def served(app: Starlette) -> Iterator[str]:
     """The address of the app on a free port of this machine, for as long as the block runs."""
-    server = server_of(app, LIMITS)
+    server = server_of(app, Limits())
     with listening("127.0.0.1", 0) as port:
         thread = threading.Thread(target=server.run, args=([port],), daemon=True)
         thread.start()

@@ -168,13 +168,15 @@ def test_the_line_comes_back_and_asks_again(call):
         window.WebSocket = Line;
         window.setTimeout = (work) => work();
         const heard = [];
-        const live = new Live("", { heard: (message) => heard.push(message.type), connected: (yes) => heard.push(yes) });
+        const note = (what) => heard.push(what);
+        const live = new Live("", { heard: ({ type }) => note(type), connected: note });
         live.connect();
         sockets[0].dispatchEvent(new Event("open"));
         live.ask({ draw: 1 });
         sockets[0].dispatchEvent(new Event("close"));
         sockets[1].dispatchEvent(new Event("open"));
-        const say = (message) => sockets[1].dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
+        const say = (message) =>
+            sockets[1].dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
         say({ type: "route", id: 1 });
         say({ type: "done", id: 1 });
         say({ type: "ink", id: 1 });
