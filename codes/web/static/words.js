@@ -3,7 +3,7 @@
  * Knows language; knows no page.
  */
 
-import { findsItFinished } from "./continuation.js";
+import { findsItFinished, remaining } from "./continuation.js";
 
 // Written with a vowel and said without one, or the other way round.
 const AN = /^([aeio]|u(?!ni|se)|hour)/;
@@ -48,7 +48,7 @@ export function advice({ history, wet, route, fixed, offer, connected, notice },
   if (!history.present.length && !wet) return "";
   if (fixed) return "Click it again, and I guess for myself.";
   if (route?.decision === "unknown") return "Say what it is, and I finish it as that.";
-  if (offer?.done && !offer.hidden && offer.drawings.length && !findsItFinished(offer))
+  if (offer?.done && remaining(offer).length)
     return touch ? "Take my idea, or its next stroke, or just draw on." : TAKE_BY_KEYS;
   return "";
 }
