@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install browser demo live test test-all lint format bench pictures ci clean
+.PHONY: help install browser demo live test test-all lint format bench results pictures ci clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -53,6 +53,9 @@ test-all: lint browser  ## All tests, slow ones too
 
 bench: $(READY)  ## Speed, as ratios inside one run; prints a JSON object last
 	$(BIN)/python -m benchmarks.speed
+
+results: $(READY)  ## Make the tables of docs/results.md again, of the figures in docs/figures
+	$(BIN)/python -m benchmarks.results
 
 pictures: $(READY)  ## Make the README's pictures again
 	$(BIN)/python -m benchmarks.pictures

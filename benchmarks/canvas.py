@@ -67,7 +67,7 @@ def strokes_drawn(page: Page, address: str) -> Iterator[list[float] | None]:
     """Draw each example, and give the marks after each of its strokes."""
     for path in SKETCHES:
         page.open(address)
-        for stroke in on_paper(read(path), spacing=8.0):
+        for stroke in on_paper(read(path), spacing=20.0):
             page.draw([stroke])
             yield answered(page)
 
@@ -75,7 +75,7 @@ def strokes_drawn(page: Page, address: str) -> Iterator[list[float] | None]:
 def answered(page: Page) -> list[float] | None:
     """The marks of a stroke, or None where nothing was drawn."""
     try:
-        page.wait(f"return (() => {{ {MARKS} }})()", patience=5.0)
+        page.wait(f"return (() => {{ {MARKS} }})()", patience=3.0)
     except TimeoutError:
         return None
     return [float(value) for value in page.run(MARKS)]

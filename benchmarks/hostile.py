@@ -28,7 +28,8 @@ WRONG: list[dict[str, Any]] = [
     {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 0}},
 ]
 MEGABYTE = " " * 2**20
-QUIET = 1.0  # seconds after which no more answers are waited for
+CUT = 0.1  # of the lines are cut before the answers come
+QUIET = 10.0  # seconds after which no more answers are waited for
 
 
 async def flood(address: str, messages: int, sockets: int) -> dict[str, int]:
@@ -42,13 +43,13 @@ async def _attack(address: str, messages: int, number: int) -> dict[str, int]:
     rng, outcome = random.Random(number), {"answers": 0, "cut": 0}
     texts = _texts(rng)
     while messages > 0:
-        burst = min(messages, rng.randint(1, 60))
+        burst = min(messages, rng.randint(1, 45))
         try:
             async with connect(address, max_queue=None) as socket:
                 for _ in range(burst):
                     await socket.send(next(texts))
                     messages -= 1
-                if rng.random() < 0.3:
+                if rng.random() < CUT:
                     socket.transport.abort()
                     outcome["cut"] += 1
                 else:
@@ -59,13 +60,15 @@ async def _attack(address: str, messages: int, number: int) -> dict[str, int]:
 
 
 async def _heard(socket: ClientConnection, most: int) -> int:
-    """How many answers come until there is silence."""
-    for count in range(most):
+    """How many messages are answered until there is silence: each is in one way, at last."""
+    count = 0
+    while count < most:
         try:
-            await asyncio.wait_for(socket.recv(), timeout=QUIET)
+            said = json.loads(await asyncio.wait_for(socket.recv(), timeout=QUIET))
         except TimeoutError:
-            return count
-    return most
+            break
+        count += said["type"] in ("done", "stopped", "refused")
+    return count
 
 
 def _texts(rng: random.Random) -> Iterator[str | bytes]:

@@ -182,7 +182,7 @@ def _near(ours: Any, theirs: Any) -> bool:
 
 @main.command()
 @click.option("--messages", default=10_000, show_default=True)
-@click.option("--sockets", default=40, show_default=True)
+@click.option("--sockets", default=16, show_default=True)
 @click.option("-m", "--model", default="starter", show_default=True)
 def hostile(messages: int, sockets: int, model: str) -> None:
     """Hostile messages over many sockets; then how long the next good client waits, against before."""

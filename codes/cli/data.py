@@ -97,6 +97,30 @@ def export(store: Path, out: Path, category: str) -> None:
     click.echo(f"{out}: {', '.join(f'{len(many)} {name}' for name, many in splits.items())}.")
 
 
+@data.command("nonsense")
+@click.option("-o", "--out", type=PATH, required=True, help="The .npz file to write.")
+@click.option("-n", "--count", type=click.IntRange(10), default=2400, show_default=True, help="Drawings in all.")
+@SEED
+def nonsense_(out: Path, count: int, seed: int) -> None:
+    """Make drawings of nothing: scribbles, dots, letters, tangles, figures. They teach a router what to refuse.
+
+    Put the file into the folder that `data import --other` reads, under a name that may teach refusal; "nonsense" may.
+
+    \b
+    Example:
+      train_or_test.py data nonsense -o datasets/rare/nonsense.npz
+    """
+    from codes.data.nonsense import nonsense
+    from codes.formats.npz import write_splits
+
+    if out.suffix.lower() != ".npz":
+        raise BadOption(f"{out}: the official form is an .npz file, so its name ends in .npz")
+    drawn = nonsense(count, seed)
+    tenth = count // 10
+    write_splits(out, {"train": drawn[2 * tenth :], "valid": drawn[:tenth], "test": drawn[tenth : 2 * tenth]})
+    click.echo(f"{out}: {count - 2 * tenth} train, {tenth} valid, {tenth} test.")
+
+
 @data.command()
 @click.argument("source", type=PATH, metavar="STORE_OR_FILE")
 @click.option("--split", help="train, valid or test; for pictures the first that has sketches, for the table all.")

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from codes.cli.common import AS_JSON, print_json
-from codes.cli.options import CATEGORY, FRACTION, LATENT, MODEL, SAMPLING, SPLIT
+from codes.cli.options import CANDIDATES, CATEGORY, FRACTION, LATENT, MODEL, SAMPLING, SPLIT
 from codes.data.masking import LAWS, Law
 from codes.errors import BadFile, BadOption
 from codes.formats.npz import write_arrays
@@ -33,6 +33,7 @@ CHUNK = 256
 @CATEGORY
 @SAMPLING
 @LATENT
+@CANDIDATES
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write completions, as .npz.")
 @AS_JSON
 def data(

@@ -27,4 +27,5 @@ VARIATIONS = click.option(
     "-n", "--variations", type=int, default=9, show_default=True, help="How many ways to finish it."
 )
 SAMPLING = options_of(SamplingOptions, "temperature", "seed", "max_points")
+CANDIDATES = options_of(SamplingOptions, "candidates")
 LATENT = options_of(SamplingOptions, "latent")

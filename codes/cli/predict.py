@@ -13,7 +13,7 @@ from codes.cli.common import AS_JSON, Teaching, print_json
 from codes.cli.data_sets import data
 from codes.cli.fields import chosen
 from codes.cli.live import live
-from codes.cli.options import CATEGORY, LATENT, MODEL, OUT, SAMPLING, VARIATIONS
+from codes.cli.options import CANDIDATES, CATEGORY, LATENT, MODEL, OUT, SAMPLING, VARIATIONS
 from codes.cli.pictures import check_suffix, write_results
 from codes.errors import NotRecognised
 from codes.formats.registry import read
@@ -42,6 +42,7 @@ main.add_command(live)
 @VARIATIONS
 @SAMPLING
 @LATENT
+@CANDIDATES
 @click.option("--draw-unknown", is_flag=True, help="Draw the nearest category also where nothing is recognised.")
 @click.option("--index", type=int, default=0, show_default=True, help="Which sketch of a file that holds many.")
 @OUT

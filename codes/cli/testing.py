@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from tqdm import tqdm
 
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import PartConfig
 from codes.cli.common import AS_JSON, Teaching, print_json
 from codes.cli.options import FRACTION, MODEL, SPLIT
+from codes.cli.plots import draw_confusion, draw_risk
 from codes.data.catalogue import NONE_OF_THESE, may_teach_refusal
 from codes.data.labelled import Rows, labelled
 from codes.data.masking import Law
 from codes.errors import BadOption
 from codes.training.quality import (
+    Answers,
+    Cut,
     DrawQuality,
+    RefusalQuality,
     RouteQuality,
     RouterTest,
     Views,
@@ -29,7 +34,6 @@ from codes.training.quality import (
 )
 
 DATA = click.argument("data", type=click.Path(path_type=Path))
-Cut = Callable[[Sequence[Rows]], Views]
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -74,14 +78,16 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
 @SPLIT
 @click.option("--unknown", type=click.Path(path_type=Path), help="Sketches of categories that the model never saw.")
 @click.option("--confusion", type=click.Path(path_type=Path), help="Draw the confusion at 50 % into this .png.")
+@click.option("--risk", type=click.Path(path_type=Path), help="Draw what is wrong of the surest into this .png.")
 @click.option("-c", "--category", "categories", multiple=True, help="Choose among these only; repeat for several.")
 @click.option("--everything", is_flag=True, help="Choose among all that the router learned, with a decoder or without.")
 @AS_JSON
-def predict(data: Path, model: str, split: str, unknown: Path | None, confusion: Path | None, **asked: Any) -> None:
+def predict(data: Path, model: str, split: str, unknown: Path | None, as_json: bool, **asked: Any) -> None:
     """Accuracy of the router on DATA by how much of each sketch is seen, its calibration, and its refusals.
 
-    U50 cuts a uniform 0 to 50 % of the points of each sketch. --unknown takes a folder of .npz files: only those whose
-    name may never be trained on (SHA-256 odd) count.
+    U50 cuts a uniform 0 to 50 % of the points of each sketch. Intervals are of 95 %, by drawing the sketches of each
+    category anew. --unknown takes a folder of .npz files: only those whose name may never be trained on (SHA-256 odd)
+    count.
 
     \b
     Example:
@@ -92,18 +98,30 @@ def predict(data: Path, model: str, split: str, unknown: Path | None, confusion:
     every = labelled(data, split)
     router = RouterTest(net, config, _choice(bundle, config, tuple(every), asked))
     sketches = _of_bundle(every, bundle, tuple(router.categories))
-    cuts: dict[str, Cut] = {"U50": Views.under_seed_law, "50% of strokes": partial(_cut, 0.5, law="strokes")}
-    cuts |= {f"{fraction:.0%}": partial(_cut, fraction) for fraction in FRACTIONS}
-    measured = {name: router.quality(sketches, cut) for name, cut in cuts.items()}
-    refusal = _refusals(router, sketches, unknown, split) if unknown else {}
-    if confusion:
-        from codes.cli.confusion import draw_confusion
-
-        draw_confusion(confusion, router.confusion(sketches, cuts["50%"]), router.categories)
-    if asked["as_json"]:
-        print_json({"split": split, "recognition": {k: asdict(v) for k, v in measured.items()}, "refusal": refusal})
+    cuts = all_cuts()
+    answers = {name: router.answers(sketches, cut) for name, cut in cuts.items()}
+    measured = {name: router.quality(each) for name, each in answers.items()}
+    refusal = refusals(router, answers, strangers(router, unknown, split)) if unknown else {}
+    _draw_pictures(router, answers, asked)
+    if as_json:
+        told = {name: asdict(each) for name, each in refusal.items()}
+        print_json({"split": split, "recognition": {k: asdict(v) for k, v in measured.items()}, "refusal": told})
     else:
         _predict_table(measured, refusal)
+
+
+def all_cuts() -> dict[str, Cut]:
+    """Every way in which sketches are shown to a router under test."""
+    cuts: dict[str, Cut] = {"U50": Views.under_seed_law, "50% of strokes": partial(_cut, 0.5, law="strokes")}
+    return cuts | {f"{fraction:.0%}": partial(_cut, fraction) for fraction in FRACTIONS}
+
+
+def _draw_pictures(router: RouterTest, answers: dict[str, Answers], asked: dict[str, Any]) -> None:
+    """Those that were asked for."""
+    if asked["confusion"]:
+        draw_confusion(asked["confusion"], router.confusion(answers["50%"]), router.categories)
+    if asked["risk"]:
+        draw_risk(asked["risk"], {name: answers[name].risk() for name in map("{:.0%}".format, FRACTIONS)})
 
 
 def _choice(bundle: Bundle, config: PartConfig, found: tuple[str, ...], asked: dict[str, Any]) -> tuple[str, ...]:
@@ -133,22 +151,22 @@ def _of_bundle(sketches: dict[str, list[Rows]], bundle: Bundle, categories: tupl
     return {category: sketches[category] for category in wanted}
 
 
-def _refusals(
-    router: RouterTest, sketches: dict[str, list[Rows]], unknown: Path, split: str
-) -> dict[str, dict[str, float]]:
-    strangers = [
+def strangers(router: RouterTest, unknown: Path, split: str) -> list[Rows]:
+    """Sketches of categories that no router may ever learn to refuse."""
+    return [
         rows
         for name, each in labelled(unknown, split).items()
         if not may_teach_refusal(name) and name not in router.config.categories
         for rows in each
     ]
-    friends = [rows for category in sketches for rows in sketches[category]]
-    cuts: dict[str, Cut] = {"U50": Views.under_seed_law, "50%": partial(_cut, 0.5), "100%": partial(_cut, 1.0)}
+
+
+def refusals(router: RouterTest, answers: dict[str, Answers], unknown: Sequence[Rows]) -> dict[str, RefusalQuality]:
+    """The known and the unknown told apart, both shown in the same way."""
+    threshold = router.calibration.known
     return {
-        name: asdict(
-            refusal_quality(router.scores(cut(friends)), router.scores(cut(strangers)), router.calibration.known)
-        )
-        for name, cut in cuts.items()
+        name: refusal_quality(np.concatenate(each.known), router.scores(all_cuts()[name](unknown)), threshold)
+        for name, each in answers.items()
     }
 
 
@@ -165,15 +183,17 @@ def _draw_table(measured: dict[str, DrawQuality]) -> None:
         )
 
 
-def _predict_table(measured: dict[str, RouteQuality], refusal: dict[str, dict[str, float]]) -> None:
-    click.echo(f"{'seen':16} {'macro':>7} {'micro':>7} {'ECE':>7} {'accepted':>9}")
+def _predict_table(measured: dict[str, RouteQuality], refusal: dict[str, RefusalQuality]) -> None:
+    click.echo(f"{'seen':16} {'macro':>7} {'95 %':>16} {'micro':>7} {'ECE':>7} {'accepted':>9} {'risk':>7}")
     for name, each in measured.items():
+        low, high = each.macro_95
         click.echo(
-            f"{name:16} {each.macro:7.1%} {each.micro:7.1%} {each.calibration_error:7.3f} {each.accepted:9.1%}"
-            f"   ({each.count} sketches)"
+            f"{name:16} {each.macro:7.1%} {low:7.1%} - {high:6.1%} {each.micro:7.1%} {each.calibration_error:7.3f} "
+            f"{each.accepted:9.1%} {each.risk_area:7.3f}   ({each.count} sketches)"
         )
-    for name, values in refusal.items():
+    for name, told in refusal.items():
+        low, high = told.auroc_95
         click.echo(
-            f"refusal, {name:6} AUROC {values['auroc']:.3f}, false alarms {values['false_alarms']:.1%} where "
-            f"95 % of the known are accepted ({values['known']:.0f} known, {values['unknown']:.0f} unknown)"
+            f"refusal, {name:14} AUROC {told.auroc:.3f} ({low:.3f} - {high:.3f}), false alarms {told.false_alarms:.1%} "
+            f"where 95 % of the known are accepted ({told.known} known, {told.unknown} unknown)"
         )

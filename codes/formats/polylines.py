@@ -28,6 +28,7 @@ from codes.sketch.strokes import MAX_POINTS, Floats, Polylines, Sketch, from_pol
 
 MAX_FILE = 64 * MEGABYTE
 SIGNIFICANT_DIGITS = 10
+SMALLEST_UNIT = 1e-9
 
 FIELDS = frozenset({"strokes", "unit", "category", "drawn", "pen_down", "prefix_rows"})
 
@@ -130,6 +131,8 @@ def _unit(record: dict[str, Any], strokes: Polylines) -> float:
     unit = record["unit"]
     if not strict_json.is_coordinate(unit) or unit <= 0:
         raise NotJson(f'the "unit" is {strict_json.shown(unit)}, not a positive number')
+    if unit < SMALLEST_UNIT:  # coordinates in such units are beyond counting
+        raise NotJson(f'the "unit" is {strict_json.shown(unit)}, less than {SMALLEST_UNIT:g}')
     return float(unit)
 
 

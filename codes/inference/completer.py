@@ -22,6 +22,7 @@ from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
 from codes.errors import BadOption, NotRecognised
+from codes.inference.choosing import chosen
 from codes.inference.drawings import Beginning, Step
 from codes.inference.options import Completion, Route, SamplingOptions
 from codes.inference.router import Router
@@ -174,14 +175,16 @@ class Completer:
         return self.draw(tasks, options)
 
     def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[Ink]:
-        """Finish a sketch as one category, giving each row the moment it is drawn; ``options.top`` must be 1.
+        """Finish a sketch as one category, giving each row the moment it is drawn.
+
+        ``options.top`` and ``options.candidates`` must be 1: what is drawn already cannot be chosen.
 
         Raises:
             NotRecognised: as :meth:`complete`.
         """
         options = with_changes(options, changes)
-        if options.top != 1:
-            raise BadOption("a stream draws one category; leave top at 1")
+        if options.top != 1 or options.candidates != 1:
+            raise BadOption("a stream draws one category and shows what comes; leave top and candidates at 1")
         return self._ink(self.tasks(sketch, self.classify(sketch), options)[0], options)
 
     def tasks(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Task]:
@@ -201,7 +204,16 @@ class Completer:
         return [Task(sketch, route, category) for category in list(route.probabilities)[: options.top]]
 
     def draw(self, tasks: Sequence[Task], options: SamplingOptions) -> list[list[Completion]]:
-        """Draw tasks, category by category and those of like length together; results in the order of the tasks."""
+        """Draw ``options.variations`` of each task; results in the order of the tasks."""
+        if options.candidates == 1:
+            return self._draw(tasks, options)
+        many = options.variations * options.candidates
+        drawn = self._draw(tasks, replace(options, variations=many, candidates=1))
+        routes = iter(self.classify_many([completion.sketch for each in drawn for completion in each]))
+        return [chosen(each, [next(routes) for _ in each], options.candidates) for each in drawn]
+
+    def _draw(self, tasks: Sequence[Task], options: SamplingOptions) -> list[list[Completion]]:
+        """Category by category, and those of like length together."""
         groups: dict[str, list[int]] = defaultdict(list)
         for number in sorted(range(len(tasks)), key=lambda i: len(tasks[i].sketch)):
             groups[tasks[number].category].append(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, log
 from numbers import Integral, Real
 from typing import Literal
 
@@ -25,6 +26,8 @@ class SamplingOptions:
         category: draw this one, whatever the router says.
         top: draw this many of the likeliest categories.
         latent: where z comes from: inferred from the prefix, zero, or drawn from the prior.
+        candidates: draw this many for each variation and keep the one that the router takes most surely for its
+            category; 1 keeps what comes.
         max_points: most points added; a drawing that is not ended by then is cut off.
         draw_unknown: draw the likeliest category also where the sketch looks like none of them.
     """
@@ -35,17 +38,20 @@ class SamplingOptions:
     category: str | None = None
     top: int = 1
     latent: LatentSource = "prefix"
+    candidates: int = 1
     max_points: int = 200
     draw_unknown: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("variations", "seed", "top", "max_points"):
+        for name in ("variations", "seed", "top", "candidates", "max_points"):
             if not isinstance(getattr(self, name), Integral):
                 raise BadOption(f"{name} must be a whole number, not {getattr(self, name)!r}")
         if not isinstance(self.temperature, Real):
             raise BadOption(f"temperature must be a number, not {self.temperature!r}")
         if not 1 <= self.variations <= MOST_VARIATIONS:
             raise BadOption(f"variations must be 1 to {MOST_VARIATIONS}, not {self.variations}")
+        if not 1 <= self.candidates <= MOST_VARIATIONS // self.variations:
+            raise BadOption(f"candidates must be 1 or more, those of all variations at most {MOST_VARIATIONS}")
         if not 0 < self.temperature <= 2:
             raise BadOption(f"temperature must be above 0 and at most 2, not {self.temperature}")
         if not 0 <= self.seed < 2**63:
@@ -80,6 +86,11 @@ class Route:
     def probability(self) -> float:
         """Of the likeliest category."""
         return self.probabilities[self.category]
+
+    def log_probability(self, category: str) -> float:
+        """Of one of the categories, in nats; minus infinity where the probability is too small for a number."""
+        probability = self.probabilities[category]
+        return log(probability) if probability else -inf
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,10 @@ from codes.model.classifier import RouterNet
 from codes.model.vae import SketchVAE
 from codes.training.calibrate import expected_calibration_error
 from codes.training.objectives import PointNats
+from codes.training.statistics import Estimate, RiskCurve, estimated, estimated_of, risk_curve
 
 Rows = NDArray[np.generic]
+Scores = NDArray[np.float64]
 TOGETHER = 200
 
 
@@ -149,6 +151,9 @@ class Views:
         return [sketch[:rows] for sketch, rows in zip(self.sketches, self.rows.tolist(), strict=True)]
 
 
+Cut = Callable[[Sequence[Rows]], Views]
+
+
 @torch.no_grad()
 def logits_of(net: RouterNet, config: PartConfig, views: Views) -> Tensor:
     """``[N, labels]``, in the order of the views."""
@@ -161,23 +166,56 @@ def logits_of(net: RouterNet, config: PartConfig, views: Views) -> Tensor:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What a router said of sketches that it was shown in one way, category by category.
+
+    Attributes:
+        chances: of each category's sketches ``[N, categories]``, of what they are if they are one of them.
+        known: of each category's sketches ``[N]``, their known scores.
+    """
+
+    chances: Sequence[NDArray[np.float64]]
+    known: Sequence[NDArray[np.float64]]
+
+    @property
+    def hits(self) -> list[NDArray[np.float64]]:
+        """1 where it was right, of each category ``[N]``."""
+        return [(each.argmax(axis=1) == i).astype(np.float64) for i, each in enumerate(self.chances)]
+
+    def risk(self) -> RiskCurve:
+        """What is wrong where the router is surest; categories count alike."""
+        weights = np.concatenate([np.full(len(each), 1 / len(each)) for each in self.chances])
+        return risk_curve(np.concatenate(self.chances).max(axis=1), 1 - np.concatenate(self.hits), weights)
+
+
+@dataclass(frozen=True)
 class RouteQuality:
     """How well a router recognises, under one law.
 
     Attributes:
         macro: accuracy, averaged over categories.
+        macro_95: its 95 % interval.
         micro: accuracy, averaged over sketches.
+        micro_95: its 95 % interval.
         calibration_error: expected calibration error, 15 bins.
         accepted: share of these sketches that are not ``unknown``.
+        risk_area: mean share of wrong answers over all shares of sketches, the surest first; categories count alike.
+        risk_at_80: share of wrong answers among the surest 80 %.
         by_category: accuracy of each.
+        by_category_95: their 95 % intervals.
         count: sketches.
     """
 
     macro: float
+    macro_95: tuple[float, float]
     micro: float
+    micro_95: tuple[float, float]
     calibration_error: float
     accepted: float
+    risk_area: float
+    risk_at_80: float
     by_category: dict[str, float]
+    by_category_95: dict[str, tuple[float, float]]
     count: int
 
 
@@ -194,31 +232,35 @@ class RouterTest:
         logits = logits_of(self.net, self.config, views)
         return self.calibration.scaled(logits, torch.from_numpy(np.maximum(views.rows, 1)))
 
-    def quality(self, sketches: dict[str, list[Rows]], cut: Callable[[Sequence[Rows]], Views]) -> RouteQuality:
-        """Measure on sketches of the categories on offer; the cut is made category by category, in order."""
+    def answers(self, sketches: dict[str, list[Rows]], cut: Cut) -> Answers:
+        """On sketches of the categories on offer; the cut is made category by category, in order."""
         logits = [self.logits(cut(sketches[category])) for category in self.categories]
-        labels = np.concatenate([np.full(len(each), i) for i, each in enumerate(logits)])
-        together = torch.cat(logits)
-        chances = F.softmax(together[:, self.offered], dim=-1).double().numpy()
-        hits = chances.argmax(axis=1) == labels
-        by_category = {name: float(hits[labels == i].mean()) for i, name in enumerate(self.categories)}
-        accepted = known_scores(together, self.offered) >= self.calibration.known
+        chances = [F.softmax(each[:, self.offered], dim=-1).double().numpy() for each in logits]
+        return Answers(chances, [known_scores(each, self.offered).double().numpy() for each in logits])
+
+    def quality(self, answers: Answers) -> RouteQuality:
+        """All figures of these answers."""
+        hits, risk = answers.hits, answers.risk()
+        macro, micro = estimated(hits), estimated([np.concatenate(hits)])
+        each = {name: estimated([some]) for name, some in zip(self.categories, hits, strict=True)}
         return RouteQuality(
-            macro=float(np.mean(list(by_category.values()))),
-            micro=float(hits.mean()),
-            calibration_error=expected_calibration_error(chances, hits),
-            accepted=float(accepted.float().mean()),
-            by_category=by_category,
-            count=len(labels),
+            macro=macro.value,
+            macro_95=macro.interval,
+            micro=micro.value,
+            micro_95=micro.interval,
+            calibration_error=expected_calibration_error(np.concatenate(answers.chances), np.concatenate(hits) == 1),
+            accepted=float((np.concatenate(answers.known) >= self.calibration.known).mean()),
+            risk_area=risk.area,
+            risk_at_80=risk.at(0.8),
+            by_category={name: estimate.value for name, estimate in each.items()},
+            by_category_95={name: estimate.interval for name, estimate in each.items()},
+            count=micro.count,
         )
 
-    def confusion(self, sketches: dict[str, list[Rows]], cut: Callable[[Sequence[Rows]], Views]) -> NDArray[np.int64]:
+    def confusion(self, answers: Answers) -> NDArray[np.int64]:
         """How often category i (row) was taken for category j (column)."""
-        table = np.zeros((len(self.categories), len(self.categories)), dtype=np.int64)
-        for i, category in enumerate(self.categories):
-            taken = self.logits(cut(sketches[category]))[:, self.offered].argmax(dim=-1).numpy()
-            table[i] = np.bincount(taken, minlength=len(self.categories))
-        return table
+        taken = [each.argmax(axis=1) for each in answers.chances]
+        return np.stack([np.bincount(each, minlength=len(self.categories)) for each in taken])
 
     def scores(self, views: Views) -> NDArray[np.float64]:
         """Known scores, higher where a sketch is more like what is on offer."""
@@ -231,13 +273,17 @@ class RefusalQuality:
 
     Attributes:
         auroc: chance that a known sketch scores higher than an unknown one.
+        auroc_95: its 95 % interval.
         false_alarms: share of the unknown that is accepted where 95 % of the known are.
+        false_alarms_95: its 95 % interval.
         accepted_unknown: share of the unknown that the bundle's own threshold accepts.
         known, unknown: how many of each.
     """
 
     auroc: float
+    auroc_95: tuple[float, float]
     false_alarms: float
+    false_alarms_95: tuple[float, float]
     accepted_unknown: float
     known: int
     unknown: int
@@ -248,8 +294,29 @@ def refusal_quality(known: NDArray[np.float64], unknown: NDArray[np.float64], th
     from sklearn.metrics import roc_auc_score
 
     truth = np.concatenate([np.ones(len(known)), np.zeros(len(unknown))])
-    auroc = float(roc_auc_score(truth, np.concatenate([known, unknown])))
-    at_95 = np.quantile(known, 0.05)
+    false_alarms = _resampled(known, unknown, _false_alarms)
     return RefusalQuality(
-        auroc, float((unknown >= at_95).mean()), float((unknown >= threshold).mean()), len(known), len(unknown)
+        auroc=float(roc_auc_score(truth, np.concatenate([known, unknown]))),
+        auroc_95=_resampled(known, unknown, _chance_of_order).interval,
+        false_alarms=false_alarms.value,
+        false_alarms_95=false_alarms.interval,
+        accepted_unknown=float((unknown >= threshold).mean()),
+        known=len(known),
+        unknown=len(unknown),
     )
+
+
+def _resampled(known: Scores, unknown: Scores, measure: Callable[[Scores, Scores], float]) -> Estimate:
+    return estimated_of([known, unknown], lambda samples: measure(samples[0], samples[1]))
+
+
+def _chance_of_order(known: Scores, unknown: Scores) -> float:
+    """That a known sketch scores higher than an unknown one: AUROC, quickly enough to be taken hundreds of times."""
+    ranked = np.sort(unknown)
+    below, up_to = np.searchsorted(ranked, known, side="left"), np.searchsorted(ranked, known, side="right")
+    return float((below + up_to).mean() / (2 * len(unknown)))
+
+
+def _false_alarms(known: Scores, unknown: Scores) -> float:
+    """Share of the unknown at or above where 95 % of the known are."""
+    return float((unknown >= np.quantile(known, 0.05)).mean())

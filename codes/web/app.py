@@ -21,12 +21,13 @@ from starlette.staticfiles import StaticFiles
 from codes.errors import BadFile, OverLimit, SketchError
 from codes.inference.completer import Completer
 from codes.web.bodies import refused
-from codes.web.engine import OUR_MISTAKE, Engine
+from codes.web.engine import Engine
 from codes.web.gallery import Gallery
 from codes.web.headers import SAFE, Guarded
 from codes.web.house import House
 from codes.web.limits import Limits, Tally
 from codes.web.pages import STATIC, Pages
+from codes.web.questions import OUR_MISTAKE
 
 GALLERY = Path("drawings")
 LIMITS = Limits()

@@ -19,10 +19,9 @@ from codes.inference.completer import Completer
 from codes.inference.options import Route
 from codes.model.decoder import Stepper
 from codes.web.easel import Easel, Part
-from codes.web.questions import Done, Question, Refused, Routed, Stopped
+from codes.web.questions import OUR_MISTAKE, Done, Question, Refused, Routed, Stopped
 
 LOG = logging.getLogger(__name__)
-OUR_MISTAKE = "something went wrong in the server; its log says what"
 
 
 class Engine:

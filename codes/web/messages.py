@@ -5,6 +5,7 @@ Knows JSON, sketches and limits; knows no sockets and no models. Everything here
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -18,12 +19,14 @@ from codes.inference.records import route_record
 from codes.sketch.geometry import simplify_drawn
 from codes.sketch.strokes import Sketch
 from codes.web.limits import Limits, at_most
-from codes.web.questions import Began, Done, Event, Inked, Refused, Routed
+from codes.web.questions import OUR_MISTAKE, Began, Done, Event, Inked, Refused, Routed
 
+LOG = logging.getLogger(__name__)
 LARGEST_ID = 2**53 - 1  # what a browser counts exactly
 DIGITS = 6  # of a number that is sent; a canvas has a thousand units
 ASK = frozenset({"type", "id", "sketch", "draw"})
-OPTIONS = {each.name: each.default for each in fields(SamplingOptions)}
+NOT_HERE = "candidates"  # what is shown as it is drawn cannot be chosen afterwards
+OPTIONS = {each.name: each.default for each in fields(SamplingOptions) if each.name != NOT_HERE}
 LIVE_OPTIONS = OPTIONS.keys() - {"variations", "latent"}
 
 
@@ -73,6 +76,9 @@ def understood(text: str, limits: Limits) -> Ask | Stop | Misunderstood:
         return Ask(number, simplified(sketch_in(record, limits), limits), _live_options(record, limits))
     except SketchError as error:
         return Misunderstood(number, error)
+    except Exception:
+        LOG.exception("a message could not be read")
+        return Misunderstood(number, SketchError(OUR_MISTAKE))
 
 
 def record_in(text: str | bytes, limits: Limits) -> dict[str, Any]:

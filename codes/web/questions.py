@@ -12,6 +12,8 @@ from codes.errors import SketchError
 from codes.inference.options import Route, SamplingOptions
 from codes.sketch.strokes import Sketch
 
+OUR_MISTAKE = "something went wrong in the server; its log says what"
+
 Row = tuple[int, float, float, bool, bool]
 
 

@@ -51,7 +51,7 @@ def store(files, tmp_path) -> Path:
     return tmp_path / "store"
 
 
-@pytest.mark.parametrize("command", ["import", "export", "look", "download"])
+@pytest.mark.parametrize("command", ["import", "export", "look", "download", "nonsense"])
 def test_help_teaches_with_an_example(command):
     result = run(command, "--help")
     assert result.exit_code == 0
@@ -248,3 +248,19 @@ def test_download_of_an_unknown_name_asks_nobody(tmp_path):
     """All names are checked before the first file is fetched."""
     assert "did you mean 'snowman'" in told("download", "cat", "snowmann", "-o", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_nonsense_becomes_none_of_these(files, tmp_path):
+    """What `data nonsense` writes is what `data import --other` reads."""
+    others = tmp_path / "others"
+    others.mkdir()
+    assert run("nonsense", "-o", others / "nonsense.npz", "-n", 20).exit_code == 0
+    assert run("import", files, "--other", others, "-o", tmp_path / "all").exit_code == 0
+    made = Store(tmp_path / "all")
+    assert made.categories[-1] == "none of these"
+    assert [int(made.split(name).counts()[-1]) for name in ("train", "valid", "test")] == [16, 2, 2]
+
+
+def test_nonsense_goes_into_an_npz_only(tmp_path):
+    assert ".npz" in told("nonsense", "-o", tmp_path / "nonsense.svg")
+    assert not list(tmp_path.iterdir())

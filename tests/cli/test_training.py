@@ -143,12 +143,13 @@ def test_draw_is_tested_in_nats_a_point(made, store):
 def test_predict_is_tested_at_every_fraction_and_refusal_on_strangers(made, store, tmp_path):
     npz.write_splits(tmp_path / "axe.npz", {"test": doodles(5)})  # its SHA-256 is even: it may not test refusal
     npz.write_splits(tmp_path / "ladder.npz", {"test": doodles(5)})
-    picture = tmp_path / "confusion.png"
-    words = ["-m", made, "--unknown", tmp_path, "--confusion", picture, "--json"]
+    pictures = tmp_path / "confusion.png", tmp_path / "risk.png"
+    words = ["-m", made, "--unknown", tmp_path, "--confusion", pictures[0], "--risk", pictures[1], "--json"]
     answer = json.loads(works(main, "test", "predict", store.folder, *words))
     assert {"U50", "10%", "25%", "50%", "75%", "100%"} <= set(answer["recognition"])
     assert answer["recognition"]["U50"]["count"] == 18
-    assert picture.stat().st_size > 1000
+    assert all(picture.stat().st_size > 1000 for picture in pictures)
+    assert answer["refusal"].keys() == answer["recognition"].keys()
     from codes.data.catalogue import may_teach_refusal
 
     strangers = 5 * sum(not may_teach_refusal(name) for name in ("axe", "ladder"))

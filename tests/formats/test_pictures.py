@@ -54,11 +54,12 @@ def test_a_failure_leaves_the_old_file_whole(writer, name, tmp_path, monkeypatch
     path = tmp_path / name
     path.write_bytes(b"the old picture")
 
-    def fail(*arguments: object, **_: object) -> None:
-        next(target for target in arguments if isinstance(target, Path)).write_bytes(b"half a pict")
+    def fail(target: Path, *_: object, **__: object) -> None:
+        with target.open("wb") as file:
+            file.write(b"half a pict")
         raise RuntimeError("the disk caught fire")
 
-    monkeypatch.setattr(Image.Image, "save", fail)
+    monkeypatch.setattr(Path, "write_bytes", fail)
     monkeypatch.setattr(Path, "write_text", fail)
     with pytest.raises(RuntimeError, match="caught fire"):
         writer.write(path, [spiral()])

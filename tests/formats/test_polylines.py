@@ -103,6 +103,7 @@ BAD_FILES: dict[str, Any] = {
     "digits": f"[[[1, {'9' * 6000}]]]",
     "unit-zero": {"strokes": [[[1, 2]]], "unit": 0},
     "unit-negative": {"strokes": [[[1, 2]]], "unit": -1},
+    "unit-vanishing": {"strokes": [[[1, 2]]], "unit": 1e-300},
     "unit-text": {"strokes": [[[1, 2]]], "unit": "1"},
     "unit-flag": {"strokes": [[[1, 2]]], "unit": True},
     "category": {"strokes": [[[1, 2]]], "category": 3},

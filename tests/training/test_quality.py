@@ -66,7 +66,8 @@ def by_category() -> dict[str, list[np.ndarray]]:
 
 def test_accuracy_is_macro_and_micro_with_counts(by_category):
     net = stirred_router()
-    measured = RouterTest(net, ROUTE, CATEGORIES).quality(by_category, lambda rows: Views.at(rows, 0.5))
+    tested = RouterTest(net, ROUTE, CATEGORIES)
+    measured = tested.quality(tested.answers(by_category, lambda rows: Views.at(rows, 0.5)))
     hits: dict[str, list[bool]] = {}
     for label, (name, sketches) in enumerate(by_category.items()):
         for sketch in sketches:
@@ -77,14 +78,24 @@ def test_accuracy_is_macro_and_micro_with_counts(by_category):
     assert measured.by_category == pytest.approx({name: np.mean(each) for name, each in hits.items()})
     assert measured.macro == pytest.approx(np.mean([np.mean(each) for each in hits.values()]))
     assert measured.micro == pytest.approx(np.mean(np.concatenate(list(hits.values()))))
+    assert measured.macro_95[0] <= measured.macro <= measured.macro_95[1]
+    assert all(low <= measured.by_category[name] <= high for name, (low, high) in measured.by_category_95.items())
 
 
 def test_confusion_counts_every_sketch_and_its_diagonal_is_the_hits(by_category):
     tested = RouterTest(stirred_router(), ROUTE, CATEGORIES)
-    table = tested.confusion(by_category, lambda rows: Views.at(rows, 1.0))
-    measured = tested.quality(by_category, lambda rows: Views.at(rows, 1.0))
+    answers = tested.answers(by_category, lambda rows: Views.at(rows, 1.0))
+    table, measured = tested.confusion(answers), tested.quality(answers)
     assert table.sum(axis=1).tolist() == [5, 6, 7]
     assert np.trace(table) / 18 == pytest.approx(measured.micro)
+
+
+def test_the_risk_at_full_coverage_is_what_macro_accuracy_leaves(by_category):
+    tested = RouterTest(stirred_router(), ROUTE, CATEGORIES)
+    answers = tested.answers(by_category, lambda rows: Views.at(rows, 1.0))
+    measured = tested.quality(answers)
+    assert answers.risk().at(1.0) == pytest.approx(1 - measured.macro)
+    assert 0 <= measured.risk_area <= 1
 
 
 def test_logits_stand_in_the_order_of_the_views(by_category, monkeypatch):
@@ -106,3 +117,9 @@ def test_refusal_is_auroc_and_false_alarms_at_nineteen_in_twenty():
     assert measured.false_alarms == pytest.approx((unknown >= np.sort(known)[20]).mean(), abs=0.01)
     assert measured.accepted_unknown == pytest.approx((unknown >= 0.5).mean())
     assert (measured.known, measured.unknown) == (400, 300)
+    assert quality._chance_of_order(known.round(1), unknown.round(1)) == pytest.approx(
+        roc_auc_score(truth, np.concatenate([known.round(1), unknown.round(1)]))  # many alike
+    )
+    assert 0 < measured.auroc_95[1] - measured.auroc_95[0] < 0.1
+    assert measured.auroc_95[0] < measured.auroc < measured.auroc_95[1]
+    assert measured.false_alarms_95[0] < measured.false_alarms < measured.false_alarms_95[1]

@@ -8,6 +8,7 @@ import pytest
 
 from codes.web.limits import Limits
 from codes.web.messages import Misunderstood, understood
+from codes.web.questions import OUR_MISTAKE
 from tests.helpers import prefixes
 from tests.web.asks import ask
 
@@ -60,6 +61,8 @@ HOSTILE = [
         {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 0}},
         {"type": "ask", "id": 1, "sketch": {**DOT, "unit": -1}},
         {"type": "ask", "id": 1, "sketch": {**DOT, "unit": "1"}},
+        {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 1e-300}},
+        {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 5e-324}},
         {"type": "ask", "id": 1, "sketch": {**DOT, "pen_down": 1}},
         {"type": "ask", "id": 1, "sketch": {**DOT, "path": "/etc/passwd"}},
         {"type": "ask", "id": 1, "sketch": DOT, "draw": -1},
@@ -77,6 +80,7 @@ HOSTILE = [
         {"type": "ask", "id": 1, "sketch": DOT, "max_points": 0},
         {"type": "ask", "id": 1, "sketch": DOT, "latent": "prior"},
         {"type": "ask", "id": 1, "sketch": DOT, "variations": 3},
+        {"type": "ask", "id": 1, "sketch": DOT, "candidates": 2},
         {"type": "ask", "id": 1, "sketch": DOT, "model": "../other"},
     )),
 ]  # fmt: skip
@@ -89,6 +93,13 @@ def test_what_makes_no_sense_is_one_sentence(text):
     sentence = str(said.error)
     assert sentence and "\n" not in sentence and len(sentence) < 300
     assert said.id in (None, 1)
+
+
+def test_our_own_mistake_in_reading_is_told_and_logged(monkeypatch, caplog):
+    monkeypatch.setattr("codes.web.messages.simplify_drawn", lambda sketch: 1 / 0)
+    said = understood(json.dumps(ask(4, prefixes(1)[0])), Limits())
+    assert said == Misunderstood(4, said.error) and str(said.error) == OUR_MISTAKE
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_sketch_that_is_absurd_but_a_sketch_is_answered(client):

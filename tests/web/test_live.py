@@ -14,8 +14,8 @@ from codes.formats.polylines import sketch_from_record
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.web.easel import Easel
-from codes.web.engine import OUR_MISTAKE, Engine
-from codes.web.questions import Done, Question, Stopped
+from codes.web.engine import Engine
+from codes.web.questions import OUR_MISTAKE, Done, Question, Stopped
 from tests.helpers import CATEGORIES, prefixes, tiny_bundle
 from tests.web.asks import ask, drawn, sketch_record, types
 

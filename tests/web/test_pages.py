@@ -126,6 +126,7 @@ def test_a_file_is_read_as_the_readers_do(client, tmp_path, name):
         ("/api/convert?to=svg", {"sketch": TWO, "drawn": True}, "drawn"),
         ("/api/complete", {"sketch": TWO, "options": []}, "options"),
         ("/api/complete", {"sketch": TWO, "options": {"colour": 1}}, "colour"),
+        ("/api/complete", {"sketch": TWO, "options": {"candidates": 2}}, "candidates"),
         ("/api/complete", {"sketch": TWO, "options": {"seed": True}}, "seed"),
         ("/api/complete", {"sketch": TWO, "options": {"temperature": "hot"}}, "temperature"),
         ("/api/complete", {"sketch": TWO, "options": {"category": "cow"}}, "no category 'cow'"),

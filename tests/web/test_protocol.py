@@ -22,6 +22,7 @@ from websockets.sync.client import connect
 from codes.cli.fields import attribute_docs
 from codes.errors import BadOption
 from codes.inference.completer import Completer
+from codes.inference.options import SamplingOptions
 from codes.web.app import make_app
 from codes.web.limits import Limits
 from codes.web.serving import listening, server_of
@@ -81,6 +82,12 @@ def test_the_messages_of_the_page_are_those_that_are_understood():
     assert example.keys() == ask(7, prefixes(1)[0]).keys() | {
         "draw", "top", "temperature", "seed", "category", "max_points", "draw_unknown"
     }  # fmt: skip
+
+
+def test_the_defaults_of_the_page_are_those_of_the_options():
+    options = {each.name: each.default for each in fields(SamplingOptions)}
+    for name in ("top", "temperature", "seed", "category", "max_points", "draw_unknown"):
+        assert f"| `{name}` | {json.dumps(options[name])} |" in PAGE
 
 
 def test_the_table_of_limits_is_that_of_the_code():

@@ -1,0 +1,148 @@
+"""How the judge learns: every batch and every turn of a picture is a function of the seed and the step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from benchmarks.judge import Judge, JudgeNet, save_judge
+from benchmarks.rasters import Rows, random_turn, rasters, seen_turned
+from codes.checkpoints.tensors import load_tensors, save_tensors
+
+SAVE_EVERY = 200
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The judge's training; the rate falls from its peak to 0 over the steps, so the last weights are the best.
+
+    Attributes:
+        steps: batches.
+        batch: sketches in each.
+        rate: highest learning rate.
+        warmup: steps until it is reached.
+        decay: of weights.
+        drop: share of features left out.
+        smoothing: of the labels, so that probabilities stay honest.
+        balance: categories are drawn as their counts to this power; 1 as they are, 0 all alike.
+        seed: of everything.
+    """
+
+    steps: int = 3000
+    batch: int = 128
+    rate: float = 3e-3
+    warmup: int = 100
+    decay: float = 0.02
+    drop: float = 0.2
+    smoothing: float = 0.05
+    balance: float = 0.5
+    seed: int = 0
+
+    def rate_at(self, step: int) -> float:
+        """Up in a line, down in a half cosine."""
+        down = 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return self.rate * min(1.0, (step + 1) / self.warmup) * down
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All training sketches as pictures.
+
+    Attributes:
+        pictures: ``[N, FINE, FINE]`` uint8.
+        labels: ``[N]``.
+        chances: ``[N]``, of being drawn, adding up to 1.
+    """
+
+    pictures: Tensor
+    labels: Tensor
+    chances: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, sketches: Mapping[str, Sequence[Rows]], balance: float) -> Gallery:
+        """In the order of the categories."""
+        every = [rows for some in sketches.values() for rows in some]
+        counts = np.array([len(some) for some in sketches.values()])
+        chances = np.repeat(np.maximum(counts, 1) ** (balance - 1.0), counts)
+        labels = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+        pictures = rasters(tqdm(every, desc="pictures", unit=" sketches"))
+        return cls(pictures, labels, chances / chances.sum())
+
+    def batch(self, config: Judging, step: int) -> tuple[Tensor, Tensor]:
+        """Turned pictures ``[B, 1, SIDE, SIDE]`` and labels ``[B]``, drawn with replacement."""
+        rng = np.random.default_rng([config.seed, step])
+        chosen = torch.from_numpy(rng.choice(len(self.labels), size=config.batch, p=self.chances))
+        return seen_turned(self.pictures[chosen], [random_turn(rng) for _ in chosen]), self.labels[chosen]
+
+
+class JudgeTraining:
+    """The network, its optimiser, and the step they are at."""
+
+    def __init__(self, labels: int, config: Judging) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.at = config, 0
+        self.net = JudgeNet(labels).to(memory_format=torch.channels_last)
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), weight_decay=config.decay)
+
+    def step(self, pictures: Tensor, labels: Tensor) -> float:
+        """One batch; returns its loss."""
+        torch.manual_seed(self.config.seed + self.at)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.rate_at(self.at)
+        _, logits = self.net(pictures, self.config.drop)
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.config.smoothing)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.at += 1
+        return loss.item()
+
+    def save(self, path: Path) -> None:
+        """All that is needed to go on."""
+        moments = {
+            f"{kind}/{name}": self.optimiser.state[value][kind]
+            for name, value in self.net.named_parameters()
+            for kind in ("exp_avg", "exp_avg_sq")
+        }
+        save_tensors(path, {**self.net.state_dict(), **moments}, {"step": self.at})
+
+    def resume(self, path: Path) -> None:
+        """Go on from what was saved."""
+        tensors, facts = load_tensors(path)
+        self.net.load_state_dict({name: tensors[name] for name in self.net.state_dict()})
+        self.at = facts["step"]
+        for name, value in self.net.named_parameters():
+            moments = {kind: tensors[f"{kind}/{name}"] for kind in ("exp_avg", "exp_avg_sq")}
+            self.optimiser.state[value] = {"step": torch.tensor(float(self.at)), **moments}
+
+
+def train_judge(sketches: Mapping[str, Sequence[Rows]], config: Judging, out: Path) -> Judge:
+    """Train to the last step; ``OUT.state`` holds what a stopped training goes on from, and goes away at the end."""
+    gallery = Gallery.of(sketches, config.balance)
+    training, state = JudgeTraining(len(sketches), config), out.with_suffix(".state")
+    if state.exists():
+        training.resume(state)
+    losses: list[float] = []
+    with tqdm(total=config.steps, initial=training.at, desc="judge", unit=" steps") as bar:
+        while training.at < config.steps:
+            losses.append(training.step(*gallery.batch(config, training.at)))
+            bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", refresh=False)
+            bar.update()
+            if training.at % SAVE_EVERY == 0 or training.at == config.steps:
+                training.save(state)
+                save_judge(out, training.net, {"categories": list(sketches), "step": training.at, **_facts(config)})
+    state.unlink(missing_ok=True)
+    return Judge.open(out)
+
+
+def _facts(config: Judging) -> dict[str, object]:
+    return {"steps": config.steps, "seed": config.seed}

@@ -1,0 +1,317 @@
+"""``python -m benchmarks.results``: the tables of docs/results.md, made of the figures in docs/figures.
+
+Each stands between a pair of marks that names it; the text around them is left alone. A table whose figures have not
+been measured stays as it is. Values in brackets are 95 % intervals.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from benchmarks.figures import Figures, worst_gap
+
+PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+IMAGES = PAGE.parent / "images"
+CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
+
+Section = Callable[[Figures], str]
+
+
+@click.command()
+@click.option("--figures", type=click.Path(path_type=Path), default=PAGE.parent / "figures", help="Folder of the JSON.")
+@click.option("--page", type=click.Path(path_type=Path), default=PAGE, help="What to write them into.")
+def main(figures: Path, page: Path) -> None:
+    """Make the tables of the page anew from figures that were measured before."""
+    write_page(page, figures)
+    click.echo(f"{page}: {len(sections(figures))} tables")
+
+
+def write_page(page: Path, figures: Path) -> None:
+    """Put every table that there are figures for between its marks."""
+    page.write_text(filled(page.read_text(), sections(figures)))
+
+
+def filled(text: str, tables: dict[str, str]) -> str:
+    """The page with what stands between the marks of these tables replaced; a table without marks is left out."""
+    for name, made in tables.items():
+        before, mark, rest = text.partition(begin(name))
+        _, last, after = rest.partition(end(name))
+        text = f"{before}{mark}\n{made}\n{last}{after}" if last else text
+    return text
+
+
+def begin(name: str) -> str:
+    """The mark above a table."""
+    return f"<!-- measured: {name} -->"
+
+
+def end(name: str) -> str:
+    """The mark below it."""
+    return f"<!-- end: {name} -->"
+
+
+def sections(folder: Path) -> dict[str, str]:
+    """Every table that the figures in this folder are enough for."""
+    made: dict[str, str] = {}
+    for file, parts in (("quality.json", QUALITY), ("taught.json", TAUGHT), ("judge.json", JUDGE)):
+        if (folder / file).exists():
+            figures = json.loads((folder / file).read_text())
+            made |= {name: section(figures) for name, section in parts.items()}
+    return made
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def share(figure: Any) -> str:
+    """A share and its interval, in per cent."""
+    return f"{figure['value']:.1%} ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"
+
+
+def number(figure: Any, digits: int = 2) -> str:
+    """A number and its interval."""
+    return f"{figure['value']:.{digits}f} ({figure['low']:.{digits}f}-{figure['high']:.{digits}f})"
+
+
+def pair(value: float, interval: Sequence[float]) -> str:
+    """A share whose interval is kept beside it."""
+    return share({"value": value, "low": interval[0], "high": interval[1]})
+
+
+def measured(figures: Figures) -> str:
+    """What the tables are of."""
+    counts = figures["counts"]
+    rough = " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
+    return (
+        f"{len(figures['nats'])} categories, seed {figures['seed']}; of each at most {counts['many']} test sketches "
+        f"at each fraction, {counts['few']} for comparisons, {counts['varied']} in {counts['variations']} variations. "
+        f"Bundle `{figures['bundle'][:12]}`, judge `{figures['judge']['sha256'][:12]}` (SHA-256 of `bundle.json` and "
+        f"of the judge's weights).{rough}"
+    )
+
+
+def recognition(figures: Figures) -> str:
+    """The router, by how much was seen."""
+    return recognition_table(figures["routing"]["own"], by_category=True)
+
+
+def other_choices(figures: Figures) -> str:
+    """The same router, asked about fewer or more categories than the bundle draws."""
+    names = {
+        "five": "Asked about bicycle, alarm clock, sun, crab, cat alone",
+        "everything": "Asked about all it learned",
+    }
+    parts = [
+        f"{words} ({_count(figures['routing'][name])} sketches):\n\n{recognition_table(figures['routing'][name])}"
+        for name, words in names.items()
+        if name in figures["routing"]
+    ]
+    return "\n\n".join(parts)
+
+
+def _count(recognised: Figures) -> int:
+    return int(recognised["U50"]["count"])
+
+
+def recognition_table(recognised: Figures, by_category: bool = False) -> str:
+    """Accuracy and the rest, a column for each way of showing sketches."""
+    each = [recognised[name] for name in CUTS]
+    rows = [
+        ["accuracy, macro", *(pair(one["macro"], one["macro_95"]) for one in each)],
+        ["accuracy, micro", *(pair(one["micro"], one["micro_95"]) for one in each)],
+        ["expected calibration error", *(f"{one['calibration_error']:.3f}" for one in each)],
+        ["accepted as known or unsure", *(f"{one['accepted']:.1%}" for one in each)],
+        ["wrong, area over coverage", *(f"{one['risk_area']:.3f}" for one in each)],
+        ["wrong among the surest 80 %", *(f"{one['risk_at_80']:.1%}" for one in each)],
+    ]
+    names = each[0]["by_category"] if by_category else []
+    rows += [[name, *(f"{one['by_category'][name]:.1%}" for one in each)] for name in names]
+    return table([f"seen ({_count(recognised)} sketches)", *CUTS], rows)
+
+
+def refusal(figures: Figures) -> str:
+    """The known told apart from the unknown, kind by kind."""
+    rows = [
+        [
+            kind,
+            seen,
+            number(_interval(one, "auroc"), 3),
+            share(_interval(one, "false_alarms")),
+            f"{one['accepted_unknown']:.1%}",
+            f"{one['known']} / {one['unknown']}",
+        ]
+        for kind, by_cut in figures["routing"]["refusal"].items()
+        for seen, one in by_cut.items()
+    ]
+    head = ["not known", "seen", "AUROC", "false alarms where 95 % of the known are accepted"]
+    return table([*head, "accepted at the bundle's own threshold", "known / unknown"], rows)
+
+
+def _interval(figures: Figures, name: str) -> Figures:
+    low, high = figures[f"{name}_95"]
+    return {"value": figures[name], "low": low, "high": high}
+
+
+def judge_said(figures: Figures) -> str:
+    """What the judge makes of true sketches."""
+    macro = figures["judged"]["macro"]
+    values = {name: one["value"] for name, one in figures["judged"]["categories"].items()}
+    worst = min(values, key=lambda name: values[name])
+    return (
+        f"Of the categories that the bundle draws it recognises {share(macro)} of {macro['count']} true test sketches "
+        f"(macro, among all that it learned); fewest of {worst}, {values[worst]:.1%}."
+    )
+
+
+def judge_itself(figures: Figures) -> str:
+    """How good the judge is, at all that it learned."""
+    macro, each = figures["macro"], figures["categories"]
+    worst = sorted(each, key=lambda name: float(each[name]["value"]))[:5]
+    told = [f"{name} {each[name]['value']:.0%}" for name in worst]
+    return (
+        f"Trained for {figures['steps']} steps, seed {figures['seed']}: {share(macro)} of {macro['count']} whole test "
+        f"sketches of {len(each)} categories, macro. It is worst at "
+        f"{', '.join(told)}."
+    )
+
+
+def completions(figures: Figures) -> str:
+    """Recognised by the judge, by how much was seen."""
+    done = figures["completions"]
+    rows = []
+    for name, one in done["fractions"].items():
+        mean, worst, least, count = worst_gap(done["categories"], name)
+        gaps = [f"{mean:.1%} of {count}", f"{worst} {least:.0%}"] if count else ["-", "-"]
+        rows.append([name, *(share(one[key]) for key in ("prefix", "completed", "true", "gap_closed")), *gaps])
+    head = ["seen", "prefixes recognised", "completions", "true sketches", "gap closed"]
+    lengths = table(
+        ["seen", "points added over the person's own, median", "never ended", "added nothing", "sketches"],
+        [
+            [name, number(one["length_ratio"]), share(one["never_ended"]), share(one["added_nothing"]),
+             str(one["prefix"]["count"])]
+            for name, one in done["fractions"].items()
+        ],
+    )  # fmt: skip
+    return table([*head, "mean over categories with a gap", "worst category"], rows) + "\n\n" + lengths
+
+
+def compared(figures: Figures) -> str:
+    """Other ways of completing, each beside the usual one on the same sketches."""
+    rows = [
+        [
+            name,
+            *(share(one[key]) for key in ("completed", "gap_closed")),
+            f"{100 * one['more_recognised']['value']:+.1f} "
+            f"({100 * one['more_recognised']['low']:+.1f} to {100 * one['more_recognised']['high']:+.1f})",
+            number(one["length_ratio"]),
+            share(one["never_ended"]),
+            str(one["completed"]["count"]),
+        ]
+        for name, one in figures["completions"]["compared"].items()
+    ]
+    head = ["way", "completions recognised", "gap closed", "points more than the usual way"]
+    return table([*head, "length ratio", "never ended", "sketches"], rows)
+
+
+def variety(figures: Figures) -> str:
+    """Several completions of a prefix: how near, how different."""
+    one, counts = figures["completions"]["variety"], figures["counts"]
+    rows = [
+        ["Chamfer distance to what the person drew, mean, pixels", number(one["mean"], 1)],
+        [f"the same, best of {counts['variations']}", number(one["best"], 1)],
+        ["distance between variations over that between true sketches, in the judge's features", number(one["spread"])],
+        [f"categories that the judge sees in {counts['variations']} variations", number(one["kinds"])],
+    ]
+    return table([f"{one['mean']['count']} prefixes", ""], rows)
+
+
+def frechet(figures: Figures) -> str:
+    """Distances between sets."""
+    one = figures["completions"]["frechet"]
+    together, counts = one["together"], one["counts"]
+    rows = [
+        [f"mean over categories, {min(counts)} to {max(counts)} sketches each", number(one["completed"], 1),
+         number(one["true"], 1), number(one["ratio"])],
+        [f"all categories together, {together['count']} sketches", f"{together['completed']:.2f}",
+         f"{together['true']:.2f}", f"{together['completed'] / together['true']:.2f}"],
+    ]  # fmt: skip
+    return table(["Fréchet distance to other true sketches", "completions", "true sketches", "ratio"], rows)
+
+
+def by_category(figures: Figures) -> str:
+    """Completions of half the points, category by category."""
+    done = figures["completions"]
+    rows = []
+    for name, each in done["categories"].items():
+        one, distances = each["50%"], done["frechet"]["categories"][name]
+        gap = "-" if one["gap"] is None else f"{one['gap']:.0%}"
+        shares = [share(one[key]) for key in ("prefix", "completed", "true")]
+        lengths = [f"{one['length_ratio']['value']:.2f}", f"{one['never_ended']['value']:.1%}"]
+        apart = f"{distances[0]:.1f} / {distances[1]:.1f}"
+        rows.append([name, str(one["prefix"]["count"]), *shares, gap, *lengths, apart])
+    head = ["category", "sketches", "prefixes recognised", "completions", "true sketches", "gap closed"]
+    return table([*head, "length ratio", "never ended", "Fréchet, completions / true"], rows)
+
+
+def nats(figures: Figures) -> str:
+    """Nats per point."""
+    rows = []
+    for name, one in figures["nats"].items():
+        rest, zero = one["continuation"], one["continuation_zero"]
+        values = [one["whole"]["total"], one["kl"], one["without_latent"]["total"], rest["total"]]
+        parts = f"{rest['offset']:.3f} / {rest['pen']:.3f}"
+        pixels = f"{rest['offset_pixels'] + rest['pen']:.2f}"
+        rows.append([name, str(one["sketches"]), *(f"{v:.3f}" for v in values), parts, pixels, f"{zero['total']:.3f}"])
+    head = ["category", "sketches", "whole, z from itself", "+ KL", "z = 0", "rest after 50 %, z from the prefix"]
+    return table([*head, "offset / pen", "rest in pixel nats", "rest, z = 0"], rows)
+
+
+def taught(figures: Figures) -> str:
+    """Categories from a few drawings."""
+    rows = []
+    for name, one in figures["taught"].items():
+        said = one["judged"]
+        shares = [share(said[key]) for key in ("prefix", "completed", "true", "share")]
+        routed = " / ".join(f"{one['routed'][seen]['value']:.0%}" for seen in ("50%", "100%"))
+        kept = [f"{one['others'][s]['value']:.1%} ({one['others_before'][s]['value']:.1%})" for s in ("50%", "100%")]
+        counts = f"{one['drawings']} / {said['true']['count']}"
+        rows.append([name, counts, *shares, routed, *kept, f"{one['seconds']:.0f}"])
+    head = [
+        "taught",
+        "drawings / tested on",
+        "judge: prefixes",
+        "completions",
+        "true sketches",
+        "completions over true",
+    ]
+    kept = ["others, half seen (before)", "others, whole (before)"]
+    return table([*head, "router: half / whole", *kept, "seconds"], rows)
+
+
+QUALITY: dict[str, Section] = {
+    "what": measured,
+    "recognition": recognition,
+    "choices": other_choices,
+    "refusal": refusal,
+    "judge": judge_said,
+    "completions": completions,
+    "compared": compared,
+    "variety": variety,
+    "frechet": frechet,
+    "by category": by_category,
+    "nats": nats,
+}
+TAUGHT: dict[str, Section] = {"taught": taught}
+JUDGE: dict[str, Section] = {"judge itself": judge_itself}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Of several ways to finish a sketch, the one that is most surely what it was meant to be.
+
+What a router is sure of is not what a decoder finds likely: a decoder likes what it often saw next, a router what tells
+the category from others. So the one proposes and the other chooses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codes.inference.options import Completion, Route
+
+
+def likeness(completion: Completion, route: Route) -> float:
+    """Log probability that the finished sketch is of its category, "none of these" among what else it may be.
+
+    ``route`` is what the finished sketch itself was recognised as.
+    """
+    return route.known_score + route.log_probability(completion.category)
+
+
+def chosen(completions: Sequence[Completion], routes: Sequence[Route], candidates: int) -> list[Completion]:
+    """The best of each ``candidates`` in a row; one that its decoder ended goes before one that was cut off."""
+    rated = [
+        (completion.ended, likeness(completion, route), completion)
+        for completion, route in zip(completions, routes, strict=True)
+    ]
+    groups = (rated[start : start + candidates] for start in range(0, len(rated), candidates))
+    return [max(group, key=lambda each: each[:2])[2] for group in groups]

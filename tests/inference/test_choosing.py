@@ -1,0 +1,66 @@
+"""Of several candidates the router's favourite is kept, and nothing else about a drawing changes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from codes.errors import BadOption
+from codes.inference.choosing import chosen, likeness
+from codes.inference.options import Completion, Route, SamplingOptions
+from tests.helpers import prefixes, sketch_of
+
+
+def route(category: str, probability: float, score: float) -> Route:
+    return Route(category, {category: probability, "other": 1 - probability}, "known", score)
+
+
+def completion(number: int, ended: bool = True) -> Completion:
+    return Completion(sketch_of(seed=number), "cat", 0.5, route("cat", 0.5, 0.0), ended, float(number))
+
+
+def test_likeness_is_the_log_probability_among_everything_it_may_be():
+    assert likeness(completion(0), route("cat", 0.25, math.log(0.5))) == pytest.approx(math.log(0.125))
+
+
+def test_an_impossible_one_is_never_liked_best():
+    made = [completion(0), completion(1)]
+    assert chosen(made, [route("cat", 0.0, 0.0), route("cat", 1e-9, -20.0)], 2) == [made[1]]
+
+
+def test_the_best_of_each_few_is_kept():
+    made = [completion(i) for i in range(6)]
+    routes = [route("cat", probability, 0.0) for probability in (0.1, 0.9, 0.3, 0.2, 0.1, 0.15)]
+    assert chosen(made, routes, 3) == [made[1], made[3]]
+
+
+def test_to_be_known_at_all_counts_as_much():
+    made = [completion(0), completion(1)]
+    assert chosen(made, [route("cat", 0.9, -3.0), route("cat", 0.5, -0.1)], 2) == [made[1]]
+
+
+def test_one_that_was_cut_off_is_the_last_choice():
+    made = [completion(0, ended=False), completion(1)]
+    assert chosen(made, [route("cat", 0.99, 0.0), route("cat", 0.01, -5.0)], 2) == [made[1]]
+
+
+def test_the_completer_keeps_the_routers_favourites(completer):
+    options = SamplingOptions(variations=2, temperature=1.0, max_points=30, category="square")
+    sketches = prefixes(4)
+    best = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "candidates": 5}))
+    every = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "variations": 10}))
+    for few, many in zip(best, every, strict=True):
+        routes = completer.classify_many([each.sketch for each in many])
+        for number, kept in enumerate(few):
+            group = slice(5 * number, 5 * number + 5)
+            rated = [(each.ended, likeness(each, seen)) for each, seen in zip(many[group], routes[group], strict=True)]
+            favourite = many[group][rated.index(max(rated))]
+            np.testing.assert_array_equal(kept.sketch.points, favourite.sketch.points)
+    assert any(few[0].log_likelihood != many[0].log_likelihood for few, many in zip(best, every, strict=True))
+
+
+def test_a_stream_cannot_choose(completer):
+    with pytest.raises(BadOption, match="shows what comes"):
+        completer.stream(prefixes(1)[0], candidates=2)
