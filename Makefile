@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo live test test-all lint format bench results pictures ci clean
+.PHONY: help install browser demo live test test-all lint format bench results pictures ci clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## /\1\t/' | expand -t 12
@@ -17,6 +17,13 @@ $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev,live]"
 	touch $(READY)
+
+browser:  ## Install Chromium for the tests of the page, where that is possible
+	@if command -v chromedriver > /dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		{ apt-get update -qq && apt-get install -y -qq chromium chromium-driver > /dev/null; } \
+		|| echo "Chromium could not be installed: the tests of the page are left out"; \
+	else echo "no Chromium with chromedriver here: the tests of the page are left out"; fi
 
 demo: $(READY)  ## Finish the example sketches; writes pictures into out/demo
 	@mkdir -p out/demo
@@ -38,10 +45,10 @@ format: $(READY)  ## Bring the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint  ## Set up, lint, check types, run the tests (slow ones left out)
+test: lint browser  ## Set up, lint, check types, run the tests (slow ones left out)
 	$(BIN)/python -m pytest -m "not slow and not gpu"
 
-test-all: lint  ## All tests, slow ones too
+test-all: lint browser  ## All tests, slow ones too
 	$(BIN)/python -m pytest -m "not gpu"
 
 bench: $(READY)  ## Speed, as ratios inside one run; prints a JSON object last
@@ -52,6 +59,7 @@ results: $(READY)  ## Make the tables of docs/results.md again, of the figures i
 
 pictures: $(READY)  ## Make the README's pictures again
 	$(BIN)/python -m benchmarks.pictures
+	$(BIN)/python -m benchmarks.canvas_pictures
 
 ci: test  ## What CI runs
 

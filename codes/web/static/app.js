@@ -1,0 +1,269 @@
+/**
+ * The page, put together: the one place that knows all the parts and the names in index.html.
+ */
+
+import { Bars } from "./bars.js";
+import { Easel } from "./easel.js";
+import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./keep.js";
+import { KeyPen } from "./keypen.js";
+import { everywhere, onPaper } from "./keys.js";
+import { Live } from "./live.js";
+import { isNews, keep, recall } from "./memory.js";
+import { penUp, seen } from "./pace.js";
+import { Pen, pressureOf } from "./pen.js";
+import * as server from "./server.js";
+import { Session } from "./session.js";
+import { INITIAL, Store } from "./state.js";
+import { Synth } from "./synth.js";
+import { Variations } from "./variations.js";
+import { advice, hint, sentence, wildness } from "./words.js";
+
+const SPEAK_AFTER_MS = 700;
+
+const fingers = matchMedia("(pointer: coarse)");
+const $ = (id) => document.getElementById(id);
+const store = new Store(Object.freeze({ ...INITIAL, ...recall() }));
+const live = new Live(new URL("live", location.href.replace(/^http/, "ws")), {
+  heard: (message) => session.heard(message),
+  connected: (connected) => store.set({ connected }),
+});
+const session = new Session(store, live);
+const synth = new Synth();
+
+// Pens. All of them draw the same way, but those on the screen give events, not places.
+
+const hands = {
+  began: (points) => session.penBegan(points),
+  moved: (points) => session.penMoved(points),
+  ended: () => {
+    penUp();
+    session.penEnded();
+  },
+  dropped: () => session.penDropped(),
+};
+const keyPen = new KeyPen(hands);
+const easel = new Easel({ dry: $("dry"), wet: $("wet") }, store, keyPen, {
+  drew: singSuggestion,
+  shown: () => session.shown(),
+});
+const placed = (events) => events.map((event) => [...easel.pointAt(event), ...pressureOf(event)]);
+new Pen($("wet"), {
+  ...hands,
+  began: (events) => {
+    keyPen.hide();
+    hands.began(placed(events));
+  },
+  moved: (events) => hands.moved(placed(events)),
+});
+
+// What can be done, by name: buttons and keys mean the same.
+
+const actions = {
+  undo: () => session.undo(),
+  redo: () => session.redo(),
+  clear: () => session.clear(),
+  accept: () => session.accept(),
+  acceptNext: () => session.acceptNext(),
+  dismiss: () => session.dismiss(),
+  newSeed: () => session.newSeed(),
+  together: () => session.setTogether(!store.value.together),
+  music: () => setMusic(!store.value.music),
+  replay: () => easel.replay(),
+  save: () => attempt(() => save(store.value, "svg")),
+  open: () => $("file").click(),
+  gallery: () => openGallery(),
+  help: () => $("help").showModal(),
+};
+
+/** Do something that may fail, and say how it went. */
+async function attempt(work, say = (notice) => store.set({ notice })) {
+  try {
+    const said = await work();
+    if (said) say(said);
+  } catch ({ message }) {
+    say(message);
+  }
+}
+
+function setMusic(music) {
+  if (music) synth.switchOn();
+  else synth.switchOff();
+  store.set({ music });
+}
+
+function openFile(file) {
+  attempt(async () => session.open(await drawingIn(file), `Here is ${file.name}. Draw on!`));
+}
+
+// The gallery.
+
+function openGallery() {
+  $("word").value = wordFor(store.value);
+  $("hang").hidden = !store.value.history.present.length;
+  $("gallery").showModal();
+  attempt(showGallery, sayInGallery);
+}
+
+async function showGallery() {
+  const many = await hangAll($("wall"), (drawing, word) => {
+    $("gallery").close();
+    session.open(drawing, `Here is “${word}” from the gallery. Draw on!`);
+  });
+  return many ? "" : "Nothing hangs here yet. Hang the first!";
+}
+
+function sayInGallery(text) {
+  $("gallery-says").textContent = text;
+}
+
+async function hangMine() {
+  await server.hang(store.value.history.present, $("word").value.trim());
+  await showGallery();
+  return "It hangs.";
+}
+
+// Music.
+
+const heardAs = ({ fixed, route }) => fixed ?? route?.category;
+
+function singOwn(now, before) {
+  const category = heardAs(now);
+  const name = now.wet ? now.history.present.length : before.history.present.length;
+  if (now.wet) synth.sing(name, now.wet, { category });
+  else if (before.wet) synth.sing(name, before.wet, { category, whole: true });
+}
+
+function singSuggestion(strokes) {
+  const { history, offer } = store.value;
+  for (const [index, { points }] of strokes.entries()) {
+    const name = `${history.present.length + index} ${offer.base.length}`;
+    synth.sing(name, points, { category: offer.categories[0], byMachine: true, whole: index < strokes.length - 1 });
+  }
+}
+
+// Buttons, keys and files.
+
+const BUTTONS = {
+  undo: "undo",
+  redo: "redo",
+  clear: "clear",
+  accept: "accept",
+  "accept-next": "acceptNext",
+  together: "together",
+  music: "music",
+  replay: "replay",
+  open: "open",
+  "new-seed": "newSeed",
+  "open-gallery": "gallery",
+  "open-help": "help",
+};
+for (const [id, name] of Object.entries(BUTTONS)) $(id).addEventListener("click", actions[name]);
+const saves = [...document.querySelectorAll("[data-save]")];
+for (const button of saves)
+  button.addEventListener("click", () => attempt(() => save(store.value, button.dataset.save)));
+for (const button of document.querySelectorAll("[data-close]"))
+  button.addEventListener("click", () => button.closest("dialog").close());
+$("hang").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(hangMine, sayInGallery);
+});
+$("temperature").addEventListener("change", ({ target }) => session.setTemperature(Number(target.value)));
+$("other").addEventListener("change", ({ target }) => {
+  if (store.value.categories.includes(target.value)) session.fix(target.value);
+  target.value = "";
+});
+listenForFiles($("paper"), $("file"), openFile);
+
+document.addEventListener("keydown", (event) => {
+  const name = everywhere(event);
+  if (!name) return;
+  event.preventDefault();
+  actions[name]();
+});
+$("wet").addEventListener("keydown", (event) => {
+  const name = onPaper(event, { offers: session.offers, drawing: store.value.wet !== null });
+  if (!name && (event.ctrlKey || event.metaKey || event.altKey || !keyPen.press(event))) return;
+  event.preventDefault();
+  if (name?.startsWith("adopt")) session.adopt(Number(name.split(" ")[1]) - 1);
+  else actions[name]?.();
+  easel.wake();
+});
+$("wet").addEventListener("blur", () => keyPen.lift());
+
+// What is seen follows from the state, once a frame.
+
+const bars = new Bars($("bars"), (category) => session.fix(category));
+const variations = new Variations($("variations"), (index) => session.adopt(index));
+
+/** Change what is another value; what is the same costs the browser nothing. */
+function put(element, fields) {
+  for (const [name, value] of Object.entries(fields)) if (element[name] !== value) element[name] = value;
+}
+
+function show(state) {
+  const { history, wet, together, music, temperature } = state;
+  const empty = !history.present.length;
+  const { offers } = session;
+  put($("sentence"), { textContent: sentence(state) });
+  put($("advice"), { textContent: advice(state, fingers.matches) });
+  put($("hint"), { textContent: empty && !wet ? hint(state) : "" });
+  put($("undo"), { disabled: !history.past.length });
+  put($("redo"), { disabled: !history.future.length });
+  for (const button of [$("clear"), $("accept"), $("replay"), ...saves]) put(button, { disabled: empty });
+  put($("accept"), { textContent: offers ? "Take it" : "Finish it" });
+  put($("accept-next"), { disabled: !offers });
+  put($("together"), { ariaPressed: String(together) });
+  put($("music"), { ariaPressed: String(music) });
+  put($("temperature"), { value: String(temperature), ariaValueText: wildness(temperature) });
+  $("paper").classList.toggle("offers", offers);
+  bars.show(state);
+  variations.show(state);
+}
+
+let due = false;
+function showSoon() {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => {
+    due = false;
+    show(store.value);
+    if (!store.value.wet && shownRoute !== store.value.route) seen("bars");
+    shownRoute = store.value.route;
+  });
+}
+let shownRoute = null;
+
+/** For those who listen: the sentence, when it has stayed the same for a moment. */
+let speaking = 0;
+function speakSoon() {
+  clearTimeout(speaking);
+  speaking = setTimeout(() => {
+    const said = [sentence(store.value), advice(store.value, fingers.matches)].join(" ").trim();
+    if ($("live").textContent !== said) $("live").textContent = said;
+  }, SPEAK_AFTER_MS);
+}
+
+let keeping = 0;
+function keepSoon(now, before) {
+  if (!isNews(now, before)) return;
+  clearTimeout(keeping);
+  keeping = setTimeout(() => keep(store.value), 0);
+}
+
+store.subscribe((now, before) => {
+  showSoon();
+  speakSoon();
+  keepSoon(now, before);
+  if (now.history !== before.history && !before.wet) synth.forget();
+  if (now.music) singOwn(now, before);
+});
+addEventListener("pagehide", () => keep(store.value));
+
+show(store.value);
+live.connect();
+session.resume();
+attempt(async () => {
+  const { categories } = await server.model();
+  store.set({ categories });
+  $("words").replaceChildren(...categories.map((value) => Object.assign(document.createElement("option"), { value })));
+});

@@ -1,0 +1,74 @@
+/**
+ * Keeping drawings: as files, and in the gallery; and getting them back from there or from a file.
+ * Knows the page's dialogs and file chooser; the server does the conversions.
+ */
+
+import { Paper } from "./paper.js";
+import * as server from "./server.js";
+import { fromWire } from "./wire.js";
+import { named } from "./words.js";
+
+const READ = /\.(svg|ndjson)$/i;
+const INK = 1.8;
+
+/** What the drawing is called: as the person says, or as the machine does. */
+export const wordFor = ({ fixed, route }) => fixed ?? (route && route.decision !== "unknown" ? route.category : "");
+
+/** Save the drawing as a file of this format. */
+export async function save(state, format) {
+  const word = wordFor(state);
+  const blob = await server.converted(state.history.present, format, word);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = `${(word || "drawing").replaceAll(" ", "-")}.${format}`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  return `Saved as ${link.download}.`;
+}
+
+/** The drawing in a file. */
+export async function drawingIn(file) {
+  if (!READ.test(file.name)) throw new Error("I read .svg and .ndjson files.");
+  return fromWire(await server.readFile(file));
+}
+
+/** Files that are dropped on `target` or picked with `input` go to `take`. */
+export function listenForFiles(target, input, take) {
+  target.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    target.classList.add("welcoming");
+  });
+  target.addEventListener("dragleave", () => target.classList.remove("welcoming"));
+  target.addEventListener("drop", (event) => {
+    event.preventDefault();
+    target.classList.remove("welcoming");
+    if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+  });
+  input.addEventListener("change", () => {
+    if (input.files.length) take(input.files[0]);
+    input.value = "";
+  });
+}
+
+/** Fill the gallery's wall; a click on a drawing gives it to `take`. */
+export async function hangAll(wall, take) {
+  const drawings = await server.gallery();
+  wall.replaceChildren(...drawings.map((each) => frameOf(each, take)));
+  for (const [index, button] of [...wall.children].entries()) paint(button, fromWire(drawings[index].sketch));
+  return drawings.length;
+}
+
+function frameOf({ word, sketch }, take) {
+  const button = document.getElementById("variation").content.firstElementChild.cloneNode(true);
+  button.querySelector("span").textContent = word;
+  button.setAttribute("aria-label", `Go on with ${named(word)}`);
+  button.addEventListener("click", () => take(fromWire(sketch), word));
+  return button;
+}
+
+function paint(button, drawing) {
+  const paper = new Paper(button.querySelector("canvas"), INK);
+  paper.fit();
+  paper.lookAt(drawing);
+  paper.draw(drawing);
+}

@@ -1,0 +1,57 @@
+/**
+ * A pen for the keyboard: the arrows move it, the space bar puts it down and lifts it.
+ * Knows keys and a place on the paper; the strokes it makes go the way of all others.
+ */
+
+import { CENTRE, SIDE } from "./ink.js";
+
+const STEP = 20;
+const FAR = 100;
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+export class KeyPen {
+  at = CENTRE;
+  down = false;
+  /** Whether to show it: from the first key until another pen is used. */
+  shown = false;
+  #hands;
+
+  /** @param {{began: Function, moved: Function, ended: Function}} hands  told points of the paper */
+  constructor(hands) {
+    this.#hands = hands;
+  }
+
+  /** Use a key; whether it was one of ours. */
+  press({ key, shiftKey }) {
+    if (key === " ") this.#toggle();
+    else if (key in MOVES) this.#move(MOVES[key], shiftKey ? FAR : STEP);
+    else return false;
+    this.shown = true;
+    return true;
+  }
+
+  /** Lift it where it is, if it is down. */
+  lift() {
+    if (!this.down) return;
+    this.down = false;
+    this.#hands.ended();
+  }
+
+  /** Another pen is used now. */
+  hide() {
+    this.lift();
+    this.shown = false;
+  }
+
+  #toggle() {
+    if (this.down) return this.lift();
+    this.down = true;
+    return this.#hands.began([this.at]);
+  }
+
+  #move([dx, dy], step) {
+    const within = (value) => Math.min(SIDE, Math.max(0, value));
+    this.at = [within(this.at[0] + dx * step), within(this.at[1] + dy * step)];
+    if (this.down) this.#hands.moved([this.at]);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The line to the server: one question at a time, the newest only; it comes back by itself when it breaks.
+ * Knows the socket and the numbers on questions; knows nothing of what they say (docs/protocol.md does).
+ */
+
+const FIRST_WAIT_MS = 400;
+const LONGEST_WAIT_MS = 8000;
+// What was refused for being one message too many is said once more after this time.
+const PATIENCE_MS = 600;
+const ENDS = new Set(["done", "refused", "stopped"]);
+
+export class Live {
+  #url;
+  #told;
+  #socket = null;
+  #wait = FIRST_WAIT_MS;
+  #number = 0;
+  #open = null;
+  #repeated = false;
+
+  /**
+   * @param {string} url
+   * @param {{heard: (message: object) => void, connected: (yes: boolean) => void}} told
+   */
+  constructor(url, told) {
+    this.#url = url;
+    this.#told = told;
+  }
+
+  /** Whether the newest question has not been answered to its end. */
+  get busy() {
+    return this.#open !== null;
+  }
+
+  connect() {
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    socket.addEventListener("open", () => this.#opened());
+    socket.addEventListener("message", ({ data }) => this.#hear(JSON.parse(data)));
+    socket.addEventListener("close", () => this.#closed());
+  }
+
+  /** Ask; the question before it, if it is still open, is given up. It is asked again after a break. */
+  ask(question) {
+    this.#number += 1;
+    this.#open = { type: "ask", id: this.#number, ...question };
+    this.#repeated = false;
+    this.#send(this.#open);
+  }
+
+  /** Give up the open question. */
+  stop() {
+    if (!this.busy) return;
+    this.#open = null;
+    this.#send({ type: "stop" });
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #opened() {
+    this.#wait = FIRST_WAIT_MS;
+    this.#told.connected(true);
+    if (this.#open) this.#send(this.#open);
+  }
+
+  #closed() {
+    this.#told.connected(false);
+    setTimeout(() => this.connect(), this.#wait);
+    this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2);
+  }
+
+  /** Answers to questions that were given up are not passed on. */
+  #hear(message) {
+    if (message.id === null && this.#open && !this.#repeated) this.#repeat();
+    else if (message.id === null || message.id === this.#open?.id) this.#pass(message);
+  }
+
+  #repeat() {
+    this.#repeated = true;
+    setTimeout(() => this.#open && this.#send(this.#open), PATIENCE_MS);
+  }
+
+  #pass(message) {
+    if (ENDS.has(message.type)) this.#open = null;
+    this.#told.heard(message);
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * Fingers, mice and pens on a surface, as strokes: one at a time, palms and second fingers left out.
+ * Knows pointer events; knows no paper and no drawing.
+ *
+ * @typedef {object} Hands  who is told; points are events, to be placed by the one who is told
+ * @property {(events: PointerEvent[]) => void} began
+ * @property {(events: PointerEvent[]) => void} moved
+ * @property {() => void} ended
+ * @property {() => void} dropped  it was no stroke after all
+ */
+
+// A second finger this soon after the first means a gesture: neither was meant to draw.
+const GESTURE_MS = 180;
+// A hand rests on the screen around the time that a pen touches it.
+const PALM_MS = 1200;
+// Wider than any fingertip, in pixels of the page.
+const PALM_WIDTH = 70;
+
+export class Pen {
+  #hands;
+  #current = null;
+  #penSeen = -Infinity;
+
+  /**
+   * @param {HTMLElement} surface  with `touch-action: none`
+   * @param {Hands} hands
+   */
+  constructor(surface, hands) {
+    this.#hands = hands;
+    surface.addEventListener("pointerdown", (event) => this.#down(event));
+    surface.addEventListener("pointermove", (event) => this.#move(event));
+    surface.addEventListener("pointerup", (event) => this.#up(event));
+    surface.addEventListener("pointercancel", (event) => this.#cancel(event));
+    surface.addEventListener("contextmenu", (event) => event.preventDefault());
+  }
+
+  #down(event) {
+    if (event.pointerType === "pen") this.#penSeen = event.timeStamp;
+    if (event.button !== 0 || this.#isPalm(event)) return;
+    if (this.#current && !this.#giveWay(event)) return;
+    event.preventDefault();
+    event.target.focus({ preventScroll: true, focusVisible: false });
+    event.target.setPointerCapture(event.pointerId);
+    this.#current = { id: event.pointerId, type: event.pointerType, since: event.timeStamp };
+    this.#hands.began([event]);
+  }
+
+  #move(event) {
+    if (event.pointerType === "pen") this.#penSeen = event.timeStamp;
+    if (!this.#isCurrent(event)) return;
+    const between = event.getCoalescedEvents?.() ?? [];
+    this.#hands.moved(between.length ? between : [event]);
+  }
+
+  #up(event) {
+    if (!this.#isCurrent(event)) return;
+    this.#current = null;
+    this.#hands.moved([event]);
+    this.#hands.ended();
+  }
+
+  #cancel(event) {
+    if (this.#isCurrent(event)) this.#drop();
+  }
+
+  #drop() {
+    this.#current = null;
+    this.#hands.dropped();
+  }
+
+  #isCurrent = (event) => this.#current?.id === event.pointerId;
+
+  #isPalm(event) {
+    if (event.pointerType !== "touch") return false;
+    const broad = Math.max(event.width, event.height) > PALM_WIDTH;
+    return broad || event.timeStamp - this.#penSeen < PALM_MS;
+  }
+
+  /** Whether a stroke begun by something else makes room for this one: only a hand's touch does, for a pen. */
+  #giveWay(event) {
+    const { type, since } = this.#current;
+    if (type !== "touch") return false;
+    const gesture = event.pointerType === "touch" && event.timeStamp - since < GESTURE_MS;
+    const penArrives = event.pointerType === "pen";
+    if (gesture || penArrives) this.#drop();
+    return penArrives;
+  }
+}
+
+/** Pressure 0 to 1 where the device feels it, else nothing: mice and most fingers always say the same. */
+export const pressureOf = ({ pointerType, pressure }) => (pointerType === "pen" && pressure > 0 ? [pressure] : []);

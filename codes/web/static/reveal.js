@@ -1,0 +1,57 @@
+/**
+ * Strokes as a pen draws them: how far it is after a way of so many units.
+ * Knows geometry; the clock is the caller's.
+ */
+
+import { distance, stroke } from "./ink.js";
+
+// Units of the paper a second; about as fast as people draw.
+export const PEN_SPEED = 1300;
+// A move through the air is this much faster.
+const AIR = 3;
+
+/**
+ * What is drawn of `strokes` after `way` units of travel. The way to the first stroke costs nothing, so that
+ * the first ink shows at once.
+ *
+ * @returns {{strokes: import("./ink.js").Stroke[], left: number}} `left`: travel that was not used up.
+ */
+export function revealed(strokes, way) {
+  const shown = [];
+  let left = way;
+  for (const [index, each] of strokes.entries()) {
+    if (index) left -= distance(strokes[index - 1].points.at(-1), each.points[0]) / AIR;
+    if (left < 0) break;
+    const part = cut(each.points, left);
+    shown.push(part.points.length === each.points.length && part.left >= 0 ? each : stroke(part.points, each.by));
+    left = part.left;
+    if (left < 0) break;
+  }
+  return { strokes: shown, left: Math.max(0, left) };
+}
+
+/** The way to the end of the first `count` strokes. */
+export function wayTo(strokes, count) {
+  let way = 0;
+  for (const [index, { points }] of strokes.slice(0, count).entries()) {
+    if (index) way += distance(strokes[index - 1].points.at(-1), points[0]) / AIR;
+    for (let i = 1; i < points.length; i += 1) way += distance(points[i - 1], points[i]);
+  }
+  return way;
+}
+
+/** The first `way` units of a line, its last point between two of the given; `left` below 0 where it was cut. */
+function cut(points, way) {
+  let left = way;
+  for (let i = 1; i < points.length; i += 1) {
+    const step = distance(points[i - 1], points[i]);
+    if (step > left) {
+      const share = left / step;
+      const [x, y] = points[i - 1];
+      const tip = [x + (points[i][0] - x) * share, y + (points[i][1] - y) * share];
+      return { points: [...points.slice(0, i), tip], left: -1 };
+    }
+    left -= step;
+  }
+  return { points, left };
+}

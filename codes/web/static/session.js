@@ -1,0 +1,279 @@
+/**
+ * What can happen, and what follows: the person draws, takes, undoes; the server answers.
+ * Knows the state and the line to the server; knows no page, so that it can be tried without one.
+ */
+
+import { findsItFinished, fits, offered, remaining, wholeStrokes, withInk } from "./continuation.js";
+import { changed, extended, ownPart, redone, rewound, stroke, undone } from "./ink.js";
+import { drawingOf } from "./state.js";
+import { toWire } from "./wire.js";
+
+export const NINE = 9;
+const UNSURE = { top: 3, draw: 3 };
+const SURE = { top: 1, draw: NINE };
+const LOOK = { top: 1, draw: 0 };
+// While a stroke is being drawn, the drawing is looked at this often at most.
+const LOOK_MS = 120;
+
+/** How many drawings of how many categories to ask for: of several where it is not clear which. */
+const wanted = ({ route, fixed, together, categories }) => {
+  if (together) return { top: 1, draw: 1 };
+  const several = !fixed && route?.decision === "unsure" && categories.length >= UNSURE.top;
+  return several ? UNSURE : SURE;
+};
+
+export class Session {
+  #store;
+  #live;
+  #asked = { ...LOOK, base: [], more: {} };
+  #lookedAt = 0;
+  #taking = null;
+
+  /**
+   * @param {import("./state.js").Store} store
+   * @param {{ask: (question: object) => void, stop: () => void, busy: boolean}} live
+   */
+  constructor(store, live) {
+    this.#store = store;
+    this.#live = live;
+  }
+
+  get #state() {
+    return this.#store.value;
+  }
+
+  // The pen.
+
+  penBegan(points) {
+    this.#live.stop();
+    this.#taking = null;
+    this.#lookedAt = performance.now();
+    this.#store.set({ wet: points, offer: this.#hiddenOffer(), notice: "" });
+  }
+
+  penMoved(points) {
+    const { wet } = this.#state;
+    if (!wet) return;
+    this.#store.set({ wet: extended(wet, points) });
+    const now = performance.now();
+    if (this.#live.busy || now - this.#lookedAt < LOOK_MS) return;
+    this.#lookedAt = now;
+    this.#look();
+  }
+
+  penEnded() {
+    const { wet, history } = this.#state;
+    if (!wet) return;
+    const drawing = [...history.present, stroke(wet, "me")];
+    this.#store.set({ wet: null, history: changed(history, drawing) });
+    this.#suggest(drawing);
+  }
+
+  penDropped() {
+    this.#store.set({ wet: null });
+    this.#revisit();
+  }
+
+  // The drawing as a whole.
+
+  /** Go on with a drawing that was kept from before. */
+  resume() {
+    this.#revisit();
+  }
+
+  undo() {
+    this.#step(undone(this.#state.history));
+  }
+
+  redo() {
+    this.#step(redone(this.#state.history));
+  }
+
+  clear() {
+    if (!this.#state.history.present.length) return;
+    this.#step(changed(this.#state.history, []));
+    this.#store.set({ fixed: null });
+  }
+
+  /** Go on with another drawing; the one before is an undo away. */
+  open(drawing, notice) {
+    this.#step(changed(this.#state.history, drawing));
+    this.#store.set({ notice });
+  }
+
+  #step(history) {
+    if (history === this.#state.history) return;
+    this.#live.stop();
+    this.#taking = null;
+    this.#store.set({ history, wet: null, offer: null, notice: "" });
+    if (!history.present.length) this.#store.set({ route: null });
+    this.#revisit();
+  }
+
+  // The suggestion.
+
+  /** Take the whole suggestion, as soon as it is whole; ask for one where there is none. */
+  accept() {
+    const { offer, history } = this.#state;
+    if (!history.present.length) return;
+    if (!this.offers) this.#suggest(history.present, { draw_unknown: true });
+    else if (offer.done) this.#take(remaining(offer).length);
+    else this.#taking = "all";
+  }
+
+  /** Take the suggestion's next stroke, as soon as it is whole. */
+  acceptNext() {
+    const { offer } = this.#state;
+    if (!this.offers) return;
+    if (wholeStrokes(offer) > offer.taken) this.#take(1);
+    else this.#taking = "next";
+  }
+
+  dismiss() {
+    if (this.offers) this.#store.set({ offer: Object.freeze({ ...this.#state.offer, hidden: true }) });
+  }
+
+  /** Whether there is a suggestion to take. */
+  get offers() {
+    return remaining(this.#state.offer).length > 0;
+  }
+
+  #hiddenOffer() {
+    const { offer } = this.#state;
+    return offer && Object.freeze({ ...offer, hidden: true, done: true });
+  }
+
+  #take(strokes) {
+    const { offer, history } = this.#state;
+    this.#taking = null;
+    const drawing = [...history.present, ...remaining(offer).slice(0, strokes)];
+    this.#store.set({
+      history: changed(history, drawing),
+      offer: Object.freeze({ ...offer, taken: offer.taken + strokes }),
+    });
+    if (offer.done) this.#look();
+  }
+
+  #takeIfWhole() {
+    if (this.#taking === "all") this.accept();
+    else if (this.#taking === "next") this.acceptNext();
+  }
+
+  /** Finish the own drawing as variation number `index`, whatever else it was finished as; undo takes it back. */
+  adopt(index) {
+    const { offer, history } = this.#state;
+    if (!offer?.drawings[index]?.strokes.length || !offer.done || !fits(offer, history.present)) return;
+    const drawing = [...offer.base, ...offer.drawings[index].strokes];
+    this.#store.set({ history: changed(rewound(history, offer.base), drawing), offer: this.#hiddenOffer(), notice: "" });
+    this.#look();
+  }
+
+  // How it draws.
+
+  /** Have it finished as this category; the same again, and the machine guesses. */
+  fix(category) {
+    this.#store.set({ fixed: this.#state.fixed === category ? null : category });
+    this.#suggestAgain();
+  }
+
+  setTemperature(temperature) {
+    this.#store.set({ temperature });
+    this.#suggestAgain();
+  }
+
+  newSeed() {
+    this.#store.set({ seed: this.#state.seed + 1 });
+    this.#suggestAgain();
+  }
+
+  setTogether(together) {
+    this.#live.stop();
+    this.#store.set({ together, offer: null });
+    this.#revisit();
+  }
+
+  /** In a drawing made together: the machine's stroke was shown to its end, and stays. */
+  shown() {
+    const { together, offer } = this.#state;
+    if (together && offer?.done && this.offers) this.#take(1);
+  }
+
+  // Questions and answers.
+
+  /** Have the drawing recognised, and nothing drawn. */
+  #look() {
+    this.#ask(LOOK, drawingOf(this.#state));
+  }
+
+  /** Have a drawing recognised and finished. */
+  #suggest(base, more = {}) {
+    this.#taking = null;
+    if (base.length) this.#ask(wanted(this.#state), base, more);
+  }
+
+  /** Other ways to finish the person's own part. */
+  #suggestAgain() {
+    const { history, together } = this.#state;
+    if (!together) this.#suggest(ownPart(history.present));
+  }
+
+  /** After a step in the history: what the machine drew last is only looked at, and so is all of a joint drawing. */
+  #revisit() {
+    const { history, together } = this.#state;
+    if (!history.present.length) return;
+    if (history.present.at(-1).by === "machine" || together) this.#look();
+    else this.#suggest(history.present);
+  }
+
+  #ask(plan, base, more = {}) {
+    const { wet, temperature, seed, fixed } = this.#state;
+    this.#asked = { ...plan, base, more };
+    this.#live.ask({ sketch: toWire(base, wet !== null), ...plan, temperature, seed, category: fixed, ...more });
+  }
+
+  /** A message of the server. */
+  heard(message) {
+    const answers = {
+      route: () => this.#heardRoute(message),
+      drawing: () => this.#heardDrawing(message),
+      ink: () => this.#heardInk(message),
+      done: () => this.#heardDone(message),
+      refused: () => this.#store.set({ notice: message.error }),
+    };
+    answers[message.type]?.();
+  }
+
+  #heardDrawing({ categories }) {
+    const { base } = this.#asked;
+    this.#store.set({ offer: offered(base, categories, base !== this.#state.history.present) });
+  }
+
+  #heardRoute({ category, decision, probabilities }) {
+    this.#store.set({ route: Object.freeze({ category, decision, probabilities }) });
+    const better = wanted(this.#state);
+    const { draw, top, base, more } = this.#asked;
+    if (draw && better.top !== top) this.#ask(better, base, more);
+  }
+
+  #heardInk({ rows }) {
+    const offer = withInk(this.#state.offer, rows);
+    this.#store.set({ offer });
+    if (this.#state.together && wholeStrokes(offer) > 0) this.#keepOneStroke(offer);
+    else this.#takeIfWhole();
+  }
+
+  #heardDone({ drawings }) {
+    if (!this.#asked.draw) return;
+    const { offer, together } = this.#state;
+    this.#store.set({ offer: drawings.length ? Object.freeze({ ...offer, done: true }) : null });
+    if (together && findsItFinished(this.#state.offer)) this.#store.set({ notice: "I would not add anything." });
+    this.#takeIfWhole();
+  }
+
+  #keepOneStroke(offer) {
+    this.#live.stop();
+    const [first] = offer.drawings;
+    const drawings = [Object.freeze({ ...first, strokes: first.strokes.slice(0, 1), ended: false })];
+    this.#store.set({ offer: Object.freeze({ ...offer, drawings, done: true }) });
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * Nine ways to go on, side by side; a click takes one.
+ * Knows the offer and nine small papers; knows no server.
+ */
+
+import { fits } from "./continuation.js";
+import { Paper } from "./paper.js";
+import { NINE } from "./session.js";
+import { count, named } from "./words.js";
+
+const INK = 1.6;
+
+export class Variations {
+  #cells;
+  #shown = [];
+
+  /**
+   * @param {HTMLElement} grid
+   * @param {(index: number) => void} adopt
+   */
+  constructor(grid, adopt) {
+    this.#cells = Array.from({ length: NINE }, (_, index) => newCell(index, adopt));
+    grid.append(...this.#cells.map(({ button }) => button));
+    new ResizeObserver(() => this.#fit()).observe(grid);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
+  }
+
+  /** @param {import("./state.js").State} state */
+  show({ offer, history, wet, together }) {
+    const usable = Boolean(offer?.done && !wet && !together && fits(offer, history.present));
+    for (const [index, cell] of this.#cells.entries()) this.#showOne(index, cell, offer, usable);
+  }
+
+  #showOne(index, { button, paper, caption }, offer, usable) {
+    const drawing = offer?.drawings[index];
+    const disabled = !usable || !drawing?.strokes.length;
+    if (button.disabled !== disabled) button.disabled = disabled;
+    if (this.#shown[index] === drawing) return;
+    this.#shown[index] = drawing;
+    const category = offer?.categories[index];
+    caption.textContent = new Set(offer?.categories).size > 1 ? category : "";
+    button.setAttribute("aria-label", label(index, category));
+    paper.clear();
+    if (!drawing) return;
+    paper.lookAt([...offer.base, ...drawing.strokes]);
+    paper.draw(offer.base);
+    paper.draw(drawing.strokes);
+  }
+
+  #fit() {
+    for (const { paper } of this.#cells) paper.fit();
+    this.#shown = [];
+  }
+}
+
+const label = (index, category) =>
+  category ? `Take way ${count(index + 1)}: ${named(category)}` : `Way ${count(index + 1)}: nothing yet`;
+
+function newCell(index, adopt) {
+  const button = document.getElementById("variation").content.firstElementChild.cloneNode(true);
+  button.addEventListener("click", () => adopt(index));
+  return { button, paper: new Paper(button.querySelector("canvas"), INK), caption: button.querySelector("span") };
+}

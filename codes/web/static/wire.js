@@ -1,0 +1,62 @@
+/**
+ * Drawings as the server takes them and gives them: polylines in JSON, with the units of one Quick, Draw! pixel.
+ * Knows the form (docs/formats.md); knows no sockets.
+ */
+
+import { SIDE, boxOf, longestSide, stroke } from "./ink.js";
+
+// A whole sketch has a longest side of 255 pixels, on a canvas of 280; drawn without a canvas, about 200.
+const CANVAS_PIXELS = 280;
+const BOUNDS_PIXELS = 200;
+// A drawing smaller than this share of the paper is meant to be small: the paper says nothing about its scale.
+const TINY_SHARE = 0.15;
+const DIGITS = 10;
+
+const tidy = (value) => Math.round(value * DIGITS) / DIGITS;
+
+/** How many units of the paper make one Quick, Draw! pixel for this drawing. */
+function unitOf(drawing) {
+  const side = longestSide(boxOf(drawing));
+  const asOnPaper = side === 0 || (side >= TINY_SHARE * SIDE && side <= SIDE);
+  return asOnPaper ? SIDE / CANVAS_PIXELS : side / BOUNDS_PIXELS;
+}
+
+/** The drawing for the server; `penDown` where its last stroke is still being drawn. */
+export const toWire = (drawing, penDown = false) => ({
+  strokes: drawing.map(({ points }) => points.map(([x, y]) => [tidy(x), tidy(y)])),
+  pen_down: penDown,
+  unit: unitOf(drawing),
+});
+
+/**
+ * A sketch from the server on our paper: at the scale it was meant to have, where it was if that is in view,
+ * else in the middle; made smaller only where it would not fit.
+ *
+ * @param {{strokes: number[][][], unit: number}} sketch
+ * @returns {import("./ink.js").Drawing}
+ */
+export function fromWire(sketch) {
+  const wanted = SIDE / CANVAS_PIXELS / (sketch.unit ?? 1);
+  const raw = sketch.strokes.map((points) => stroke(points, "me"));
+  const scale = Math.min(wanted, (0.9 * SIDE) / Math.max(longestSide(boxOf(raw)), 1e-9));
+  const scaled = moved(raw, scale, 0, 0);
+  const box = boxOf(scaled);
+  const inView = box.left >= 0 && box.top >= 0 && box.right <= SIDE && box.bottom <= SIDE;
+  if (inView) return scaled;
+  return moved(scaled, 1, SIDE / 2 - (box.left + box.right) / 2, SIDE / 2 - (box.top + box.bottom) / 2);
+}
+
+const moved = (drawing, scale, dx, dy) =>
+  drawing.map(({ points, by }) =>
+    stroke(
+      points.map(([x, y]) => [x * scale + dx, y * scale + dy]),
+      by,
+    ),
+  );
+
+/** Where the machine took over, if all that follows is its own; else null. */
+export function machineFrom(drawing) {
+  const first = drawing.findIndex((each) => each.by === "machine");
+  const takesOver = first > 0 && drawing.slice(first).every((each) => each.by === "machine");
+  return takesOver ? first : null;
+}

@@ -1,0 +1,56 @@
+"""One server with the bundle that ships and one browser for all tests of the page; each test sees it afresh."""
+
+from __future__ import annotations
+
+import pytest
+
+import codes
+from benchmarks.browser import PHONE, Page, Screen, browsing, find_browser, on_paper, served
+from codes.web.app import make_app
+from tests.test_architecture import ROOT
+
+SKETCHES = ROOT / "examples" / "sketches"
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    with served(make_app(codes.load("starter"), tmp_path_factory.mktemp("gallery"))) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def driver():
+    if find_browser() is None:
+        pytest.skip("there is no Chromium with its driver here; `make browser` installs it where it can")
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_page(driver, address):
+    """Opens the page on a screen; at the end the browser must have nothing to complain about."""
+    opened = []
+
+    def open_on(screen: Screen | None = None) -> Page:
+        opened.append(Page(driver, screen).open(address))
+        return opened[-1]
+
+    yield open_on
+    assert [each.complaints() for each in opened] == [[] for _ in opened]
+
+
+@pytest.fixture
+def page(open_page):
+    """On a desktop, without motion, so that a suggestion is there at once."""
+    return open_page(Screen(calm=True))
+
+
+@pytest.fixture
+def phone(open_page):
+    return open_page(PHONE)
+
+
+@pytest.fixture(scope="session")
+def half():
+    """Strokes of each example sketch as a hand draws them."""
+    return lambda name: on_paper(codes.read(SKETCHES / f"{name}.svg"), spacing=10.0)

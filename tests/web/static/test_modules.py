@@ -1,0 +1,201 @@
+"""The page's small modules one by one, called in a real browser; what is drawn there is tested in test_canvas.py."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.browser import SIDE, Page
+from codes.formats.polylines import sketch_from_record
+from codes.sketch.geometry import bounds, unit_of_canvas
+from tests.web.static.test_files import MODULES, exported
+
+
+@pytest.fixture
+def call(driver, address):
+    """Runs JavaScript that sees all exports of the pure modules by their names."""
+    page = Page(driver)
+    driver.get(f"{address}static/icon.svg")
+    addresses = [f"/static/{path.name}" for path in MODULES if path.name != "app.js"]
+    names = sorted({name for path in MODULES for name in exported(path)})
+    taken = f"Object.assign({{}}, ...await Promise.all({addresses}.map((each) => import(each))))"
+
+    def run(script: str, *given: object) -> object:
+        return page.run(
+            f"const {{ {', '.join(names)} }} = {taken}; return ((given) => {{ {script} }})(arguments_)", *given
+        )
+
+    return run
+
+
+def test_history_goes_back_and_forth_and_forgets_what_was_undone_when_something_is_drawn(call):
+    script = """
+        const [a, b, c] = ["a", "b", "c"].map((by) => [stroke([[0, 0]], by)]);
+        let now = changed(changed(begun(), a), b);
+        const seen = [now.present[0].by];
+        now = undone(now); seen.push(now.present[0].by);
+        now = redone(now); seen.push(now.present[0].by);
+        now = changed(undone(now), c); seen.push(now.present[0].by, now.future.length);
+        now = undone(undone(undone(undone(now)))); seen.push(now.present.length);
+        return seen;
+    """
+    assert call(script) == ["b", "a", "b", "c", 0, 0]
+
+
+def test_rows_become_strokes_as_in_stroke_3(call):
+    """The first move is in the air; a lift ends a stroke; a row that lifts at once is a dot."""
+    rows = [[0, 10, 0, 0, 0], [0, 0, 10, 1, 0], [1, 5, 5, 1, 0], [0, -10, 0, 1, 0], [0, 3, 3, 0, 1]]
+    script = """
+        const base = [stroke([[100, 100]], "me")];
+        const { drawings } = withInk(offered(base, ["cat", "cat"]), given[0]);
+        return drawings.map(({ strokes, ended }) => [strokes.map(({ points }) => points), ended]);
+    """
+    first, second = call(script, rows)
+    assert first == [[[[110, 100], [110, 110]], [[100, 110]]], True]
+    assert second == [[[[105, 105]]], False]
+
+
+def test_only_whole_strokes_can_be_taken(call):
+    script = """
+        const offer = withInk(offered([stroke([[0, 0]], "me")], ["cat"]), given[0]);
+        return [wholeStrokes(offer), wholeStrokes({ ...offer, done: true })];
+    """
+    assert call(script, [[0, 1, 1, 1, 0], [0, 1, 1, 0, 0]]) == [1, 2]
+
+
+@pytest.mark.parametrize("size", [3.0, 120.0, 600.0, 1400.0])
+def test_the_scale_is_that_of_the_file_formats(call, size):
+    """A drawing on the paper counts as large as the same in an SVG of the paper's size."""
+    points = np.array([[100.0, 100.0], [100.0 + size, 150.0]])
+    ours = call("return toWire([stroke(given[0], 'me')]).unit", points.tolist())
+    assert ours == pytest.approx(unit_of_canvas(bounds([points]), (SIDE, SIDE)))
+
+
+def test_the_wire_form_is_read_by_the_server_and_comes_back(call):
+    drawing = [[[10.04, 20], [300.5, 700]], [[500, 500]]]
+    record = call("return toWire(given[0].map((points) => stroke(points, 'me')), true)", drawing)
+    sketch = sketch_from_record(record)
+    assert sketch.points[-1, 2] == 0 and sketch.unit == pytest.approx(SIDE / 280)
+    back = call("return fromWire(given[0]).map(({ points }) => points)", record)
+    assert np.abs(np.concatenate(back) - np.concatenate(drawing)).max() < 0.1
+
+
+def test_a_strangers_sketch_is_brought_into_view(call):
+    record = {"strokes": [[[-5000, 0], [5000, 9000]]], "unit": 1}
+    ((start, end),) = call("return fromWire(given[0]).map(({ points }) => points)", record)
+    assert min(*start, *end) >= 0 and max(*start, *end) <= SIDE
+    assert end[1] - start[1] == pytest.approx(0.9 * (end[0] - start[0]))
+
+
+def test_the_pen_is_where_its_way_brought_it(call):
+    strokes = [[[0, 0], [100, 0], [100, 100]], [[100, 400], [200, 400]]]
+    script = """
+        const strokes = given[0].map((points) => stroke(points, "machine"));
+        return given[1].map((way) => revealed(strokes, way).strokes.map(({ points }) => points));
+    """
+    start, half, air, whole = call(script, strokes, [0, 150, 250, 1e9])
+    assert start == [[[0, 0], [0, 0]]]
+    assert half == [[[0, 0], [100, 0], [100, 50]]]
+    assert air == strokes[:1] and whole == strokes
+    way = call("return wayTo(given[0].map((points) => stroke(points, 'me')), 2)", strokes)
+    assert way == pytest.approx(200 + 300 / 3 + 100)
+
+
+def test_unsure_is_told_apart_from_unknown_in_plain_words(call):
+    script = """
+        const history = begun([stroke([[0, 0]], "me")]);
+        const probabilities = { ant: 0.5, hourglass: 0.3, eyeglasses: 0.2 };
+        const state = { ...INITIAL, history, categories: Object.keys(probabilities) };
+        const say = (decision) => sentence({ ...state, route: { category: "ant", decision, probabilities } });
+        return [say("known"), say("unsure"), say("unknown"), sentence(INITIAL), named("eyeglasses"), named("bus")];
+    """
+    assert call(script) == [
+        "I think it is an ant.",
+        "Not sure yet: an ant, or an hourglass?",
+        "That is none of the 3 things I know.",
+        "Draw half of something.",
+        "eyeglasses",
+        "a bus",
+    ]
+
+
+def test_nothing_is_quite_certain(call):
+    assert call("return [0.9999, 0.994, 0.5, 0.004].map(percent)") == ["> 99%", "99%", "50%", "< 1%"]
+
+
+def test_a_higher_line_is_a_higher_note_a_longer_one_lasts_and_the_machine_sings_a_third_above(call):
+    script = """
+        const voice = voiceOf("cat");
+        const line = (y, length) => [[0, y], [length, y]];
+        return [melody(line(900, 300), voice), melody(line(100, 300), voice), melody(line(900, 500), voice),
+                melody(line(900, 300), voice, true), melody([[0, 900], [0, 100]], voice)];
+    """
+    low, high, long, answered, rising = call(script)
+    assert len(low) == len(high) == 1 and low[0]["frequency"] < high[0]["frequency"]
+    assert long[0]["seconds"] > low[0]["seconds"] and long[0]["frequency"] == low[0]["frequency"]
+    assert 1.1 < answered[0]["frequency"] / low[0]["frequency"] < 1.5
+    assert rising[-1]["frequency"] > low[0]["frequency"]
+
+
+def test_categories_have_voices_of_their_own(call):
+    voices = call("return given[0].map((name) => JSON.stringify(voiceOf(name)))", ["cat", "crab", "sun", "ant", "bus"])
+    assert len(set(voices)) >= 4 and voices == call(
+        "return given[0].map((name) => JSON.stringify(voiceOf(name)))", ["cat", "crab", "sun", "ant", "bus"]
+    )
+
+
+@pytest.mark.parametrize(
+    "kept",
+    ["", "no json", "[]", '{"form": 1}', '{"form": 1, "drawing": [{"points": [["x", 1]], "by": "me"}]}', '{"form": 9}'],
+)
+def test_what_makes_no_sense_is_not_recalled(call, kept):
+    call("localStorage.setItem('halfdrawn', given[0]); return null", kept)
+    assert call("return recall()") == {}
+
+
+def test_the_line_comes_back_and_asks_again(call):
+    """A socket that breaks before the answer: the same question goes out on the next one, and is answered once."""
+    script = """
+        const sockets = [];
+        class Line extends EventTarget {
+            static OPEN = 1;
+            readyState = 1;
+            sent = [];
+            constructor() { super(); sockets.push(this); }
+            send(text) { this.sent.push(JSON.parse(text)); }
+        }
+        const [kept, later] = [window.WebSocket, window.setTimeout];
+        window.WebSocket = Line;
+        window.setTimeout = (work) => work();
+        const heard = [];
+        const note = (what) => heard.push(what);
+        const live = new Live("", { heard: ({ type }) => note(type), connected: note });
+        live.connect();
+        sockets[0].dispatchEvent(new Event("open"));
+        live.ask({ draw: 1 });
+        sockets[0].dispatchEvent(new Event("close"));
+        sockets[1].dispatchEvent(new Event("open"));
+        const say = (message) =>
+            sockets[1].dispatchEvent(new MessageEvent("message", { data: JSON.stringify(message) }));
+        say({ type: "route", id: 1 });
+        say({ type: "done", id: 1 });
+        say({ type: "ink", id: 1 });
+        [window.WebSocket, window.setTimeout] = [kept, later];
+        return [sockets.map(({ sent }) => sent.map(({ id }) => id)), heard, live.busy];
+    """
+    assert call(script) == [[[1], [1]], [True, False, True, "route", "done"], False]
+
+
+def test_keys_mean_something_only_on_the_paper(call):
+    script = """
+        const key = (key, more = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false,
+                                           target: document.documentElement, ...more });
+        const offers = { offers: true, drawing: false };
+        const none = { offers: false, drawing: false };
+        return [onPaper(key("Tab"), offers), onPaper(key("Tab"), none) ?? null,
+                onPaper(key("Tab", { shiftKey: true }), offers) ?? null,
+                onPaper(key("ArrowRight"), none) ?? null, onPaper(key("3"), none),
+                everywhere(key("n")) ?? null, everywhere(key("z", { ctrlKey: true })),
+                everywhere(key("Z", { metaKey: true, shiftKey: true })), everywhere(key("y", { ctrlKey: true }))];
+    """
+    assert call(script) == ["accept", None, None, None, "adopt 3", None, "undo", "redo", "redo"]
