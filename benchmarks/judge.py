@@ -149,7 +149,7 @@ def gathered(paths: Sequence[Path], split: str) -> dict[str, list[Rows]]:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Where the weights go (.safetensors)."
 )
-@click.option("--steps", default=3000, show_default=True, help="Of 128 sketches each.")
+@click.option("--steps", default=6500, show_default=True, help="Of 128 sketches each.")
 @click.option("--seed", default=0, show_default=True)
 def main(data: tuple[Path, ...], out: Path, steps: int, seed: int) -> None:
     """Train a judge on split train of all of DATA (packed stores, .npz files or folders of them), and test it.

@@ -34,7 +34,7 @@ class Trial:
 
     Attributes:
         fraction: of the points that are seen.
-        temperature, latent: as in :class:`SamplingOptions`.
+        temperature, latent, candidates: as in :class:`SamplingOptions`.
         routed: as what the router takes the prefix for; else as what it is.
         many: on all the sketches there may be; else on the few that comparisons are made on.
     """
@@ -42,13 +42,16 @@ class Trial:
     fraction: float = 0.5
     temperature: float = 0.4
     latent: LatentSource = "prefix"
+    candidates: int = SamplingOptions.candidates
     routed: bool = False
     many: bool = False
 
     def options(self, category: str, seed: int, variations: int = 1) -> SamplingOptions:
         """What the completer is asked."""
         forced = None if self.routed else category
-        return SamplingOptions(variations, self.temperature, seed, forced, latent=self.latent)
+        return SamplingOptions(
+            variations, self.temperature, seed, forced, latent=self.latent, candidates=self.candidates
+        )
 
 
 TRIALS = {
@@ -58,6 +61,7 @@ TRIALS = {
     "25%, routed": Trial(0.25, routed=True),
     "50%, routed": Trial(routed=True, many=True),
     "75%, routed": Trial(0.75, routed=True),
+    **{f"best of {count}": Trial(candidates=count) for count in (1, 9)},
     "z = 0": Trial(latent="zero"),
     "z from the prior": Trial(latent="prior"),
     **{f"t = {t}": Trial(temperature=t) for t in (0.2, 0.6, 0.8, 1.0)},
@@ -83,8 +87,8 @@ class Plan:
     model: str = "starter"
     judge: Path = SHIPPED
     many: int = 100
-    few: int = 40
-    varied: int = 20
+    few: int = 24
+    varied: int = 12
     variations: int = 9
     routed: int = 10_000
     odd: int = 300

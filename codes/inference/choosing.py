@@ -20,9 +20,13 @@ def likeness(completion: Completion, route: Route) -> float:
 
 
 def chosen(completions: Sequence[Completion], routes: Sequence[Route], candidates: int) -> list[Completion]:
-    """The best of each ``candidates`` in a row; one that its decoder ended goes before one that was cut off."""
+    """The best of each ``candidates`` in a row.
+
+    One that its decoder ended goes before one that was cut off, and one that adds something before one that adds
+    nothing: a sketch that is recognised already would else be left as it is.
+    """
     rated = [
-        (completion.ended, likeness(completion, route), completion)
+        (completion.ended and completion.adds, likeness(completion, route), completion)
         for completion, route in zip(completions, routes, strict=True)
     ]
     groups = (rated[start : start + candidates] for start in range(0, len(rated), candidates))

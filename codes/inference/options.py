@@ -113,3 +113,8 @@ class Completion:
     route: Route
     ended: bool
     log_likelihood: float
+
+    @property
+    def adds(self) -> bool:
+        """Whether anything was drawn at all."""
+        return len(self.sketch) > (self.sketch.prefix_rows or 0)

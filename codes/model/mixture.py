@@ -19,7 +19,7 @@ from torch.nn import functional as F
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET = 2
 COLDEST = 1e-30  # float32 divides 0 by this
-PEN_COOLS = 0.2  # the temperature below which the pen's states are sharpened too
+PEN_POWER = 1 / 8  # of the temperature, by which the pen's logits are divided
 
 
 def outputs_for(mixtures: int) -> int:
@@ -113,15 +113,14 @@ class PointDistribution:
         One temperature for all, or one for each, ``[...]``.
 
         The paper divides the pen's logits by it too. An end is never likely at any one point, so that law makes ends
-        rarer than they are, and drawings too long; here the pen is as in people's sketches at every temperature above
-        :data:`PEN_COOLS`, and is sharpened below it, so that near 0 a drawing is the same every time (docs/log.md).
+        rarer than they are, and drawings too long; here they are divided by its eighth root (docs/log.md).
         """
         heat = torch.as_tensor(temperature, dtype=torch.float64, device=self.pen.device).unsqueeze(-1)
         return replace(
             self,
             weights=_sharpened(self.weights, heat),
             log_sd=self.log_sd + (0.5 * heat.log()).unsqueeze(-1).to(self.log_sd),
-            pen=_sharpened(self.pen, (heat / PEN_COOLS).clamp(max=1.0)),
+            pen=_sharpened(self.pen, heat**PEN_POWER),
         )
 
     def sample(self, noise: Tensor) -> Tensor:

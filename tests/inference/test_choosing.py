@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,7 +55,10 @@ def test_the_completer_keeps_the_routers_favourites(completer):
         routes = completer.classify_many([each.sketch for each in many])
         for number, kept in enumerate(few):
             group = slice(5 * number, 5 * number + 5)
-            rated = [(each.ended, likeness(each, seen)) for each, seen in zip(many[group], routes[group], strict=True)]
+            rated = [
+                (each.ended and each.adds, likeness(each, seen))
+                for each, seen in zip(many[group], routes[group], strict=True)
+            ]
             favourite = many[group][rated.index(max(rated))]
             np.testing.assert_array_equal(kept.sketch.points, favourite.sketch.points)
     assert any(few[0].log_likelihood != many[0].log_likelihood for few, many in zip(best, every, strict=True))
@@ -64,3 +68,11 @@ def test_a_stream_shows_what_comes(completer):
     sketch = prefixes(1)[0]
     several, one = (list(completer.stream(sketch, candidates=count, draw_unknown=True)) for count in (5, 1))
     assert several == one
+
+
+def test_one_that_adds_nothing_is_the_last_choice_too():
+    whole = sketch_of()
+    idle = Completion(replace(whole, prefix_rows=len(whole)), "cat", 0.9, route("cat", 0.9, 0.0), True, 0.0)
+    busy = Completion(replace(whole, prefix_rows=len(whole) - 1), "cat", 0.9, route("cat", 0.9, 0.0), True, 0.0)
+    assert (idle.adds, busy.adds) == (False, True)
+    assert chosen([idle, busy], [route("cat", 0.99, 0.0), route("cat", 0.2, -1.0)], 2) == [busy]
