@@ -37,7 +37,7 @@ class Judging:
         seed: of everything.
     """
 
-    steps: int = 3000
+    steps: int = 6500
     batch: int = 128
     rate: float = 3e-3
     warmup: int = 100
