@@ -61,7 +61,7 @@ TRIALS = {
     "25%, routed": Trial(0.25, routed=True),
     "50%, routed": Trial(routed=True, many=True),
     "75%, routed": Trial(0.75, routed=True),
-    **{f"best of {count}": Trial(candidates=count) for count in (1, 9)},
+    **{f"best of {count}": Trial(candidates=count) for count in (1, 4)},
     "z = 0": Trial(latent="zero"),
     "z from the prior": Trial(latent="prior"),
     **{f"t = {t}": Trial(temperature=t) for t in (0.2, 0.6, 0.8, 1.0)},
@@ -86,9 +86,9 @@ class Plan:
 
     model: str = "starter"
     judge: Path = SHIPPED
-    many: int = 100
-    few: int = 24
-    varied: int = 12
+    many: int = 60
+    few: int = 20
+    varied: int = 8
     variations: int = 9
     routed: int = 10_000
     odd: int = 300

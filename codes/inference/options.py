@@ -13,7 +13,7 @@ from codes.sketch.strokes import Sketch
 LatentSource = Literal["prefix", "zero", "prior"]
 Decision = Literal["known", "unsure", "unknown"]
 MOST_VARIATIONS = 256
-MOST_DRAWINGS = 1024  # of one sketch in one category, those that are not kept included
+MOST_DRAWINGS = 4096  # of one sketch in one category, those that are not kept included
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class SamplingOptions:
     category: str | None = None
     top: int = 1
     latent: LatentSource = "prefix"
-    candidates: int = 4
+    candidates: int = 9
     max_points: int = 200
     draw_unknown: bool = False
 

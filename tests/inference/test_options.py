@@ -28,7 +28,7 @@ from codes.inference.options import SamplingOptions
         ({"seed": 2**63}, "seed must be 0 or a positive"),
         ({"seed": 0.5}, "seed must be a whole number"),
         ({"candidates": 0}, "candidates must be 1 or more"),
-        ({"candidates": 257, "variations": 4}, "at most 1024"),
+        ({"candidates": 1025, "variations": 4}, "at most 4096"),
         ({"candidates": 2.0}, "candidates must be a whole number"),
         ({"max_points": 0}, "max_points must be 1 to 1000"),
         ({"max_points": 1001}, "max_points must be 1 to 1000"),
