@@ -20,6 +20,7 @@ PEN_STATES = 3  # DOWN, UP, END
 OFFSET = 2
 COLDEST = 1e-30  # float32 divides 0 by this
 PEN_POWER = 1 / 8  # of the temperature, by which the pen's logits are divided
+PEN_COLD = 20.0  # times the temperature is the most that they are divided by: near 0 the pen freezes too
 
 
 def outputs_for(mixtures: int) -> int:
@@ -113,14 +114,15 @@ class PointDistribution:
         One temperature for all, or one for each, ``[...]``.
 
         The paper divides the pen's logits by it too. An end is never likely at any one point, so that law makes ends
-        rarer than they are, and drawings too long; here they are divided by its eighth root (docs/log.md).
+        rarer than they are, and drawings too long; here they are divided by its eighth root (docs/log.md),
+        and near 0 in proportion to it, so that a drawing is then the same every time.
         """
         heat = torch.as_tensor(temperature, dtype=torch.float64, device=self.pen.device).unsqueeze(-1)
         return replace(
             self,
             weights=_sharpened(self.weights, heat),
             log_sd=self.log_sd + (0.5 * heat.log()).unsqueeze(-1).to(self.log_sd),
-            pen=_sharpened(self.pen, heat**PEN_POWER),
+            pen=_sharpened(self.pen, torch.minimum(heat**PEN_POWER, heat * PEN_COLD)),
         )
 
     def sample(self, noise: Tensor) -> Tensor:

@@ -129,13 +129,13 @@ def test_one_certain_component_is_always_drawn():
     torch.testing.assert_close(many(certain, 500)[:, :2], torch.full((500, 2), 13.0), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("temperature", [0.1, 0.4, 1.0, 1.7])
+@pytest.mark.parametrize("temperature", [0.01, 0.1, 0.4, 1.0, 1.7])
 def test_temperature_divides_logits_and_multiplies_the_variance(temperature):
     """Of the pen's logits it is the eighth root: with the paper's law drawings hardly ever ended (docs/log.md)."""
     ours = distribution(6)
     colder = ours.at_temperature(temperature)
     torch.testing.assert_close(colder.log_sd.exp().square(), ours.log_sd.exp().square() * temperature)
-    for name, divisor in (("weights", temperature), ("pen", temperature**0.125)):
+    for name, divisor in (("weights", temperature), ("pen", min(temperature**0.125, 20 * temperature))):
         powered = getattr(ours, name).double().softmax(dim=-1) ** (1 / divisor)
         expected = powered / powered.sum(dim=-1, keepdim=True)
         torch.testing.assert_close(getattr(colder, name).double().softmax(dim=-1), expected, rtol=1e-4, atol=1e-6)
