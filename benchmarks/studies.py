@@ -86,9 +86,9 @@ class Plan:
 
     model: str = "starter"
     judge: Path = SHIPPED
-    many: int = 48
-    few: int = 10
-    varied: int = 5
+    many: int = 24
+    few: int = 8
+    varied: int = 4
     variations: int = 9
     routed: int = 10_000
     odd: int = 300

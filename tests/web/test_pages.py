@@ -59,7 +59,9 @@ def test_a_completion_is_the_command_lines(client, bundle, tmp_path, options):
     sketch = prefixes(1)[0]
     record = sketch_record(sketch)
     (tmp_path / "half.json").write_text(json.dumps(record))
-    words = [word for name, value in {"variations": 1, **options}.items() for word in (f"--{name}", value)]
+    words = [
+        word for name, value in {"variations": 1, "candidates": 1, **options}.items() for word in (f"--{name}", value)
+    ]
     told = works(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
     (theirs,) = json.loads(told)["results"]
     del theirs["file"]
