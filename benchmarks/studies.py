@@ -42,7 +42,7 @@ class Trial:
     fraction: float = 0.5
     temperature: float = 0.4
     latent: LatentSource = "prefix"
-    candidates: int = SamplingOptions.candidates
+    candidates: int = 4  # the usual nine would take twice as long; they are among the comparisons
     routed: bool = False
     many: bool = False
 
@@ -61,7 +61,7 @@ TRIALS = {
     "25%, routed": Trial(0.25, routed=True),
     "50%, routed": Trial(routed=True, many=True),
     "75%, routed": Trial(0.75, routed=True),
-    **{f"best of {count}": Trial(candidates=count) for count in (1, 4)},
+    **{f"best of {count}": Trial(candidates=count) for count in (1, 9)},
     "z = 0": Trial(latent="zero"),
     "z from the prior": Trial(latent="prior"),
     **{f"t = {t}": Trial(temperature=t) for t in (0.2, 0.6, 0.8, 1.0)},
@@ -86,9 +86,9 @@ class Plan:
 
     model: str = "starter"
     judge: Path = SHIPPED
-    many: int = 24
-    few: int = 8
-    varied: int = 4
+    many: int = 100
+    few: int = 24
+    varied: int = 12
     variations: int = 9
     routed: int = 10_000
     odd: int = 300
