@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import codes
 from benchmarks.browser import Screen, wait_until
 from tests.web.static.conftest import SKETCHES
 
+SMOOTHED = 3  # pixels of a small picture that may fade where a line is drawn on
 TWO_HANDS = "return JSON.parse(localStorage.halfdrawn ?? '{}').drawing?.some(({ by }) => by === 'machine')"
 
 
@@ -30,6 +32,14 @@ def machine_drew(page) -> int:
     """How many strokes are the machine's, after waiting for the first."""
     page.wait(TWO_HANDS)
     return page.hands().count("machine")
+
+
+def finish(page) -> None:
+    """Enter asks for a suggestion where what was drawn is not known, and takes it where there is one; Tab takes it."""
+    page.press(Keys.ENTER)
+    wait_until(lambda: page.run(TWO_HANDS) or page.run("return document.querySelector('#paper').matches('.offers')"))
+    if not page.run(TWO_HANDS):
+        page.press(Keys.TAB)
 
 
 @pytest.mark.parametrize("screen", ["page", "phone"])
@@ -141,7 +151,7 @@ def test_there_are_nine_variations_and_a_new_seed_draws_others(page, half):
 def test_what_it_does_not_know_is_said_and_not_drawn(page, half):
     page.draw(half("none-of-these"))
     page.wait("return document.querySelector('#sentence').textContent.startsWith('That is none')")
-    assert page.text("#sentence") == "That is none of the 8 things I know."
+    assert page.text("#sentence") == f"That is none of the {len(codes.load('starter').categories)} things I know."
     assert page.text("#advice") == "Say what it is, and I finish it as that."
     assert page.run("return document.querySelectorAll('.way:enabled').length") == 0
     assert page.driver.find_element("id", "accept-next").is_enabled() is False
@@ -191,7 +201,8 @@ def test_the_suggestion_draws_itself_at_pen_speed(open_page, half):
     page.wait("return window.seen.length > 9 && new Set(window.seen.slice(-9)).size === 1 && window.seen.at(-1) > 0")
     seen = page.run("return window.seen")
     grown = seen[len(seen) - seen[::-1].index(0) :]
-    assert grown == sorted(grown) and len(set(grown)) >= 4
+    shrunk = [before - after for before, after in pairwise(grown)]
+    assert max(shrunk) <= SMOOTHED and len(set(grown)) >= 4
 
 
 def test_tab_takes_a_suggestion_and_never_traps(page, half):
@@ -214,7 +225,7 @@ def test_tab_takes_a_suggestion_and_never_traps(page, half):
 
 
 def test_all_of_it_with_the_keyboard_alone(page):
-    """Two wheels by arrow keys, recognised, finished, undone, done again, cleared, and that undone."""
+    """Two wheels by arrow keys, finished whatever they are, undone, done again, cleared, and that undone."""
     page.run("document.querySelector('#wet').focus()")
     right, down, left, up = Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.ARROW_LEFT, Keys.ARROW_UP
     wheel = [*[right, down] * 5, down, down, down, *[left, down] * 5, left, left, left, *[left, up] * 5]
@@ -224,9 +235,7 @@ def test_all_of_it_with_the_keyboard_alone(page):
     page.hold(Keys.ESCAPE)
     page.press(*[Keys.ESCAPE, right] * 22, Keys.ESCAPE, " ", *wheel, " ")
     number_of_strokes(page, 2)
-    page.suggested()
-    assert "bicycle" in page.text("#sentence")
-    page.press(Keys.TAB)
+    finish(page)
     added = machine_drew(page)
     page.hold(Keys.CONTROL, "z")
     number_of_strokes(page, 2)
