@@ -1,4 +1,4 @@
-"""Small changes that leave a sketch what it is: random scale and point dropout. Pure, seeded by the generator given."""
+"""Small changes that leave a sketch what it is: of size, slant and points. Pure, seeded by the generator given."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ class Augmentation:
         scale: width and height are each multiplied by a number uniform in ``1 - scale`` to ``1 + scale``.
         drop: probability that a point inside a stroke is left out; the line then goes straight on to the next.
         mirror: probability that the sketch is turned left to right.
+        rotate: degrees; the sketch is turned by an angle uniform in ``-rotate`` to ``rotate``.
     """
 
     scale: float = 0.15
     drop: float = 0.1
     mirror: float = 0.0
+    rotate: float = 0.0
 
     def apply(self, points: Points, rng: np.random.Generator) -> Points:
         """A changed copy of stroke-3 rows ``[n, 3]``, float32."""
@@ -31,7 +33,17 @@ class Augmentation:
         if rng.random() < self.mirror:
             factors[0] = -factors[0]
         changed[:, :2] *= factors.astype(np.float32)
+        if self.rotate:
+            changed[:, :2] = rotated(changed[:, :2], rng.uniform(-self.rotate, self.rotate))
         return changed
+
+
+def rotated(offsets: Points, degrees: float) -> Points:
+    """Offsets ``[n, 2]``, x to the right and y downwards, turned clockwise."""
+    angle = np.deg2rad(degrees)
+    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], dtype=np.float32)
+    result: Points = offsets @ axes
+    return result
 
 
 def drop_points(points: Points, probability: float, rng: np.random.Generator) -> Points:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from codes.data.augment import Augmentation
 from codes.errors import BadOption
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -31,7 +32,7 @@ class TrainConfig:
         kl_tolerance: nats a latent number below which the KL term pushes no more.
         mask: share of sketches that the encoder sees cut short.
         shortest: smallest share of a cut sketch that is left.
-        scale, drop, mirror: augmentation, see :class:`codes.data.augment.Augmentation`.
+        scale, drop, mirror, rotate: augmentation, see :class:`codes.data.augment.Augmentation`.
         balance: 1 draws sketches alike, 0 draws categories alike.
         longest: rows after which a sketch is left out of training.
         seed: of everything random.
@@ -59,6 +60,7 @@ class TrainConfig:
     scale: float = 0.15
     drop: float = 0.1
     mirror: float = 0.0
+    rotate: float = 0.0
     balance: float = 0.5
     longest: int = 250
     seed: int = 0
@@ -74,7 +76,7 @@ class TrainConfig:
         for name in ("mask", "shortest", "scale", "drop", "mirror", "balance", "kl_start", "kl_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadOption(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
-        for name in ("steps", "warmup", "final_rate", "weight_decay", "kl_weight", "kl_tolerance"):
+        for name in ("steps", "warmup", "final_rate", "weight_decay", "kl_weight", "kl_tolerance", "rotate"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise BadOption(f"{name} must not be negative, but it is {getattr(self, name)}")
         for name in ("learning_rate", "clip"):
@@ -84,6 +86,11 @@ class TrainConfig:
             raise BadOption(f"average must be at least 0 and below 1, not {self.average}")
         if not 0 <= self.seed < 2**32:
             raise BadOption(f"seed must be 0 to {2**32 - 1}, not {self.seed}")
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """What is done to each sketch before it is trained on."""
+        return Augmentation(self.scale, self.drop, self.mirror, self.rotate)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 
 from codes.checkpoints.tensors import fill, load_tensors
-from codes.data.augment import Augmentation
 from codes.data.batches import Batch, BatchSource, in_order
 from codes.data.normalise import Normaliser, fit_normaliser
 from codes.data.packed import PackedSplit, Store
@@ -98,7 +97,7 @@ def _source(split: PackedSplit, normaliser: Normaliser, config: TrainConfig) -> 
     return BatchSource(
         split=split,
         normaliser=normaliser,
-        augmentation=Augmentation(config.scale, config.drop, config.mirror),
+        augmentation=config.augmentation,
         size=config.batch,
         seed=config.seed,
         balance=config.balance,

@@ -17,7 +17,6 @@ from codes.checkpoints.bundle import Bundle, part_folder, seal_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.checkpoints.precision import Precision
 from codes.checkpoints.tensors import load_tensors, save_tensors
-from codes.data.augment import Augmentation
 from codes.data.batches import Batch, BatchSource
 from codes.data.packed import pack
 from codes.errors import BadOption
@@ -138,11 +137,10 @@ def _batches(
     sketches: Mapping[str, Sequence[Rows]], count: int, router: PartConfig, config: TrainConfig
 ) -> Iterator[Batch]:
     """Batches of 20, each category alike, labelled as the router's."""
-    augmentation = Augmentation(config.scale, config.drop, config.mirror)
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
         split = pack(Path(temporary) / "store", {"train": sketches}).split("train")
         labels = torch.tensor([router.categories.index(name) for name in split.categories])
-        source = BatchSource(split, router.normaliser, augmentation, SHOWN, config.seed, 0.0, config.longest)
+        source = BatchSource(split, router.normaliser, config.augmentation, SHOWN, config.seed, 0.0, config.longest)
         for step in range(count):
             batch = source.at(step)
             yield replace(batch, labels=labels[batch.labels])

@@ -72,6 +72,20 @@ def test_mirroring_turns_left_to_right_only(sketches):
     np.testing.assert_allclose(mirrored, rows * np.float32([-1, 1, 1]), rtol=1e-6)
 
 
+def test_rotating_turns_every_offset_by_one_angle_within_bounds(sketches):
+    angles = []
+    for seed, rows in enumerate(sketches):
+        rotated = Augmentation(scale=0.0, drop=0.0, rotate=20.0).apply(rows, np.random.default_rng(seed))
+        before, after = (each[:, 0] + 1j * each[:, 1] for each in (rows.astype(np.float64), rotated))
+        np.testing.assert_allclose(np.abs(after), np.abs(before), rtol=1e-4, atol=1e-4)
+        angle = np.angle(np.sum(after * before.conj()), deg=True)
+        np.testing.assert_allclose(after, before * np.exp(1j * np.deg2rad(angle)), rtol=1e-3, atol=1e-3)
+        np.testing.assert_array_equal(rotated[:, 2], rows[:, 2])
+        angles.append(angle)
+    assert -20 <= min(angles) < -5
+    assert 5 < max(angles) <= 20
+
+
 def test_augmentation_is_a_function_of_its_seed_and_leaves_its_input_alone(sketches):
     for rows in sketches[:5]:
         before = rows.copy()

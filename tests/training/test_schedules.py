@@ -57,6 +57,7 @@ def test_the_shortest_runs_have_a_rate(steps, warmup):
         {"drop": -0.1},
         {"scale": 1.5},
         {"mirror": 2.0},
+        {"rotate": -1.0},
         {"balance": -0.5},
         {"kl_start": 2.0},
         {"kl_decay": 1.01},
