@@ -34,6 +34,7 @@ from codes.inference.options import Completion, SamplingOptions
 
 ROOT = Path(__file__).parents[1]
 START = 120.0  # seconds that a server may take to start
+MOMENTS = 12  # at which the memory is looked at
 CLOSE = 0.01  # of a canvas unit, or of a number, whichever is more: an answer is right
 
 
@@ -95,18 +96,22 @@ def people(count: int, seconds: float, draw: int, model: str) -> None:
     with serving(model) as server:
         for category in load(model).categories:
             good_ask(server, category)
-        before = server.health()
-        asyncio.run(_draw(crowd, server.socket))
-        after = server.health()
+        memory = asyncio.run(_draw(crowd, server, seconds / MOMENTS))
     asked = [each for person in crowd for each in person.asked]
     figures = {"people": count, "seconds": seconds, "draw": draw, **waits(asked)}
-    figures |= {"memory_begin_mb": before["memory_mb"], "memory_end_mb": after["memory_mb"]}
-    figures |= {"load": os.getloadavg()[0], **check(load(model), asked)}
+    figures |= {"memory_mb": memory, "load": os.getloadavg()[0], **check(load(model), asked)}
     click.echo(json.dumps(figures))
 
 
-async def _draw(crowd: Sequence[Person], address: str) -> None:
-    await asyncio.gather(*(person.draw(address) for person in crowd))
+async def _draw(crowd: Sequence[Person], server: Server, pause: float) -> list[float]:
+    """All of them at once; the memory that the server holds, before, every ``pause`` seconds, and after."""
+    memory = [server.health()["memory_mb"]]
+    drawing = asyncio.gather(*(person.draw(server.socket) for person in crowd))
+    while not drawing.done():
+        await asyncio.wait([drawing], timeout=pause)
+        memory.append((await asyncio.to_thread(server.health))["memory_mb"])
+    await drawing
+    return memory
 
 
 @main.command("engine")

@@ -37,10 +37,12 @@ def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
     """
     try:
         from codes.web.app import LIMITS, make_app
+        from codes.web.memory import keep_few_kernels
         from codes.web.serving import listening, server_of
     except ModuleNotFoundError as error:
         raise BadOption(f"a live canvas needs {error.name}; get it with: pip install 'halfdrawn[live]'") from error
     use_one_thread()
+    keep_few_kernels()
     app = make_app(load(model), gallery, hosts=LOOPBACK if host in LOOPBACK else None)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
     with listening(host, port) as place:
