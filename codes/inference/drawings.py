@@ -17,7 +17,7 @@ from codes.model.decoder import DecoderState, Stepper
 from codes.model.mixture import PointDistribution
 
 END = 4  # the column of stroke-5
-PLAIN = ("numbers", "held", "temperature", "noise", "turn", "most")  # what of drawings that go on is one tensor
+PLAIN = ("numbers", "held", "noise", "turn", "most")  # what of drawings that go on is one tensor
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,6 @@ class Going:
         following: ``[A]`` what comes next, at temperature 1.
         state: ``[A]`` where the decoder stands.
         held: ``[A, 4 H]`` what z is to the gates.
-        temperature: ``[A]`` float64, that they are drawn at.
         noise: ``[A]`` which rows of the noise are theirs.
         turn: ``[A]`` how many points each has been given.
         most: ``[A]`` how many it may be given.
@@ -73,7 +72,6 @@ class Going:
     following: PointDistribution
     state: DecoderState
     held: Tensor
-    temperature: Tensor
     noise: Tensor
     turn: Tensor
     most: Tensor
@@ -99,7 +97,7 @@ class Beginning:
 
     Attributes:
         going: ``[A]``, numbered from 0.
-        noise: ``[A, T, K]``; T is more than the points of any.
+        noise: ``[A, T, K]``, of their temperatures; T is more than the points of any.
     """
 
     going: Going
@@ -145,7 +143,7 @@ class Drawings:
         assert self._going, "nothing is being drawn"
         going = self._going
         noise = self._noise[going.noise, going.turn]
-        drawn = going.following.at_temperature(going.temperature).sample(noise)
+        drawn = going.following.sample(noise)
         over = (drawn[:, END] == 1) | (going.turn == going.most)
         self._go_on(going, drawn, over)
         return Step(going.numbers, drawn, going.following, over)

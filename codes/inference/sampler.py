@@ -19,7 +19,7 @@ from codes.data.batches import Batch
 from codes.inference.drawings import END, Beginning, Drawings, Going, Step
 from codes.inference.options import LatentSource, SamplingOptions
 from codes.model.decoder import Decoder, DecoderState, Stepper
-from codes.model.mixture import PointDistribution, draw_noise
+from codes.model.mixture import PointDistribution, draw_noise, heated
 from codes.model.vae import SketchVAE
 
 Options = SamplingOptions | Sequence[SamplingOptions]  # of all prefixes, or of each
@@ -103,12 +103,12 @@ def begin(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> Beg
         following=following,
         state=state,
         held=stepper.held(z),
-        temperature=torch.tensor([each.temperature for each in asked], dtype=torch.float64)[owners],
         noise=numbers,
         turn=torch.zeros_like(numbers),
         most=torch.tensor([each.max_points for each in asked])[owners],
     )
-    return Beginning(going, noise)
+    temperatures = torch.tensor([each.temperature for each in asked], dtype=torch.float64)[owners]
+    return Beginning(going, heated(noise, temperatures.unsqueeze(-1)))
 
 
 def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> tuple[PointDistribution, DecoderState]:

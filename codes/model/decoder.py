@@ -113,7 +113,7 @@ class Stepper:
         moved, self.kept = torch.split(lstm.weight_input, [POINT + POSITION * positions, decoder.config.latent], dim=1)
         self.decoder = decoder
         self.times_weight = many_products(candidate_doubled(torch.cat([moved, lstm.weight_hidden], dim=1), dim=0))
-        self.times_output = many_products(decoder.output.weight)
+        self.outputs_of = many_products(decoder.output.weight, decoder.output.bias)
 
     @torch.no_grad()
     def held(self, z: Tensor) -> Tensor:
@@ -130,5 +130,4 @@ class Stepper:
         seen = [points, position * POSITION_SCALE] if self.decoder.config.positions else [points]
         gates = self.times_weight(torch.cat([*seen, state.hidden], dim=1)).add_(held)
         hidden, cell = through_gates(gates, state.cell)
-        outputs = self.times_output(hidden).add_(self.decoder.output.bias)
-        return PointDistribution.from_outputs(outputs), DecoderState(hidden, cell, position)
+        return PointDistribution.from_outputs(self.outputs_of(hidden)), DecoderState(hidden, cell, position)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,14 +18,14 @@ from torch.nn import functional as F
 
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET = 2
-COLDEST = 1e-30  # float32 divides 0 by this
+PARTS = 6  # of a component: weight, mean of x and y, log sd of x and y, skew
 PEN_POWER = 1 / 8  # of the temperature, by which the pen's logits are divided
 PEN_COLD = 20.0  # times the temperature is the most that they are divided by: near 0 the pen freezes too
 
 
 def outputs_for(mixtures: int) -> int:
     """Numbers a decoder must give for each point."""
-    return 6 * mixtures + PEN_STATES
+    return PARTS * mixtures + PEN_STATES
 
 
 def noise_for(mixtures: int) -> int:
@@ -45,42 +45,76 @@ def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
     return torch.cat([gumbel, torch.view_as_real(normal)], dim=-1).float()
 
 
+def heated(noise: Tensor, temperature: Tensor) -> Tensor:
+    """Noise ``[..., M + 5]`` with which a sample is one at ``temperature [...]``, float64.
+
+    The mixture's logits are to be divided by it, the variance multiplied (Ha and Eck 2017, section 3.3). But the
+    largest of ``logits / t + noise`` is that of ``logits + t noise``: so all of it is done to the noise, once for all
+    points, and no temperature is too low for float32.
+
+    The paper divides the pen's logits by it too. An end is never likely at any one point, so that law makes ends
+    rarer than they are, and drawings too long; here they are divided by its eighth root (docs/log.md), and near 0 in
+    proportion to it, so that a drawing is then the same every time.
+    """
+    heat = temperature.unsqueeze(-1)
+    pen = torch.minimum(heat**PEN_POWER, heat * PEN_COLD)
+    counts = (noise.shape[-1] - PEN_STATES - OFFSET, PEN_STATES, OFFSET)
+    factors = zip((heat, pen, heat.sqrt()), counts, strict=True)
+    return noise * torch.cat([factor.expand(*factor.shape[:-1], count) for factor, count in factors], dim=-1).to(noise)
+
+
 @dataclass(frozen=True)
 class PointDistribution:
     """The next point, given all before it.
 
     Attributes:
-        weights: ``[..., M]`` logits of the mixture.
-        mean: ``[..., M, 2]``.
-        log_sd: ``[..., M, 2]``.
-        skew: ``[..., M]``; the correlation is its tanh.
-        pen: ``[..., 3]`` logits of DOWN, UP, END.
+        outputs: ``[..., 6 M + 3]`` what a decoder gives, float32: the pen, then the mixture, part by part.
     """
 
-    weights: Tensor
-    mean: Tensor
-    log_sd: Tensor
-    skew: Tensor
-    pen: Tensor
+    outputs: Tensor
 
     @classmethod
     def from_outputs(cls, outputs: Tensor) -> PointDistribution:
-        """Split a decoder's outputs ``[..., 6 M + 3]``, once and by name."""
-        outputs = outputs.float()
-        pen, mixture = outputs[..., :PEN_STATES], outputs[..., PEN_STATES:]
-        parts = torch.unflatten(mixture, -1, (6, -1))
-        mean, log_sd = parts[..., 1:3, :].mT, parts[..., 3:5, :].mT
-        return cls(parts[..., 0, :], mean, log_sd, parts[..., 5, :], pen)
+        """Of outputs in any precision."""
+        return cls(outputs.float())
+
+    @property
+    def pen(self) -> Tensor:
+        """``[..., 3]`` logits of DOWN, UP, END."""
+        return self.outputs[..., :PEN_STATES]
+
+    @property
+    def weights(self) -> Tensor:
+        """``[..., M]`` logits of the mixture."""
+        return self._parts[..., 0, :]
+
+    @property
+    def mean(self) -> Tensor:
+        """``[..., M, 2]``."""
+        return self._parts[..., 1:3, :].mT
+
+    @property
+    def log_sd(self) -> Tensor:
+        """``[..., M, 2]``."""
+        return self._parts[..., 3:5, :].mT
+
+    @property
+    def skew(self) -> Tensor:
+        """``[..., M]``; the correlation is its tanh."""
+        return self._parts[..., 5, :]
+
+    @property
+    def _parts(self) -> Tensor:
+        """``[..., 6, M]``."""
+        return torch.unflatten(self.outputs[..., PEN_STATES:], -1, (PARTS, -1))
 
     def log_prob_offset(self, offset: Tensor) -> Tensor:
         """Log density of ``offset [..., 2]``, in nats; ``[...]``."""
-        x, y = ((offset.unsqueeze(-2) - self.mean) * torch.exp(-self.log_sd)).unbind(dim=-1)
-        whitened = y * torch.cosh(self.skew) - x * torch.sinh(self.skew)
+        log_sd, skew = self.log_sd, self.skew
+        x, y = ((offset.unsqueeze(-2) - self.mean) * torch.exp(-log_sd)).unbind(dim=-1)
+        whitened = y * torch.cosh(skew) - x * torch.sinh(skew)
         log_density = (
-            _log_cosh(self.skew)
-            - math.log(2 * math.pi)
-            - self.log_sd.sum(dim=-1)
-            - 0.5 * (x.square() + whitened.square())
+            _log_cosh(skew) - math.log(2 * math.pi) - log_sd.sum(dim=-1) - 0.5 * (x.square() + whitened.square())
         )
         return torch.logsumexp(F.log_softmax(self.weights, dim=-1) + log_density, dim=-1)
 
@@ -91,65 +125,39 @@ class PointDistribution:
 
     def at(self, time: int) -> PointDistribution:
         """The distributions after one row: ``[B, T]`` to ``[B]``."""
-        return PointDistribution(*(getattr(self, each.name)[:, time] for each in fields(self)))
+        return PointDistribution(self.outputs[:, time])
 
     def select(self, rows: Tensor) -> PointDistribution:
         """Some of the distributions ``[B]``."""
-        return PointDistribution(*(getattr(self, each.name)[rows] for each in fields(self)))
+        return PointDistribution(self.outputs[rows])
 
     @classmethod
     def joined(cls, parts: Sequence[PointDistribution]) -> PointDistribution:
         """Distributions ``[A]``, ``[B]``, ... one after another: ``[A + B + ...]``."""
-        return cls(*(torch.cat([getattr(part, each.name) for part in parts]) for each in fields(cls)))
+        return cls(torch.cat([part.outputs for part in parts]))
 
     def without_end(self) -> PointDistribution:
         """The same, given that the sketch goes on."""
-        going_on = self.pen.clone()
-        going_on[..., 2] = -math.inf
-        return replace(self, pen=going_on)
-
-    def at_temperature(self, temperature: float | Tensor) -> PointDistribution:
-        """Sharper below 1: mixture logits divided by it, the variance multiplied by it (Ha and Eck 2017, section 3.3).
-
-        One temperature for all, or one for each, ``[...]``.
-
-        The paper divides the pen's logits by it too. An end is never likely at any one point, so that law makes ends
-        rarer than they are, and drawings too long; here they are divided by its eighth root (docs/log.md),
-        and near 0 in proportion to it, so that a drawing is then the same every time.
-        """
-        heat = torch.as_tensor(temperature, dtype=torch.float64, device=self.pen.device).unsqueeze(-1)
-        return replace(
-            self,
-            weights=_sharpened(self.weights, heat),
-            log_sd=self.log_sd + (0.5 * heat.log()).unsqueeze(-1).to(self.log_sd),
-            pen=_sharpened(self.pen, torch.minimum(heat**PEN_POWER, heat * PEN_COLD)),
-        )
+        going_on = self.outputs.clone()
+        going_on[..., PEN_STATES - 1] = -math.inf
+        return PointDistribution(going_on)
 
     def sample(self, noise: Tensor) -> Tensor:
         """One point for each distribution, stroke-5 ``[..., 5]``, a pure function of ``noise [..., M + 5]``.
 
-        The component and the pen are Gumbel-max draws: there is no sum of probabilities to fall short of 1.
+        The component and the pen are Gumbel-max draws: there is no sum of probabilities to fall short of 1. See
+        :func:`heated` for temperatures.
         """
-        mixtures = self.weights.shape[-1]
-        gumbel_weights, gumbel_pen, normal = torch.split(noise, [mixtures, PEN_STATES, OFFSET], dim=-1)
-        chosen = (self.weights + gumbel_weights).argmax(dim=-1, keepdim=True)
-        mean, log_sd = (_pick(values, chosen) for values in (self.mean, self.log_sd))
-        skew = self.skew.gather(-1, chosen).squeeze(-1)
-        first, second = normal.unbind(dim=-1)
-        tilted = first * torch.tanh(skew) + second / torch.cosh(skew)
-        offset = mean + log_sd.exp() * torch.stack([first, tilted], dim=-1)
+        parts = self._parts
+        gumbel_weights, gumbel_pen, normal = torch.split(noise, [parts.shape[-1], PEN_STATES, OFFSET], dim=-1)
+        chosen = (parts[..., 0, :] + gumbel_weights).argmax(dim=-1, keepdim=True).unsqueeze(-1)
+        picked = parts.gather(-1, chosen.expand(*parts.shape[:-1], 1)).squeeze(-1)
+        _, mean, log_sd, skew = torch.split(picked, [1, OFFSET, OFFSET, 1], dim=-1)
+        first, second = torch.split(normal, 1, dim=-1)
+        tilted = torch.addcdiv(first * skew.tanh(), second, skew.cosh())
+        offset = torch.addcmul(mean, log_sd.exp(), torch.cat([first, tilted], dim=-1))
         pen = (self.pen + gumbel_pen).argmax(dim=-1, keepdim=True)
         return torch.cat([offset, torch.zeros_like(gumbel_pen).scatter_(-1, pen, 1.0)], dim=-1)
-
-
-def _sharpened(logits: Tensor, heat: Tensor) -> Tensor:
-    """The likeliest is at 0 before the division, so that no temperature overflows all of them."""
-    return (logits - logits.amax(dim=-1, keepdim=True)) / heat.clamp(min=COLDEST).to(logits)
-
-
-def _pick(values: Tensor, chosen: Tensor) -> Tensor:
-    """``values [..., M, 2]`` at ``chosen [..., 1]``: ``[..., 2]``."""
-    return values.gather(-2, chosen.unsqueeze(-1).expand(*chosen.shape, OFFSET)).squeeze(-2)
 
 
 def _log_cosh(value: Tensor) -> Tensor:

@@ -158,15 +158,15 @@ def candidate_doubled(gates: Tensor, dim: int) -> Tensor:
     return doubled
 
 
-def many_products(weight: Tensor) -> Callable[[Tensor], Tensor]:
-    """A function that gives ``left @ weight.t()``: the weights are laid out for the processor once.
+def many_products(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], Tensor]:
+    """A function that gives ``left @ weight.t() + bias``: the weights are laid out for the processor once.
 
     oneDNN's own layout takes half to two thirds of the time of a plain product of few rows (docs/log.md).
     """
     if not _laid_out(weight.dtype):
-        return partial(F.linear, weight=weight)
+        return partial(F.linear, weight=weight, bias=bias)
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), TYPICAL)
-    return lambda left: torch.ops.mkldnn._linear_pointwise(left, packed, None, "none", [], "")
+    return lambda left: torch.ops.mkldnn._linear_pointwise(left, packed, bias, "none", [], "")
 
 
 def _laid_out(dtype: torch.dtype) -> bool:

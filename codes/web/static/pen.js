@@ -87,5 +87,5 @@ export class Pen {
   }
 }
 
-/** Pressure 0 to 1 where the device feels it, else nothing: mice and most fingers always say the same. */
-export const pressureOf = ({ pointerType, pressure }) => (pointerType === "pen" && pressure > 0 ? [pressure] : []);
+/** Pressure 0 to 1 of a pen, 0 where it lifts, else nothing: mice and most fingers always say the same. */
+export const pressureOf = ({ pointerType, pressure }) => (pointerType === "pen" ? [pressure] : []);

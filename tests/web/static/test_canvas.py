@@ -330,6 +330,26 @@ def test_a_second_finger_and_a_palm_draw_nothing(phone, half):
     number_of_strokes(phone, 1)
 
 
+def test_a_pen_that_is_pressed_harder_draws_a_wider_line(page, half):
+    inked = []
+    for force in (0.1, 0.9):
+        _pen_stroke(page, half("half-a-cat")[0], force)
+        number_of_strokes(page, 1)
+        assert {len(point) for point in page.kept()["drawing"][0]["points"]} == {3}
+        inked.append(page.ink("#dry"))
+        page.click("#clear")
+    light, heavy = inked
+    assert heavy > 1.8 * light
+
+
+def _pen_stroke(page, stroke, force):
+    places = page.places(stroke)
+    kinds = ["Pressed", *["Moved"] * (len(places) - 2), "Released"]
+    for kind, (x, y) in zip(kinds, places, strict=True):
+        held = {"button": "left", "buttons": 1, "clickCount": 1, "pointerType": "pen", "force": force}
+        page.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": f"mouse{kind}", "x": x, "y": y, **held})
+
+
 def test_strokes_become_notes_once_music_is_switched_on(page, half):
     page.run(
         """
