@@ -1,7 +1,7 @@
 """The multiplications and additions that a training step cannot do without, and how many the machine could do.
 
-Only products of matrices count, forward once and backward twice; only rows of sketches, no padding; z enters the
-decoder's gates once a sketch, though it may be written as an input of every row.
+Only products of matrices and convolutions count, forward once and backward twice; only rows of sketches, no padding; z
+enters the decoder's gates once a sketch, though it may be written as an input of every row.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.reference import Sizes
+from codes.model.config import RasterConfig, RouterConfig
+from codes.model.raster import RasterEncoder
 
 POINT = 7  # a row of stroke-5 and where the pen is
 PASSES = 3  # forward, and backward for the inputs and for the weights
@@ -23,6 +26,21 @@ def vae_arithmetic(sizes: Sizes, sketches: int, encoder_rows: int, decoder_rows:
     to_latent = 2 * linear(2 * sizes.encoder, sizes.latent)
     from_latent = linear(sizes.latent, 2 * sizes.decoder) + linear(sizes.latent, 4 * sizes.decoder)
     return float(PASSES * (encoder + decoder + sketches * (to_latent + from_latent)))
+
+
+def router_arithmetic(config: RouterConfig, sketches: int, encoder_rows: int, picture: int) -> float:
+    """Operations of one training step of the router; ``picture`` of them, forward, for looking at a sketch."""
+    encoder = 2 * encoder_rows * lstm_row(POINT, config.encoder.size)
+    features = config.encoder.features + config.raster.features
+    classifier = linear(features, config.hidden) + linear(config.hidden, config.labels)
+    return float(PASSES * (encoder + sketches * (classifier + picture)))
+
+
+def picture_operations(config: RasterConfig) -> int:
+    """Of the convolutions over one sketch's picture, forward."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        RasterEncoder(config)(torch.zeros(1, 1, 5), torch.ones(1, dtype=torch.long))
+    return int(counter.get_total_flops())
 
 
 def lstm_row(inputs: int, size: int) -> int:

@@ -35,6 +35,7 @@ MEANINGS = {
     "train_vae_reference_sketches_a_second": "the same, the usual step",
     "train_vae_peak_share": "of the machine's peak that is useful products of a VAE step",
     "peak_gigaflops": "that peak: a large product of matrices, in 10^9 operations a second",
+    "train_router_peak_share": "of that peak that is useful products and convolutions of a router step",
     "train_router_ratio": "times as many sketches a second as the usual router step",
     "train_router_sketches_a_second": "sketches a second in a router step",
     "train_router_reference_sketches_a_second": "the same, the usual step",

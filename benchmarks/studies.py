@@ -42,7 +42,7 @@ class Trial:
     fraction: float = 0.5
     temperature: float = 0.4
     latent: LatentSource = "prefix"
-    candidates: int = 4  # the usual nine would take twice as long; they are among the comparisons
+    candidates: int = SamplingOptions.candidates
     routed: bool = False
     many: bool = False
 
@@ -59,9 +59,9 @@ TRIALS = {
     USUAL: Trial(many=True),
     "75%": Trial(0.75, many=True),
     "25%, routed": Trial(0.25, routed=True),
-    "50%, routed": Trial(routed=True, many=True),
+    "50%, routed": Trial(routed=True),
     "75%, routed": Trial(0.75, routed=True),
-    **{f"best of {count}": Trial(candidates=count) for count in (1, 9)},
+    **{f"best of {count}": Trial(candidates=count) for count in (1, 4)},
     "z = 0": Trial(latent="zero"),
     "z from the prior": Trial(latent="prior"),
     **{f"t = {t}": Trial(temperature=t) for t in (0.2, 0.6, 0.8, 1.0)},

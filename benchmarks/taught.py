@@ -27,7 +27,6 @@ from codes.cli.teaching import teach
 from codes.cli.testing import all_cuts
 from codes.data.labelled import labelled
 from codes.inference.completer import Completer
-from codes.inference.options import SamplingOptions
 from codes.training.quality import RouterTest
 from codes.training.statistics import Estimate, estimated
 
@@ -100,7 +99,7 @@ class Lot:
 def judged(completer: Completer, judge: Judge, lot: Lot, plan: Plan) -> Figures:
     """How many prefixes, completions and true sketches the judge recognises; half of the points, several variations."""
     prefixes = cut(lot.whole, Trial().fraction)
-    options = Trial(candidates=SamplingOptions.candidates).options(lot.category, plan.seed, plan.variations)
+    options = Trial().options(lot.category, plan.seed, plan.variations)
     made = completer.complete_many(prefixes, options)
     completed = [judge.opinion([each.sketch.points for each in some]).recognised(lot.category).mean() for some in made]
     prefix = judge.opinion([each.points for each in prefixes]).recognised(lot.category)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.apart import Apart, Work
-from benchmarks.arithmetic import peak_product, vae_arithmetic
+from benchmarks.arithmetic import peak_product, picture_operations, router_arithmetic, vae_arithmetic
 from benchmarks.doodles import write_store
 from benchmarks.effort import Effort, Figures
 from benchmarks.reference import Corpus, ReferenceRouter, ReferenceTraining, ReferenceVAE, Sizes
@@ -71,26 +72,22 @@ def measure_vae(effort: Effort, folder: Path) -> Figures:
     torch.manual_seed(0)
     store, config = _store(effort, folder), TrainConfig(batch=effort.sizes.batch)
     ours = OurTraining(draw_job(Splits.of(store), vae_sizes(effort.sizes), config), config, folder / "vae")
-    product, operations = peak_product(effort.product, ours.trainer.dtype)
-    timings = _compare(effort, ours, partial(usual_vae, store.folder, effort.sizes), product)
-    used = [sum(vae_arithmetic(effort.sizes, *rows) for rows in ours.rows(steps)) for steps in ours.rounds[1:]]
-    peaks = [operations / spent for spent in timings.rounds["product"]]
-    shares = [u / t / p for u, t, p in zip(used, timings.rounds["ours"], peaks, strict=True)]
-    return {
-        **_rates("train_vae", timings, effort.sizes, ours),
-        "train_vae_peak_share": median(shares),
-        "peak_gigaflops": median(peaks) / 1e9,
-    }
+    compared = _compare(effort, ours, partial(usual_vae, store.folder, effort.sizes))
+    figures = _figures("train_vae", compared, ours, partial(vae_arithmetic, effort.sizes))
+    return {**figures, "peak_gigaflops": median(compared.peaks) / 1e9}
 
 
 def measure_router(effort: Effort, folder: Path) -> Figures:
-    """``train_router_ratio`` and what it is made of."""
+    """``train_router_ratio``, ``train_router_peak_share`` and what they are made of."""
     torch.manual_seed(0)
     store, config = _store(effort, folder), TrainConfig(batch=effort.sizes.batch)
-    job = predict_job(Splits.of(store), router_sizes(effort.sizes, CATEGORIES), config)
-    ours = OurTraining(job, config, folder / "router")
-    timings = _compare(effort, ours, partial(usual_router, store.folder, effort.sizes))
-    return _rates("train_router", timings, effort.sizes, ours)
+    sizes = router_sizes(effort.sizes, CATEGORIES)
+    ours = OurTraining(predict_job(Splits.of(store), sizes, config), config, folder / "router")
+    compared = _compare(effort, ours, partial(usual_router, store.folder, effort.sizes))
+    picture = picture_operations(sizes.raster)
+    return _figures(
+        "train_router", compared, ours, lambda sketches, seen, _: router_arithmetic(sizes, sketches, seen, picture)
+    )
 
 
 def usual_vae(store: Path, sizes: Sizes) -> Callable[[], None]:
@@ -122,16 +119,39 @@ def _store(effort: Effort, folder: Path) -> Store:
     return Store(path) if path.exists() else write_store(path, effort.sketches, CATEGORIES)
 
 
-def _compare(effort: Effort, ours: OurTraining, usual: Callable[[], Work], product: Work = lambda: None) -> Timings:
-    """A round is a pool of our steps, some of the usual ones in a process of their own, and a large product."""
+@dataclass(frozen=True)
+class Compared:
+    """A round is a pool of our steps, some of the usual ones in a process of their own, and a large product.
+
+    Attributes:
+        timings: of all three.
+        operations: of the large product.
+    """
+
+    timings: Timings
+    operations: int
+
+    @property
+    def peaks(self) -> list[float]:
+        """Operations a second at best, in each round."""
+        return [self.operations / spent for spent in self.timings.rounds["product"]]
+
+
+def _compare(effort: Effort, ours: OurTraining, usual: Callable[[], Work]) -> Compared:
+    product, operations = peak_product(effort.product, ours.trainer.dtype)
     with Apart(usual) as reference:
-        return in_turn(effort.pools, {"ours": ours.run, "reference": reference, "product": product})
+        works = {"ours": ours.run, "reference": reference, "product": product}
+        return Compared(in_turn(effort.pools, works), operations)
 
 
-def _rates(name: str, timings: Timings, sizes: Sizes, ours: OurTraining) -> Figures:
-    a_reference_step = timings.median("reference") / REFERENCE_STEPS
+def _figures(name: str, compared: Compared, ours: OurTraining, arithmetic: Callable[[int, int, int], float]) -> Figures:
+    """``arithmetic`` of a step with so many sketches, rows that the encoder reads, and rows that the decoder reads."""
+    timings, batch = compared.timings, ours.config.batch
+    used = [sum(arithmetic(*rows) for rows in ours.rows(steps)) for steps in ours.rounds[1:]]
+    shares = [u / t / p for u, t, p in zip(used, timings.rounds["ours"], compared.peaks, strict=True)]
     return {
         f"{name}_ratio": timings.ratio("reference", "ours") * ours.pool / REFERENCE_STEPS,
-        f"{name}_sketches_a_second": sizes.batch * ours.pool / timings.median("ours"),
-        f"{name}_reference_sketches_a_second": sizes.batch / a_reference_step,
+        f"{name}_sketches_a_second": batch * ours.pool / timings.median("ours"),
+        f"{name}_reference_sketches_a_second": batch * REFERENCE_STEPS / timings.median("reference"),
+        f"{name}_peak_share": median(shares),
     }

@@ -19,7 +19,7 @@ from torch import distributions
 
 from benchmarks import exactness, speed
 from benchmarks.apart import Apart
-from benchmarks.arithmetic import vae_arithmetic
+from benchmarks.arithmetic import picture_operations, router_arithmetic, vae_arithmetic
 from benchmarks.bundles import begun, endless_vae, make_completer
 from benchmarks.doodles import doodles, write_store
 from benchmarks.effort import Effort
@@ -39,6 +39,8 @@ from benchmarks.reference import (
 )
 from benchmarks.starting import ROOT, import_seconds
 from benchmarks.timing import Timings, in_turn
+from benchmarks.training import router_sizes
+from codes.model.classifier import RouterNet
 from codes.training.config import TrainConfig
 from codes.training.loop import choose_precision
 
@@ -167,6 +169,20 @@ def test_the_arithmetic_is_that_of_the_matrices():
     decoder = sum(value for name, value in counted.items() if name.startswith(("decoder.lstm", "decoder.output"))) - z
     a_sketch = sum(counted.values()) - encoder - decoder
     assert vae_arithmetic(TINY_SIZES, 3, 20, 30) == 20 * encoder + 30 * decoder + 3 * a_sketch
+
+
+def test_the_arithmetic_of_a_router_is_that_of_its_matrices_and_convolutions():
+    """A convolution's weights once for each place: a quarter of the cells, as many, a quarter, a quarter of those."""
+    config = router_sizes(TINY_SIZES, 5)
+    net = RouterNet(config)
+    places = [(config.raster.side // 2) ** 2] * 2 + [(config.raster.side // 4) ** 2, (config.raster.side // 8) ** 2]
+    kernels = [weight for weight in net.raster.parameters() if weight.ndim == 4]
+    picture = sum(2 * kernel.numel() * many for kernel, many in zip(kernels, places, strict=True))
+    assert picture_operations(config.raster) == picture
+    counted = {name: 6 * value.numel() for name, value in net.state_dict().items() if value.ndim == 2}
+    encoder = sum(value for name, value in counted.items() if name.startswith("encoder"))
+    a_sketch = sum(counted.values()) - encoder + 3 * picture
+    assert router_arithmetic(config, 3, 20, picture) == 20 * encoder + 3 * a_sketch
 
 
 def test_a_bundle_routes_to_several_categories_and_ends_no_drawing(tmp_path):
