@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.strokes import Sketch
 
 TOGETHER = 512  # drawings in one batch
+KEPT = 64  # decoders in memory, 10 MB each at the starter's sizes
 
 
 def use_one_thread() -> None:
@@ -90,8 +91,8 @@ class Completer:
 
     def __init__(self, bundle: Bundle) -> None:
         self.bundle = bundle
-        self._vaes: dict[str, tuple[SketchVAE, PartConfig]] = {}
-        self._steppers: dict[str, Stepper] = {}
+        self._vae = lru_cache(KEPT)(bundle.vae)
+        self._stepper = lru_cache(KEPT)(lambda category: Stepper(self.vae(category)[0].decoder))
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -105,14 +106,12 @@ class Completer:
         return Router(net, config, self.categories)
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
-        """A category's model, read when it is first used.
+        """A category's model, read when it is first used; of many, those used last are kept.
 
         Raises:
             ModelNotFound: there is no such category.
         """
-        if category not in self._vaes:
-            self._vaes[category] = self.bundle.vae(category)
-        return self._vaes[category]
+        return self._vae(category)
 
     def stepper(self, category: str) -> Stepper:
         """A category's decoder, ready to draw, laid out when it is first used.
@@ -120,9 +119,7 @@ class Completer:
         Raises:
             ModelNotFound: there is no such category.
         """
-        if category not in self._steppers:
-            self._steppers[category] = Stepper(self.vae(category)[0].decoder)
-        return self._steppers[category]
+        return self._stepper(category)
 
     def begin(self, category: str, tasks: Sequence[Task], options: Options) -> Beginning:
         """Make ready to draw tasks of one category, point by point, with others: see :class:`Drawings`."""

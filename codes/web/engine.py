@@ -17,7 +17,6 @@ from threading import Condition, Thread
 from codes.errors import NotRecognised, SketchError
 from codes.inference.completer import Completer
 from codes.inference.options import Route
-from codes.model.decoder import Stepper
 from codes.web.easel import Easel, Part
 from codes.web.questions import OUR_MISTAKE, Done, Question, Refused, Routed, Stopped
 
@@ -35,7 +34,7 @@ class Engine:
         self._open: list[Question] = []
         self._parts: list[Part] = []  # routed, but their decoders are still being read
         self._easels: dict[str, Easel] = {}
-        self._steppers: dict[str, Future[Stepper]] = {}
+        self._read: dict[str, Future[None]] = {}  # decoders; the completer holds them
         self._reader = ThreadPoolExecutor(1, "decoders")
         self._thread = Thread(target=self._run, name="engine", daemon=True)
 
@@ -142,16 +141,19 @@ class Engine:
 
     def _call_for(self, category: str) -> None:
         """Have a decoder read, unless it is."""
-        if category not in self._steppers:
-            self._steppers[category] = self._reader.submit(self.completer.stepper, category)
-            self._steppers[category].add_done_callback(self._tell)
+        if category not in self._read:
+            self._read[category] = self._reader.submit(self._read_decoder, category)
+            self._read[category].add_done_callback(self._tell)
 
-    def _tell(self, _: Future[Stepper]) -> None:
+    def _read_decoder(self, category: str) -> None:
+        self.completer.stepper(category)
+
+    def _tell(self, _: Future[None]) -> None:
         with self._news:
             self._news.notify()
 
     def _can_begin(self, part: Part) -> bool:
-        return self._steppers[part.task.category].done()
+        return self._read[part.task.category].done()
 
     def _draw(self) -> None:
         """One point on every easel, those first on which something begins."""
@@ -177,7 +179,7 @@ class Engine:
 
     def _draw_on(self, category: str, parts: Sequence[Part]) -> None:
         """Off with those who do not want to know, on with these, and one point of all."""
-        self._steppers[category].result()  # what went wrong in reading is told here
+        self._read[category].result()  # what went wrong in reading is told here
         easel = self._easels.pop(category, None) or Easel(self.completer, category)
         easel.leave()
         if parts:

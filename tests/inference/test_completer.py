@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -352,3 +354,15 @@ def test_the_package_offers_load(bundle):
     assert completer.categories == CATEGORIES
     with pytest.raises(ModelNotFound, match="no model 'nowhere'"):
         codes.load("nowhere")
+
+
+def test_of_many_decoders_only_those_used_last_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "KEPT", 1)
+    completer = Completer(tiny_bundle(tmp_path / "tiny"))
+    first, second = completer.categories[:2]
+    before = completer.complete(sketch_of(first), category=first, seed=3)
+    read = [weakref.ref(completer.vae(first)[0]), weakref.ref(completer.stepper(first))]
+    completer.complete(sketch_of(second), category=second)
+    gc.collect()
+    assert [each() for each in read] == [None, None]
+    assert_same_drawing(before[0], completer.complete(sketch_of(first), category=first, seed=3)[0])
