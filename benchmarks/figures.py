@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measures import LEAST_GAP, frechet, gap_closed
-from benchmarks.studies import COLUMNS, COMPLETED, LENGTH, PREFIX, TRIALS, TRUE, USUAL, Floats, Study
+from benchmarks.studies import COLUMNS, COMPLETED, FRACTIONS, LENGTH, PREFIX, TRIALS, TRUE, USUAL, Floats, Study
 from codes.formats.atomic import atomic_path
 from codes.training.statistics import Estimate, estimated, estimated_of
 
 Figures = dict[str, Any]
 
-FRACTIONS = [name for name, trial in TRIALS.items() if trial.many and not trial.routed]
 COMPARED = [name for name in TRIALS if name not in FRACTIONS]
 DIGITS = 5
 

@@ -92,7 +92,7 @@ def measured(figures: Figures) -> str:
     rough = " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
     return (
         f"{len(figures['nats'])} categories, seed {figures['seed']}; of each at most {counts['many']} test sketches "
-        f"at each fraction, {counts['few']} for comparisons, {counts['varied']} in {counts['variations']} variations. "
+        f"half seen, {counts['few']} in every other way, {counts['varied']} in {counts['variations']} variations. "
         f"Bundle `{figures['bundle'][:12]}`, judge `{figures['judge']['sha256'][:12]}` (SHA-256 of `bundle.json` and "
         f"of the judge's weights).{rough}"
     )

@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 PREFIX, COMPLETED, TRUE, NEVER_ENDED, NOTHING, LENGTH = range(6)
 COLUMNS = ("prefix", "completed", "true", "never_ended", "added_nothing", "length_ratio")
 USUAL = "50%"
+FRACTIONS = ("25%", USUAL, "75%")
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,9 @@ class Trial:
 
 
 TRIALS = {
-    "25%": Trial(0.25, many=True),
+    "25%": Trial(0.25),
     USUAL: Trial(many=True),
-    "75%": Trial(0.75, many=True),
+    "75%": Trial(0.75),
     "25%, routed": Trial(0.25, routed=True),
     "50%, routed": Trial(routed=True),
     "75%, routed": Trial(0.75, routed=True),
@@ -75,8 +76,8 @@ class Plan:
     Attributes:
         model: the bundle's name or folder.
         judge: the judge's weights.
-        many: sketches of a category, at most, at each fraction.
-        few: of these, how many for comparisons.
+        many: sketches of a category, at most, completed in the usual way.
+        few: of these, how many in all other ways.
         varied: of these, how many are completed in several ways.
         variations: how many ways.
         routed: sketches of a category, at most, that the router is asked about.
@@ -87,8 +88,8 @@ class Plan:
     model: str = "starter"
     judge: Path = SHIPPED
     many: int = 100
-    few: int = 24
-    varied: int = 12
+    few: int = 20
+    varied: int = 8
     variations: int = 9
     routed: int = 10_000
     odd: int = 300
