@@ -56,7 +56,7 @@ class Measured:
 @click.option("--rare", type=click.Path(path_type=Path), help="Folder of .npz files of categories nobody learned.")
 @click.option("-m", "--model", default="starter", show_default=True)
 @click.option("--judge", type=click.Path(path_type=Path), default=SHIPPED, help="Its weights.")
-@click.option("--quick", is_flag=True, help="Few sketches: a minute or two, rough figures.")
+@click.option("--quick", is_flag=True, help="Few sketches: some minutes, rough figures.")
 @click.option("--workers", default=2, show_default=True, help="Categories that are measured at a time.")
 @click.option("--seed", default=0, show_default=True, help="Of the completions.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=FIGURES / "quality.json", help="The figures.")
