@@ -25,7 +25,7 @@ SCALE = 20.0
 
 TINY_VAE = VAEConfig(EncoderConfig(size=6), DecoderConfig(size=8, latent=4, mixtures=2))
 TINY_RASTER = RasterConfig(side=16, width=8, features=16)
-TINY_ROUTER = RouterConfig(EncoderConfig(size=6, pooled=True), TINY_RASTER, labels=3, hidden=7, dropout=0.0)
+TINY_ROUTER = RouterConfig(EncoderConfig(size=6, pooled=True), TINY_RASTER, labels=3, hidden=12, dropout=0.0)
 
 
 def generator(seed: int = 0) -> torch.Generator:

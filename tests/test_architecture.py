@@ -17,6 +17,7 @@ ORDER = [
     "sketch",
     "formats",
     "data",
+    "kernels",
     "model",
     "checkpoints",
     "training",

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Points = NDArray[np.float32]
+
+class Flat(NamedTuple):
+    """Sketches end to end.
+
+    Attributes:
+        rows: ``[N, 3]`` stroke-3, float32.
+        lengths: ``[B]`` rows of each sketch, at least one, ``N`` in all.
+    """
+
+    rows: NDArray[np.float32]
+    lengths: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -26,35 +37,38 @@ class Augmentation:
     mirror: float = 0.0
     rotate: float = 0.0
 
-    def apply(self, points: Points, rng: np.random.Generator) -> Points:
-        """A changed copy of stroke-3 rows ``[n, 3]``, float32."""
-        changed = drop_points(points, self.drop, rng)
-        factors = rng.uniform(1 - self.scale, 1 + self.scale, size=2)
-        if rng.random() < self.mirror:
-            factors[0] = -factors[0]
-        changed[:, :2] *= factors.astype(np.float32)
+    def apply(self, sketches: Flat, rng: np.random.Generator) -> Flat:
+        """Changed copies, each sketch by numbers of its own."""
+        rows, lengths = drop_points(sketches, self.drop, rng)
+        factors = rng.uniform(1 - self.scale, 1 + self.scale, size=(len(lengths), 2))
+        factors[rng.random(len(lengths)) < self.mirror, 0] *= -1
+        rows[:, :2] *= np.repeat(factors, lengths, axis=0).astype(np.float32)
         if self.rotate:
-            changed[:, :2] = rotated(changed[:, :2], rng.uniform(-self.rotate, self.rotate))
-        return changed
+            degrees = rng.uniform(-self.rotate, self.rotate, size=len(lengths))
+            rows[:, :2] = rotated(rows[:, :2], np.repeat(degrees, lengths))
+        return Flat(rows, lengths)
 
 
-def rotated(offsets: Points, degrees: float) -> Points:
-    """Offsets ``[n, 2]``, x to the right and y downwards, turned clockwise."""
+def rotated(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Offsets ``[N, 2]``, x to the right and y downwards, each turned clockwise by ``degrees [N]``."""
+    x, y = offsets.T
     angle = np.deg2rad(degrees)
-    axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]], dtype=np.float32)
-    result: Points = offsets @ axes
-    return result
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.column_stack([x * cosine - y * sine, x * sine + y * cosine]).astype(np.float32)
 
 
-def drop_points(points: Points, probability: float, rng: np.random.Generator) -> Points:
+def drop_points(sketches: Flat, probability: float, rng: np.random.Generator) -> Flat:
     """Leave out points inside strokes; their offsets go to the next point, so every position left stays.
 
-    The first row, the first row of each stroke and every lift stay.
+    The first and the last row of each sketch, the first row of each stroke and every lift stay.
     """
-    first_of_stroke = np.concatenate([[1.0], points[:-1, 2]]) == 1
-    fixed = first_of_stroke | (points[:, 2] == 1)
-    fixed[-1] = True
-    kept = np.flatnonzero(fixed | (rng.random(len(points)) >= probability))
+    rows, lengths = sketches
+    ends = np.cumsum(lengths) - 1
+    lifts = rows[:, 2] == 1
+    fixed = lifts | np.concatenate([[True], lifts[:-1]])
+    fixed[ends] = fixed[ends + 1 - lengths] = True
+    kept = np.flatnonzero(fixed | (rng.random(len(rows)) >= probability))
     starts = np.concatenate([[0], kept[:-1] + 1])
-    offsets = np.add.reduceat(points[:, :2], starts, axis=0)
-    return np.column_stack([offsets, points[kept, 2]]).astype(np.float32)
+    offsets = np.add.reduceat(rows[:, :2], starts, axis=0)
+    left = np.diff(np.searchsorted(kept, ends, side="right"), prepend=0)
+    return Flat(np.column_stack([offsets, rows[kept, 2]]).astype(np.float32), left)

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codes.data.augment import Augmentation
+from codes.data.augment import Augmentation, Flat
 from codes.data.normalise import Normaliser
 from codes.data.packed import PackedSplit
 
@@ -38,6 +38,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    def select(self, rows: Tensor) -> Batch:
+        """Some of the sketches."""
+        return Batch(self.points[rows], self.lengths[rows], self.labels[rows])
+
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         return Batch(self.points.to(device), self.lengths.to(device), self.labels.to(device))
@@ -46,12 +50,17 @@ class Batch:
 def collate(sketches: Sequence[NDArray[np.float32]], labels: Sequence[int] | NDArray[np.int64]) -> Batch:
     """Pad stroke-3 sketches in model units to the longest and turn them into stroke-5."""
     lengths = np.array([len(sketch) for sketch in sketches], dtype=np.int64)
-    points = np.zeros((len(sketches), int(lengths.max()), 5), dtype=np.float32)
+    return padded(Flat(np.concatenate(sketches), lengths), labels)
+
+
+def padded(sketches: Flat, labels: Sequence[int] | NDArray[np.int64]) -> Batch:
+    """The same of sketches end to end."""
+    rows, lengths = sketches
+    points = np.zeros((len(lengths), int(lengths.max()), 5), dtype=np.float32)
     real = np.arange(points.shape[1]) < lengths[:, None]
-    flat = np.concatenate(sketches)
-    points[real, :2] = flat[:, :2]
-    points[real, 2] = 1 - flat[:, 2]
-    points[real, 3] = flat[:, 2]
+    points[real, :2] = rows[:, :2]
+    points[real, 2] = 1 - rows[:, 2]
+    points[real, 3] = rows[:, 2]
     points[~real, 4] = 1
     return Batch(torch.from_numpy(points), torch.from_numpy(lengths), torch.as_tensor(np.asarray(labels)))
 
@@ -83,10 +92,11 @@ class BatchSource:
     def at(self, step: int) -> Batch:
         """The batch of a step, the longest sketch first."""
         indices = self._indices(step)
-        rng = np.random.default_rng([self.seed, 1, step])
-        sketches = [self.augmentation.apply(self.normaliser.apply(self.split[i]), rng) for i in indices.tolist()]
-        order = sorted(range(len(sketches)), key=lambda i: -len(sketches[i]))
-        return collate([sketches[i] for i in order], self.split.labels(indices[order]))
+        rows = np.concatenate([self.split[i] for i in indices.tolist()])
+        whole = Flat(self.normaliser.apply(rows), self.split.lengths(indices))
+        changed = self.augmentation.apply(whole, np.random.default_rng([self.seed, 1, step]))
+        batch = padded(changed, self.split.labels(indices))
+        return batch.select(batch.lengths.argsort(descending=True, stable=True))
 
     def _indices(self, step: int) -> NDArray[np.int64]:
         """Which sketches: one bucket of the pool that this step belongs to."""

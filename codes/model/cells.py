@@ -5,20 +5,11 @@ Dropout happens where a generator is given and nowhere else, so a module has no 
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codes.model.recurrence import run_rows
-
-
-class CellState(NamedTuple):
-    """What an LSTM remembers: ``hidden`` and ``cell``, each ``[B, H]``."""
-
-    hidden: Tensor
-    cell: Tensor
+from codes.model.recurrence import CellState, run_rows
 
 
 def drop(values: Tensor, probability: float, rng: torch.Generator | None) -> Tensor:
@@ -72,19 +63,23 @@ class LSTM(nn.Module):
         state: CellState,
         held: Tensor | None = None,
         rng: torch.Generator | None = None,
+        past: float = 0.0,
     ) -> Tensor:
-        """The hidden state after each of the first ``lengths [B]`` rows, ``[B, T, H]``; anything may stand past them.
+        """The hidden state after each of the first ``lengths [B]`` rows, ``[B, T, H]``; ``past`` stands after them.
 
         A row's input is ``inputs [B, T, I]`` and then ``held [B, Z]``, which is the same at all of a sketch's rows.
         """
         weight = drop(self.weight_hidden, self.dropout, rng)
         if inputs.is_cuda or len(inputs) < self.many:
             joined = inputs if held is None else _joined(inputs, held)
-            return self._run(joined, state, weight)[0]
+            rows = torch.arange(inputs.shape[1], device=inputs.device)
+            beyond = (rows >= lengths.unsqueeze(1)).unsqueeze(-1)
+            return self._run(joined, state, weight)[0].masked_fill(beyond, past)
         own = inputs.shape[-1]
         moved, kept = torch.split(self.weight_input, [own, self.weight_input.shape[1] - own], dim=1)
         gates = self.bias.expand(len(inputs), -1) if held is None else F.linear(held, kept, self.bias)
-        return run_rows(inputs, lengths, gates, state.hidden, state.cell, torch.cat([moved, weight], dim=1))
+        both = torch.cat([moved, weight], dim=1)
+        return run_rows(inputs, lengths, gates, state, both, past)
 
     def _run(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
         if not inputs.is_cuda:  # not every processor has torch's kernel in bfloat16

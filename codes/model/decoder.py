@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codes.model.cells import LSTM, CellState
+from codes.model.cells import LSTM
 from codes.model.config import DecoderConfig
 from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
 from codes.model.mixture import PointDistribution, outputs_for
-from codes.model.recurrence import candidate_doubled, many_products, through_gates
+from codes.model.moment import candidate_doubled, through_gates
+from codes.model.recurrence import CellState, many_products
 
 
 class DecoderState(NamedTuple):

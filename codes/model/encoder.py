@@ -10,6 +10,7 @@ from codes.model.config import EncoderConfig
 
 POINT = 5
 POSITION = 2
+BELOW = -1.0  # every output of an LSTM
 POSITION_SCALE = 0.25  # positions reach several times as far as offsets do
 
 
@@ -32,19 +33,24 @@ class Encoder(nn.Module):
         self.backwards = LSTM(inputs, config.size, config.dropout)
 
     def forward(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """``points [B, T, 5]``, ``lengths [B]`` to features ``[B, config.features]``, float32."""
+        """``points [B, T, 5]``, ``lengths [B]`` to features ``[B, config.features]``, float32.
+
+        Sketches are read in order of length, as the recurrence wants them, and what is put back is only the features.
+        """
+        order = lengths.argsort(descending=True, stable=True)
+        points, lengths = points[order], lengths[order]
         rows = torch.arange(points.shape[1], device=points.device)
-        inside = rows < lengths.unsqueeze(1)
-        points = points.masked_fill(~inside.unsqueeze(-1), 0.0)
+        points = points.masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
         inputs = with_positions(points) if self.config.positions else points
         mirrored = (lengths.unsqueeze(1) - 1 - rows).clamp(min=0)
         reversed_inputs = inputs.gather(1, mirrored.unsqueeze(-1).expand_as(inputs))
-        start = self.forwards.zero_state(len(points))
-        there = self.forwards.outputs(inputs, lengths, start, rng=rng)
-        back = self.backwards.outputs(reversed_inputs, lengths, start, rng=rng)
-        outputs = torch.cat([there, back], dim=-1).float()
-        last = outputs[torch.arange(len(points), device=points.device), lengths - 1]
-        if not self.config.pooled:
-            return last
-        peak = outputs.masked_fill(~inside.unsqueeze(-1), -1.0).amax(dim=1)  # an LSTM's output is above -1
-        return torch.cat([last, peak], dim=-1)
+        directions = ((self.forwards, inputs), (self.backwards, reversed_inputs))
+        found = [self._read(lstm, each, lengths, rng) for lstm, each in directions]
+        features = torch.cat([part for parts in zip(*found, strict=True) for part in parts], dim=-1)
+        return features[order.argsort()]
+
+    def _read(self, lstm: LSTM, inputs: Tensor, lengths: Tensor, rng: torch.Generator | None) -> list[Tensor]:
+        """One direction: what it says after each sketch's last row, and the maximum over all rows if that is wanted."""
+        outputs = lstm.outputs(inputs, lengths, lstm.zero_state(len(inputs)), rng=rng, past=BELOW)
+        last = outputs[torch.arange(len(inputs), device=inputs.device), lengths - 1].float()
+        return [last, outputs.amax(dim=1).float()] if self.config.pooled else [last]

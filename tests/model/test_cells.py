@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codes.model.cells import LSTM, CellState, drop
+from codes.model.cells import LSTM, drop
+from codes.model.recurrence import CellState
 from tests.helpers import generator, stirred
 
 INPUTS, SIZE = 5, 6

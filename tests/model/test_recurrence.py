@@ -8,16 +8,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codes.model import recurrence
-from codes.model.cells import LSTM, CellState
-from codes.model.recurrence import Order, candidate_doubled, many_products, run_rows, through_gates
+from codes.model.cells import LSTM
+from codes.model.moment import PlainCell, candidate_doubled, through_gates
+from codes.model.recurrence import CellState, Order, many_products, run_rows
 from tests.helpers import generator, stirred
 
 MOVED, HELD, SIZE, TIME = 5, 4, 6, 9
 LENGTHS = torch.tensor([3, 9, 1, 5, 5, 8, 2, 9, 4, 7])
 
 
-@pytest.fixture
-def lstm() -> LSTM:
+@pytest.fixture(params=[True, False], ids=["compiled", "plain"])
+def lstm(request, monkeypatch) -> LSTM:
+    if not request.param:
+        monkeypatch.setattr(recurrence, "cell_for", lambda dtype: PlainCell())
     made = LSTM(MOVED + HELD, SIZE)
     stirred(made)
     return made.requires_grad_(True)
@@ -121,7 +124,7 @@ def test_no_rows_but_those_of_the_lengths_are_computed(lstm):
     inputs, held, state = parts_of()
     weight = torch.cat([lstm.weight_input[:, :MOVED], lstm.weight_hidden], dim=1)
     gates = F.linear(held, lstm.weight_input[:, MOVED:], lstm.bias)
-    outputs = run_rows(inputs, LENGTHS, gates, state.hidden, state.cell, weight)
+    outputs = run_rows(inputs, LENGTHS, gates, state, weight)
     past = torch.arange(TIME) >= LENGTHS.unsqueeze(1)
     assert not outputs[past].any()
     assert outputs[~past].abs().min() > 0

@@ -121,7 +121,7 @@ def test_the_average_is_over_decoders_of_one_size_and_scale(tmp_path):
 def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
     net = stirred_router()
     rng = generator(3)
-    hidden = torch.rand(200, 7, generator=rng)
+    hidden = torch.rand(200, net.config.hidden, generator=rng)
     hidden[:50, 2] += 4.0
     logits = net.classifier.outer(hidden)
     labels = logits.argmax(dim=-1)
@@ -136,7 +136,7 @@ def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
 def test_a_category_of_few_examples_weighs_as_much_as_one_of_many():
     """Ten sketches of the new one among a thousand of an old one that look the same: either is as likely."""
     net = stirred_router()
-    hidden = torch.ones(1010, 7)
+    hidden = torch.ones(1010, net.config.hidden)
     logits = torch.tensor([[2.0, -9.0, -9.0]]).expand(1010, 3)
     labels = torch.cat([torch.full((10,), 3), torch.zeros(1000, dtype=torch.long)])
     wider = extended(net, Examples(hidden, logits, labels))
