@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from benchmarks.figures import Figures, completion_figures, save_figures
 from benchmarks.judge import SHIPPED, Judge
-from benchmarks.results import IMAGES, PAGE, write_page
+from benchmarks.results import IMAGES, PAGE, write_pages
 from benchmarks.routing import routing_figures
 from benchmarks.sheets import best_median_worst
 from benchmarks.studies import Floats, Plan, Sketches, Studio, Study
@@ -60,7 +60,9 @@ class Measured:
 @click.option("--workers", default=2, show_default=True, help="Categories that are measured at a time.")
 @click.option("--seed", default=0, show_default=True, help="Of the completions.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=FIGURES / "quality.json", help="The figures.")
-@click.option("--write", is_flag=True, help="Put the tables and pictures into docs/results.md.")
+@click.option(
+    "--write", is_flag=True, help="Put the tables and pictures into docs/results.md, the README and the model card."
+)
 def main(data: Path, model: str, judge: Path, quick: bool, **asked: Any) -> None:
     """Measure a bundle on split test of DATA (a packed store, or a folder of .npz files).
 
@@ -79,7 +81,7 @@ def main(data: Path, model: str, judge: Path, quick: bool, **asked: Any) -> None
     save_figures(asked["out"], figures)
     if images:
         write_sheet(images / "best-median-worst.png", best_median_worst([each.study for each in measured]))
-        write_page(PAGE, FIGURES)
+        write_pages(FIGURES)
     click.echo(f"{asked['out']}: {len(measured)} categories")
 
 

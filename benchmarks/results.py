@@ -1,4 +1,4 @@
-"""``python -m benchmarks.results``: the tables of docs/results.md, made of the figures in docs/figures.
+"""``python -m benchmarks.results``: the tables of the pages that tell of quality, made of the figures in docs/figures.
 
 Each stands between a pair of marks that names it; the text around them is left alone. A table whose figures have not
 been measured stays as it is. Values in brackets are 95 % intervals.
@@ -15,7 +15,9 @@ import click
 
 from benchmarks.figures import Figures, worst_gap
 
-PAGE = Path(__file__).parents[1] / "docs" / "results.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "results.md"
+PAGES = (PAGE, ROOT / "README.md", ROOT / "examples" / "models" / "starter" / "README.md")
 IMAGES = PAGE.parent / "images"
 CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
 
@@ -24,16 +26,17 @@ Section = Callable[[Figures], str]
 
 @click.command()
 @click.option("--figures", type=click.Path(path_type=Path), default=PAGE.parent / "figures", help="Folder of the JSON.")
-@click.option("--page", type=click.Path(path_type=Path), default=PAGE, help="What to write them into.")
-def main(figures: Path, page: Path) -> None:
-    """Make the tables of the page anew from figures that were measured before."""
-    write_page(page, figures)
-    click.echo(f"{page}: {len(sections(figures))} tables")
+@click.option("--page", "pages", type=click.Path(path_type=Path), multiple=True, help="What to write them into.")
+def main(figures: Path, pages: tuple[Path, ...]) -> None:
+    """Make the tables of the pages anew from figures that were measured before; by default of all that have some."""
+    write_pages(figures, pages or PAGES)
+    click.echo(f"{', '.join(str(page) for page in pages or PAGES)}: {len(sections(figures))} tables")
 
 
-def write_page(page: Path, figures: Path) -> None:
-    """Put every table that there are figures for between its marks."""
-    page.write_text(filled(page.read_text(), sections(figures)))
+def write_pages(figures: Path, pages: Iterable[Path] = PAGES) -> None:
+    """Put every table that there are figures for between its marks, wherever it has some."""
+    for page in pages:
+        page.write_text(filled(page.read_text(), sections(figures)))
 
 
 def filled(text: str, tables: dict[str, str]) -> str:
@@ -61,7 +64,8 @@ def sections(folder: Path) -> dict[str, str]:
     for file, parts in (("quality.json", QUALITY), ("taught.json", TAUGHT), ("judge.json", JUDGE)):
         if (folder / file).exists():
             figures = json.loads((folder / file).read_text())
-            made |= {name: section(figures) for name, section in parts.items()}
+            whole = SHIPPED if "five" in figures.get("routing", {}) else {}
+            made |= {name: section(figures) for name, section in (parts | whole).items()}
     return made
 
 
@@ -95,6 +99,42 @@ def measured(figures: Figures) -> str:
         f"half seen, {counts['few']} in every other way, {counts['varied']} in {counts['variations']} variations. "
         f"Bundle `{figures['bundle'][:12]}`, judge `{figures['judge']['sha256'][:12]}` (SHA-256 of `bundle.json` and "
         f"of the judge's weights).{rough}"
+    )
+
+
+def headline(figures: Figures) -> str:
+    """What one wants to know first."""
+    routing, half = figures["routing"], figures["completions"]["fractions"]["50%"]
+    unseen, macro = routing["refusal"]["categories never seen"], {cut: routing["own"][cut]["macro"] for cut in CUTS}
+    judged = ", ".join(f"{half[key]['value']:.1%}" for key in ("prefix", "completed", "true"))
+    rows = [
+        ["right category, U50 (a uniform 0 to 50 % of the points cut off), macro", f"{macro['U50']:.1%}"],
+        [
+            "the same, asked only about bicycle, alarm clock, sun, crab and cat",
+            f"{routing['five']['U50']['macro']:.1%}",
+        ],
+        [
+            "right category at 25 / 50 / 75 / 100 % of points, macro",
+            " / ".join(f"{macro[cut]:.1%}" for cut in ("25%", "50%", "75%", "100%")),
+        ],
+        [
+            "told from categories never seen, AUROC at 50 / 100 %",
+            f"{unseen['50%']['auroc']:.3f} / {unseen['100%']['auroc']:.3f}",
+        ],
+        ["recognised by an independent judge: half sketches, the same completed, true sketches", judged],
+        ["points added over what the person drew, median", f"{half['length_ratio']['value']:.2f}"],
+    ]
+    return table(["", ""], rows)
+
+
+def limits(figures: Figures) -> str:
+    """What the router cannot do."""
+    own, unseen = figures["routing"]["own"], figures["routing"]["refusal"]["categories never seen"]["100%"]
+    return (
+        f"- Many categories' sketches look alike at the beginning: at 25 % of the points it is right "
+        f"{own['25%']['macro']:.0%} of the time, at 10 % {own['10%']['macro']:.0%}.\n"
+        f"- Of whole sketches of categories it never saw it accepts {unseen['accepted_unknown']:.0%} as something "
+        f"it knows."
     )
 
 
@@ -309,6 +349,7 @@ QUALITY: dict[str, Section] = {
     "by category": by_category,
     "nats": nats,
 }
+SHIPPED: dict[str, Section] = {"headline": headline, "limits": limits}  # need all of a bundle like the one that ships
 TAUGHT: dict[str, Section] = {"taught": taught}
 JUDGE: dict[str, Section] = {"judge itself": judge_itself}
 

@@ -20,7 +20,7 @@ from benchmarks.figures import Figures, save_figures
 from benchmarks.judge import SHIPPED, Judge
 from benchmarks.measures import gap_closed
 from benchmarks.quality import FIGURES, facts
-from benchmarks.results import PAGE, write_page
+from benchmarks.results import write_pages
 from benchmarks.studies import Floats, Plan, Rows, Trial, cut
 from codes.checkpoints.bundle import Bundle
 from codes.cli.teaching import teach
@@ -41,7 +41,7 @@ SEEN = ("50%", "100%")
 @click.option("--quick", is_flag=True, help="A few steps of teaching: figures of nothing.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=FIGURES / "taught.json", help="The figures.")
-@click.option("--write", is_flag=True, help="Put the table into docs/results.md.")
+@click.option("--write", is_flag=True, help="Put the table into docs/results.md, the README and the model card.")
 def main(files: tuple[Path, ...], data: Path, model: str, judge: Path, quick: bool, **asked: Any) -> None:
     """Teach a bundle the category of each of FILES (.npz with splits), one at a time.
 
@@ -56,7 +56,7 @@ def main(files: tuple[Path, ...], data: Path, model: str, judge: Path, quick: bo
     asked["out"].parent.mkdir(parents=True, exist_ok=True)
     save_figures(asked["out"], figures)
     if asked["write"]:
-        write_page(PAGE, FIGURES)
+        write_pages(FIGURES)
     click.echo(f"{asked['out']}: {', '.join(figures['taught'])}")
 
 
