@@ -172,10 +172,10 @@ def test_the_arithmetic_is_that_of_the_matrices():
 
 
 def test_the_arithmetic_of_a_router_is_that_of_its_matrices_and_convolutions():
-    """A convolution's weights once for each place: a quarter of the cells, as many, a quarter, a quarter of those."""
+    """A convolution's weights once for each place: a quarter of the cells, a quarter of those, and of those, twice."""
     config = router_sizes(TINY_SIZES, 5)
     net = RouterNet(config)
-    places = [(config.raster.side // 2) ** 2] * 2 + [(config.raster.side // 4) ** 2, (config.raster.side // 8) ** 2]
+    places = [(config.raster.side // part) ** 2 for part in (2, 4, 4, 8, 8)]
     kernels = [weight for weight in net.raster.parameters() if weight.ndim == 4]
     picture = sum(2 * kernel.numel() * many for kernel, many in zip(kernels, places, strict=True))
     assert picture_operations(config.raster) == picture

@@ -23,7 +23,7 @@ from codes.errors import BadFile, ModelNotFound
 from codes.model.classifier import RouterNet
 from codes.model.vae import SketchVAE
 
-FORMAT = 1
+FORMAT = 2
 SHIPPED = Path(__file__).parents[2] / "examples" / "models"
 
 

@@ -80,7 +80,7 @@ class RasterConfig:
 
     Attributes:
         side: of the picture, in pixels.
-        width: channels after the first convolution.
+        width: channels after the first convolution; later ones have two and four times as many.
         features: length of what the encoder returns.
     """
 

@@ -6,8 +6,11 @@ points inside the model, so nobody else knows of it.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from codes.model.config import RasterConfig
 
@@ -15,23 +18,26 @@ CHANNELS = 2  # ink, and how late it was laid down
 OFF_THE_EDGE = (
     1e-3  # of a cell; the middle of an upright line would else lie between two, for rounding errors to decide
 )
+RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))  # what is positive of a standard normal has a variance of 1 / its square
+SMALLEST = 1e-6
 SAMPLES = 24  # points along each segment; enough that a line across the picture has no wide gaps
 
 
 class RasterEncoder(nn.Module):
-    """Four convolutions over a small picture of the sketch, then the maximum and the mean of what they found."""
+    """Five convolutions over a small picture of the sketch, then the maximum and the mean of what they found."""
 
     def __init__(self, config: RasterConfig) -> None:
         super().__init__()
         self.side = config.side
-        width, last = config.width, config.features // 2
+        width = config.width
         self.layers = nn.Sequential(
-            *_layer(CHANNELS, width, kernel=5, stride=2),
-            *_layer(width, 2 * width),
+            StandardisedConv(CHANNELS, width, kernel=5, stride=2),
             nn.MaxPool2d(2),
-            *_layer(2 * width, 4 * width),
+            StandardisedConv(width, 2 * width),
+            StandardisedConv(2 * width, 2 * width),
             nn.MaxPool2d(2),
-            *_layer(4 * width, last),
+            StandardisedConv(2 * width, 4 * width),
+            StandardisedConv(4 * width, config.features // 2),
         )
 
     def forward(self, points: Tensor, lengths: Tensor) -> Tensor:
@@ -41,9 +47,31 @@ class RasterEncoder(nn.Module):
         return torch.cat([found.amax(dim=-1), found.mean(dim=-1)], dim=-1)
 
 
-def _layer(before: int, after: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(before, after, kernel, stride, padding=kernel // 2)
-    return [convolution, nn.GroupNorm(8, after), nn.ReLU()]
+class StandardisedConv(nn.Module):
+    """A convolution whose kernels have mean 0 and a length of their own, then what is positive of it.
+
+    Scaled weight standardisation (Brock, De and Smith 2021, equation 1): what a normalisation of activations does for
+    training is done to the weights, which are few, so a step costs nothing more, and no sketch depends on others.
+    """
+
+    def __init__(self, before: int, after: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.stride, self.padding = stride, kernel // 2
+        self.weight = nn.Parameter(torch.empty(after, before, kernel, kernel))
+        self.gain = nn.Parameter(torch.ones(after))
+        self.bias = nn.Parameter(torch.zeros(after))
+        nn.init.kaiming_normal_(self.weight)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``[B, before, H, W]`` to ``[B, after, H / stride, W / stride]``."""
+        return torch.relu(F.conv2d(values, self.kernels(), self.bias, self.stride, self.padding))
+
+    def kernels(self) -> Tensor:
+        """The weights as they are used: each output's of mean 0 and of length :data:`RELU_GAIN` times its gain."""
+        rows = self.weight.flatten(1)
+        centred = rows - rows.mean(dim=1, keepdim=True)
+        length = torch.sqrt(centred.square().sum(dim=1) + SMALLEST)
+        return (centred * (RELU_GAIN * self.gain / length).unsqueeze(1)).view_as(self.weight)
 
 
 @torch.no_grad()
@@ -56,7 +84,7 @@ def picture(points: Tensor, lengths: Tensor, side: int) -> Tensor:
     batch, rows = points.shape[:2]
     inside = torch.arange(rows, device=points.device) < lengths.unsqueeze(1)
     ends = points[..., :2].masked_fill(~inside.unsqueeze(-1), 0.0).cumsum(dim=1)
-    starts = nn.functional.pad(ends, (0, 0, 1, 0))[:, :-1]
+    starts = F.pad(ends, (0, 0, 1, 0))[:, :-1]
     on_paper = inside & ~_in_air(points)
     shares = torch.linspace(0, 1, SAMPLES, device=points.device).view(1, 1, -1, 1)
     spots = starts.unsqueeze(2) * (1 - shares) + ends.unsqueeze(2) * shares  # [B, T, SAMPLES, 2]
@@ -72,7 +100,7 @@ def picture(points: Tensor, lengths: Tensor, side: int) -> Tensor:
 
 def _in_air(points: Tensor) -> Tensor:
     """Which rows the pen moved to through the air: those after a lift; ``[B, T]``."""
-    return nn.functional.pad(points[..., 3] == 1, (1, 0))[:, :-1]
+    return F.pad(points[..., 3] == 1, (1, 0))[:, :-1]
 
 
 def _cells(spots: Tensor, ends: Tensor, side: int) -> Tensor:

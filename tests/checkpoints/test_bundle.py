@@ -102,7 +102,7 @@ def test_an_unknown_category_is_named_with_those_there_are(bundle):
     told(error)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 1}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 2}'])
 def test_a_table_of_contents_that_is_none(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(BadFile, match="table of contents") as error:
@@ -113,7 +113,7 @@ def test_a_table_of_contents_that_is_none(folder, text):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 2}, "format 2, but this version reads format 1"),
+        ({"format": 1}, "format 1, but this version reads format 2"),
         ({"categories": []}, "not the same"),
         ({"categories": ["circle"]}, "not the same"),
         ({"categories": ["circle", "square", "cow"]}, "not the same"),

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from codes.data.batches import collate
 from codes.errors import BadOption
 from codes.model.config import RasterConfig
-from codes.model.raster import RasterEncoder, picture
-from tests.helpers import TINY_RASTER, batch_of, stirred
+from codes.model.raster import RasterEncoder, StandardisedConv, picture
+from tests.helpers import TINY_RASTER, batch_of, generator, stirred
 
 SIDE = 16
 
@@ -88,6 +88,34 @@ def test_features_have_the_width_they_name():
     stirred(net)
     batch = batch_of(3)
     assert net(batch.points, batch.lengths).shape == (3, TINY_RASTER.features)
+
+
+def test_kernels_have_no_mean_and_the_length_of_their_gain():
+    layer = StandardisedConv(6, 8)
+    stirred(layer)
+    kernels = layer.kernels().flatten(1)
+    torch.testing.assert_close(kernels.mean(dim=1), torch.zeros(8), atol=1e-6, rtol=0)
+    torch.testing.assert_close(kernels.norm(dim=1), layer.gain.abs() * (2 / (1 - 1 / torch.pi)) ** 0.5)
+    scaled = StandardisedConv(6, 8)
+    scaled.load_state_dict({**layer.state_dict(), "weight": layer.weight * 3 + 1})
+    torch.testing.assert_close(scaled.kernels(), layer.kernels(), atol=1e-4, rtol=1e-3)
+
+
+def test_a_layer_passes_on_as_much_variance_as_it_is_given():
+    """Deep in the network numbers are neither lost nor large, without a look at other sketches."""
+    layers = torch.nn.Sequential(*[StandardisedConv(64, 64) for _ in range(4)]).requires_grad_(False)
+    values = torch.randn(8, 64, 16, 16, generator=generator())
+    found = layers(values)[..., 4:-4, 4:-4]
+    assert 0.5 < float(found.var(dim=(0, 2, 3)).mean()) < 2
+
+
+def test_a_picture_is_seen_alike_alone_and_among_others():
+    net = RasterEncoder(TINY_RASTER)
+    stirred(net)
+    batch = batch_of(5)
+    together = net(batch.points, batch.lengths)
+    alone = [net(batch.points[i : i + 1], batch.lengths[i : i + 1])[0] for i in range(5)]
+    torch.testing.assert_close(together, torch.stack(alone))
 
 
 @pytest.mark.parametrize("fields", [{"side": 8}, {"width": 12}, {"features": 20}, {"side": 0}])
