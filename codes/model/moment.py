@@ -99,13 +99,16 @@ class CompiledCell:
 
     def forward(self, product: Tensor, held: Tensor, before: Tensor, now: Moment, hidden: Tensor) -> None:
         """See :class:`Cell`."""
-        self._there(*hidden.shape, *(each.data_ptr() for each in (product, held, before, *now, hidden)))
+        given = (product, held, before, *now, hidden)
+        assert all(each.is_contiguous() for each in given)
+        self._there(*hidden.shape, *(each.data_ptr() for each in given))
 
     def backward(self, now: Moment, before: Tensor, d_outputs: Tensor, back: Backflow, d_gates: Tensor) -> None:
         """See :class:`Cell`."""
-        kept = (now.gates.data_ptr(), now.bent.data_ptr(), before.data_ptr())
-        sent = (back.hidden.data_ptr(), back.cell.data_ptr(), back.held.data_ptr(), d_gates.data_ptr())
-        self._back(*before.shape, *kept, d_outputs.data_ptr(), d_outputs.stride(0), *sent)
+        kept, sent = (now.gates, now.bent, before), (*back, d_gates)
+        assert all(each.is_contiguous() for each in (*kept, *sent)) and d_outputs.stride(1) == 1
+        pointers = ([each.data_ptr() for each in some] for some in (kept, sent))
+        self._back(*before.shape, *next(pointers), d_outputs.data_ptr(), d_outputs.stride(0), *next(pointers))
 
 
 @lru_cache

@@ -32,11 +32,17 @@ def test_the_temperature_is_found(times):
     assert fit_temperature(logits, labels) == pytest.approx(times, rel=0.06)
 
 
-def test_the_temperature_has_the_least_cross_entropy():
+def test_at_the_temperature_it_is_as_sure_as_it_is_right():
     logits, labels = overconfident(500, 2.0)
-    grid = np.linspace(0.3, 9.9, 400)
-    costs = [float(F.cross_entropy(logits / t, labels)) for t in grid]
-    assert fit_temperature(logits, labels) == pytest.approx(float(grid[int(np.argmin(costs))]), abs=0.05)
+    chances = F.softmax(logits / fit_temperature(logits, labels), dim=-1)
+    right = (logits.argmax(dim=-1) == labels).float().mean()
+    torch.testing.assert_close(chances.amax(dim=-1).mean(), right, atol=1e-4, rtol=0)
+
+
+def test_one_that_is_always_right_may_be_sure_and_one_that_never_is_may_not():
+    logits = torch.randn(50, 4, generator=generator(5))
+    assert fit_temperature(logits, logits.argmax(dim=-1)) == pytest.approx(0.1)
+    assert fit_temperature(logits, logits.argmin(dim=-1)) == pytest.approx(10.0)
 
 
 def shown_of(count: int, few: float, many: float) -> Shown:
