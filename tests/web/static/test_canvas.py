@@ -116,7 +116,8 @@ def test_a_bar_fixes_the_category_and_frees_it(page, half):
     other = list(bars(page))[3]
     bar = f".bar[data-category='{other}']"
     page.click(bar)
-    assert page.text("#sentence").endswith(f" {other}.") and page.text("#sentence").startswith("You say")
+    wait_until(lambda: page.text("#sentence").endswith(f" {other}."))
+    assert page.text("#sentence").startswith("You say")
     assert page.driver.find_element("css selector", bar).get_attribute("aria-pressed") == "true"
     page.wait(f"return document.querySelector('.way').ariaLabel.includes('{other}')")
     page.click(bar)
