@@ -29,7 +29,7 @@ from codes.errors import BadOption
 from codes.training.statistics import estimated
 
 SHIPPED = Path(__file__).with_name("judge.safetensors")
-WIDTH = 16
+WIDTH = 24
 FEATURES = 64
 TOGETHER = 256
 
@@ -123,20 +123,20 @@ def save_judge(path: Path, net: JudgeNet, facts: dict[str, object]) -> None:
 
 def accuracy(judge: Judge, sketches: dict[str, list[Rows]]) -> dict[str, Any]:
     """Of each category, the share of its sketches that are recognised, and the mean of these shares."""
-    hits = {name: judge.opinion(some).recognised(name) for name, some in sketches.items() if some}
+    hits = {name: judge.opinion(some).recognised(name) for name, some in sketches.items()}
     by_category = {name: asdict(estimated([each])) for name, each in hits.items()}
     return {"macro": asdict(estimated(list(hits.values()))), "categories": by_category}
 
 
 def gathered(paths: Sequence[Path], split: str) -> dict[str, list[Rows]]:
-    """One split of several stores, folders or files.
+    """One split of several stores, folders or files; a category without sketches in it is left out.
 
     Raises:
         BadOption: a category comes twice.
     """
     found: dict[str, list[Rows]] = {}
     for path in paths:
-        more = labelled(path, split)
+        more = {name: some for name, some in labelled(path, split).items() if some}
         twice = sorted(found.keys() & more.keys())
         if twice:
             raise BadOption(f"{path} holds {', '.join(twice)} once more")
@@ -149,7 +149,7 @@ def gathered(paths: Sequence[Path], split: str) -> dict[str, list[Rows]]:
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), required=True, help="Where the weights go (.safetensors)."
 )
-@click.option("--steps", default=6500, show_default=True, help="Of 128 sketches each.")
+@click.option("--steps", default=9000, show_default=True, help="Of 128 sketches each.")
 @click.option("--seed", default=0, show_default=True)
 def main(data: tuple[Path, ...], out: Path, steps: int, seed: int) -> None:
     """Train a judge on split train of all of DATA (packed stores, .npz files or folders of them), and test it.

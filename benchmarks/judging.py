@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from benchmarks.judge import Judge, JudgeNet, save_judge
-from benchmarks.rasters import Rows, random_turn, rasters, seen_turned
+from benchmarks.rasters import Rows, random_turn, rasters, seen_turned, variant
 from codes.checkpoints.tensors import load_tensors, save_tensors
 
 SAVE_EVERY = 200
@@ -34,17 +34,19 @@ class Judging:
         drop: share of features left out.
         smoothing: of the labels, so that probabilities stay honest.
         balance: categories are drawn as their counts to this power; 1 as they are, 0 all alike.
+        fewest: pictures of a category; where there are fewer sketches, the rest are variants of these.
         seed: of everything.
     """
 
-    steps: int = 6500
+    steps: int = 9000
     batch: int = 128
     rate: float = 3e-3
     warmup: int = 100
     decay: float = 0.02
-    drop: float = 0.2
+    drop: float = 0.3
     smoothing: float = 0.05
-    balance: float = 0.5
+    balance: float = 0.2
+    fewest: int = 800
     seed: int = 0
 
     def rate_at(self, step: int) -> float:
@@ -68,20 +70,30 @@ class Gallery:
     chances: NDArray[np.float64]
 
     @classmethod
-    def of(cls, sketches: Mapping[str, Sequence[Rows]], balance: float) -> Gallery:
+    def of(cls, sketches: Mapping[str, Sequence[Rows]], config: Judging) -> Gallery:
         """In the order of the categories."""
-        every = [rows for some in sketches.values() for rows in some]
-        counts = np.array([len(some) for some in sketches.values()])
-        chances = np.repeat(np.maximum(counts, 1) ** (balance - 1.0), counts)
+        rng = np.random.default_rng(config.seed)
+        pictures = [rasters(tqdm(some, desc=name, leave=False)) for name, some in sketches.items()]
+        pictures = [
+            _at_least(config.fewest, each, some, rng) for each, some in zip(pictures, sketches.values(), strict=True)
+        ]
+        counts = np.array([len(each) for each in pictures])
+        chances = np.repeat(counts ** (config.balance - 1.0), counts)
         labels = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
-        pictures = rasters(tqdm(every, desc="pictures", unit=" sketches"))
-        return cls(pictures, labels, chances / chances.sum())
+        return cls(torch.cat(pictures), labels, chances / chances.sum())
 
     def batch(self, config: Judging, step: int) -> tuple[Tensor, Tensor]:
         """Turned pictures ``[B, 1, SIDE, SIDE]`` and labels ``[B]``, drawn with replacement."""
         rng = np.random.default_rng([config.seed, step])
         chosen = torch.from_numpy(rng.choice(len(self.labels), size=config.batch, p=self.chances))
         return seen_turned(self.pictures[chosen], [random_turn(rng) for _ in chosen]), self.labels[chosen]
+
+
+def _at_least(fewest: int, pictures: Tensor, sketches: Sequence[Rows], rng: np.random.Generator) -> Tensor:
+    """These pictures, and variants of them, one after another, until there are enough."""
+    missing = range(max(0, fewest - len(pictures)))
+    more = [variant(sketches[number % len(sketches)], rng) for number in missing]
+    return torch.cat([pictures, torch.from_numpy(np.stack(more))]) if more else pictures
 
 
 class JudgeTraining:
@@ -127,7 +139,7 @@ class JudgeTraining:
 
 def train_judge(sketches: Mapping[str, Sequence[Rows]], config: Judging, out: Path) -> Judge:
     """Train to the last step; ``OUT.state`` holds what a stopped training goes on from, and goes away at the end."""
-    gallery = Gallery.of(sketches, config.balance)
+    gallery = Gallery.of(sketches, config)
     training, state = JudgeTraining(len(sketches), config), out.with_suffix(".state")
     if state.exists():
         training.resume(state)

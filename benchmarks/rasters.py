@@ -26,11 +26,18 @@ MARGIN = 4.0  # fine pixels left free at each edge
 PEN = 3.0  # fine pixels wide
 LARGEST_ANGLE = np.pi / 12
 SIZES = (0.75, 1.05)
+STROKE_ANGLE = np.pi / 15
+STROKE_SIZES = (0.85, 1.15)
+STROKE_SHIFT = 0.04  # of the drawing's larger side
+STROKE_LOST = 0.08  # share of the strokes
 
 
 def raster(sketch: Rows) -> NDArray[np.uint8]:
     """Stroke-3 rows ``[n, 3]`` as ``[FINE, FINE]``, 255 where there is ink."""
-    lines = to_polylines(np.asarray(sketch, dtype=np.float64))
+    return _laid(to_polylines(np.asarray(sketch, dtype=np.float64)))
+
+
+def _laid(lines: Sequence[Floats]) -> NDArray[np.uint8]:
     points = np.concatenate(lines)
     low, high = points.min(axis=0), points.max(axis=0)
     scale = (FINE - 2 * MARGIN) / max(1e-6, float((high - low).max()))
@@ -47,6 +54,22 @@ def _stroke(pen: ImageDraw.ImageDraw, line: Floats) -> None:
     pen.line(line.ravel().tolist(), fill=255, width=round(PEN))
     for x, y in (line[0].tolist(), line[-1].tolist()):
         pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
+
+
+def variant(sketch: Rows, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """As :func:`raster`, as another hand might draw it: each stroke a little turned, sized and shifted, or missing."""
+    lines = to_polylines(np.asarray(sketch, dtype=np.float64))
+    size = float(np.ptp(np.concatenate(lines), axis=0).max())
+    kept = [line for line in lines if rng.random() >= STROKE_LOST] or lines
+    return _laid([_shaken(line, size, rng) for line in kept])
+
+
+def _shaken(line: Floats, size: float, rng: np.random.Generator) -> Floats:
+    """One stroke of a drawing of that size."""
+    middle = line.mean(axis=0)
+    turned = (line - middle) @ _rotation(rng.uniform(-STROKE_ANGLE, STROKE_ANGLE)).T
+    moved: Floats = middle + turned * rng.uniform(*STROKE_SIZES) + rng.normal(0, STROKE_SHIFT * size, 2)
+    return moved
 
 
 def rasters(sketches: Iterable[Rows]) -> Tensor:
@@ -72,7 +95,10 @@ def _as_images(fine: Tensor) -> Tensor:
 
 def random_turn(rng: np.random.Generator) -> Floats:
     """Mirrored or not, narrower or lower by up to a quarter, and turned by up to 15 degrees either way."""
-    angle = rng.uniform(-LARGEST_ANGLE, LARGEST_ANGLE)
-    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    rotation = _rotation(rng.uniform(-LARGEST_ANGLE, LARGEST_ANGLE))
     sizes = rng.uniform(*SIZES, size=2) * [rng.choice([-1.0, 1.0]), 1.0]
     return rotation * sizes
+
+
+def _rotation(angle: float) -> Floats:
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

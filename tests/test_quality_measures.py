@@ -17,7 +17,7 @@ from benchmarks.judge import main as judge_main
 from benchmarks.judging import Gallery, JudgeTraining, Judging, train_judge
 from benchmarks.measures import chamfer, frechet, gap_closed, ink, spread
 from benchmarks.oddities import oddities
-from benchmarks.rasters import FINE, SIDE, random_turn, raster, rasters, seen, seen_turned
+from benchmarks.rasters import FINE, SIDE, random_turn, raster, rasters, seen, seen_turned, variant
 from benchmarks.results import begin, end, filled, sections
 from benchmarks.sheets import best_median_worst
 from benchmarks.studies import COLUMNS, TRIALS, Plan, Sketches, Studio, Study
@@ -159,7 +159,7 @@ def test_turns_are_small_and_mirror_every_other_sketch():
 
 def test_the_judge_learns_doodles_of_two_kinds(tmp_path):
     sketches = {name: kind(name, 40) for name in ("circle", "zigzag")}
-    made = train_judge(sketches, Judging(steps=40, batch=16, warmup=5), tmp_path / "judge.safetensors")
+    made = train_judge(sketches, Judging(steps=40, batch=16, warmup=5, fewest=0), tmp_path / "judge.safetensors")
     others = {name: kind(name, 30, seed=9) for name in sketches}
     told = accuracy(made, others)
     assert min(each["value"] for each in told["categories"].values()) > 0.9
@@ -172,8 +172,8 @@ def test_the_judge_learns_doodles_of_two_kinds(tmp_path):
 
 
 def test_a_judge_that_was_stopped_goes_on_as_if_it_never_was(tmp_path):
-    config = Judging(steps=6, batch=4, warmup=2)
-    gallery = Gallery.of({name: kind(name, 5) for name in CATEGORIES}, config.balance)
+    config = Judging(steps=6, batch=4, warmup=2, fewest=7)
+    gallery = Gallery.of({name: kind(name, 5) for name in CATEGORIES}, config)
     whole, begun, resumed = (JudgeTraining(3, config) for _ in range(3))
     for training, until in ((whole, 6), (begun, 3)):
         while training.at < until:
@@ -192,9 +192,28 @@ def test_the_rate_rises_and_falls_to_nothing():
 
 
 def test_categories_with_few_sketches_are_drawn_more_often_than_their_share():
-    gallery = Gallery.of({"circle": kind("circle", 16), "square": kind("square", 4)}, balance=0.5)
+    sketches = {"circle": kind("circle", 16), "square": kind("square", 4)}
+    gallery = Gallery.of(sketches, Judging(balance=0.5, fewest=0))
     assert gallery.chances.sum() == pytest.approx(1)
     assert gallery.chances[16:].sum() == pytest.approx(1 / 3)
+
+
+def test_a_category_with_few_sketches_is_also_shown_variants_of_them():
+    sketches = {"circle": kind("circle", 16), "square": kind("square", 4)}
+    gallery = Gallery.of(sketches, Judging(balance=0.5, fewest=9))
+    assert torch.equal(gallery.pictures[:20], torch.cat([rasters(some) for some in sketches.values()]))
+    assert gallery.labels.tolist() == [0] * 16 + [1] * 9
+    assert all((gallery.pictures[20:] != own).flatten(1).any(dim=1).all() for own in gallery.pictures[16:20])
+    assert gallery.chances[16:].sum() == pytest.approx(3 / 7)
+
+
+def test_a_variant_moves_strokes_and_may_lose_one_but_never_all():
+    rng = np.random.default_rng(3)
+    two = np.array([[40, 0, 1], [0, 40, 0], [-40, 0, 1]])
+    variants = [variant(two, rng) for _ in range(60)]
+    assert all(each.any() for each in variants)
+    assert len({each.tobytes() for each in variants}) > 50
+    assert all(variant(two[:1], rng).any() for _ in range(30))
 
 
 def test_the_judges_command_tests_it_on_split_test(tmp_path):

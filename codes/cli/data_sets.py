@@ -16,7 +16,7 @@ from codes.errors import BadFile, BadOption
 from codes.formats.npz import write_arrays
 from codes.formats.registry import read_all
 from codes.inference.completer import Completer, load
-from codes.inference.options import MOST_VARIATIONS, Completion, Route, SamplingOptions
+from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
 from codes.sketch.strokes import Sketch
 
 CHUNK = 256
@@ -28,7 +28,7 @@ CHUNK = 256
 @SPLIT
 @FRACTION
 @click.option("--law", type=click.Choice(list(LAWS)), default="points", show_default=True, help="What is counted.")
-@click.option("-n", "--variations", type=click.IntRange(0, MOST_VARIATIONS), default=1, show_default=True,
+@click.option("-n", "--variations", type=click.IntRange(0, MOST_DRAWINGS), default=1, show_default=True,
               help="Completions of each sketch; 0 only classifies.")  # fmt: skip
 @CATEGORY
 @SAMPLING

@@ -12,7 +12,6 @@ from codes.sketch.strokes import Sketch
 
 LatentSource = Literal["prefix", "zero", "prior"]
 Decision = Literal["known", "unsure", "unknown"]
-MOST_VARIATIONS = 256
 MOST_DRAWINGS = 4096  # of one sketch in one category, those that are not kept included
 
 
@@ -39,7 +38,7 @@ class SamplingOptions:
     category: str | None = None
     top: int = 1
     latent: LatentSource = "prefix"
-    candidates: int = 9
+    candidates: int = 24
     max_points: int = 200
     draw_unknown: bool = False
 
@@ -49,10 +48,14 @@ class SamplingOptions:
                 raise BadOption(f"{name} must be a whole number, not {getattr(self, name)!r}")
         if not isinstance(self.temperature, Real):
             raise BadOption(f"temperature must be a number, not {self.temperature!r}")
-        if not 1 <= self.variations <= MOST_VARIATIONS:
-            raise BadOption(f"variations must be 1 to {MOST_VARIATIONS}, not {self.variations}")
-        if not 1 <= self.candidates <= MOST_DRAWINGS // self.variations:
-            raise BadOption(f"candidates must be 1 or more, those of all variations at most {MOST_DRAWINGS}")
+        for name in ("variations", "candidates"):
+            if not 1 <= getattr(self, name) <= MOST_DRAWINGS:
+                raise BadOption(f"{name} must be 1 to {MOST_DRAWINGS}, not {getattr(self, name)}")
+        if self.variations * self.candidates > MOST_DRAWINGS:
+            raise BadOption(
+                f"{self.variations} variations of {self.candidates} candidates each are more than {MOST_DRAWINGS} "
+                "drawings; ask for fewer of either"
+            )
         if not 0 < self.temperature <= 2:
             raise BadOption(f"temperature must be above 0 and at most 2, not {self.temperature}")
         if not 0 <= self.seed < 2**63:

@@ -25,6 +25,7 @@ from codes.training.config import TrainConfig
 from codes.training.extending import examples, extended
 from codes.training.jobs import Splits, draw_job
 from codes.training.loop import Trainer
+from codes.training.quality import draw_quality
 from codes.training.runfolder import RunFolder
 
 Rows = NDArray[np.generic]
@@ -33,9 +34,12 @@ HELD_BACK = 5  # every fifth drawing is not trained on, but used to choose the b
 SHOWN = 20  # sketches a batch that the router is shown
 ROUTER_BATCHES = 20  # of the new category, and as many for each of the others
 
+NEAREST = 5  # decoders, of which the new one begins as the average
+DROPOUT = 0.3  # of its recurrent weights; so few drawings are soon known by heart
+
 TEACHING = TrainConfig(
     steps=240, batch=24, learning_rate=5e-4, warmup=20, average=0.98, kl_start=1.0, scale=0.2, drop=0.15, mirror=0.3,
-    evaluate_every=40, save_every=240, patience=2, balance=0.0,
+    rotate=15.0, evaluate_every=40, save_every=240, patience=2, balance=0.0,
 )  # fmt: skip
 
 
@@ -88,16 +92,16 @@ def teach(bundle: Bundle, lesson: Lesson, folder: Path, card: str) -> Bundle:
 
 
 def _write_decoder(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
-    """Train on most drawings, from the average of the bundle's decoders; the rest choose the best weights."""
-    tensors, config = average_decoder(bundle)
+    """Train on most drawings, from the decoders that like them best; the rest choose the best weights."""
+    kept = [rows for i, rows in enumerate(lesson.drawings) if i % HELD_BACK]
+    tensors, config = average_of_nearest(bundle, kept)
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
         place = Path(temporary)
-        kept = [rows for i, rows in enumerate(lesson.drawings) if i % HELD_BACK]
-        chosen = lesson.drawings[::HELD_BACK]
         save_tensors(place / "start.safetensors", tensors, {"scale": config.scale})
-        sizes = VAEConfig.from_dict(config.model)
-        store = pack(place / "store", {"train": {lesson.name: kept}, "valid": {lesson.name: chosen}})
-        job = draw_job(Splits.of(store), sizes, lesson.config, place / "start.safetensors")
+        store = pack(
+            place / "store", {"train": {lesson.name: kept}, "valid": {lesson.name: lesson.drawings[::HELD_BACK]}}
+        )
+        job = draw_job(Splits.of(store), _with_dropout(config), lesson.config, place / "start.safetensors")
         run = RunFolder(place / "teaching")
         run.path.mkdir()
         Trainer(job, lesson.config, run, torch.device("cpu")).fit()
@@ -106,15 +110,23 @@ def _write_decoder(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
     write_part(folder, replace(config, categories=[lesson.name], training=training), best, lesson.precision)
 
 
-def average_decoder(bundle: Bundle) -> tuple[dict[str, Tensor], PartConfig]:
-    """The mean of the weights of all decoders that have the first one's sizes and scale.
+def _with_dropout(config: PartConfig) -> VAEConfig:
+    sizes = VAEConfig.from_dict(config.model)
+    return replace(sizes, decoder=replace(sizes.decoder, dropout=DROPOUT))
 
-    Decoders that were begun from one model lie near each other, and their mean near that model.
+
+def average_of_nearest(bundle: Bundle, drawings: Sequence[Rows]) -> tuple[dict[str, Tensor], PartConfig]:
+    """The mean of the weights of the decoders that find the drawings likeliest, among those like the first one.
+
+    Alike are those of its sizes and scale. Decoders that were begun from one model lie near each other, so their mean
+    is a decoder too, and of legs, wheels or faces like those in the drawings it knows more than the mean of all.
     """
     parts = [bundle.vae(category) for category in bundle.categories]
     config = parts[0][1]
-    alike = [vae.state_dict() for vae, each in parts if (each.model, each.scale) == (config.model, config.scale)]
-    return {name: torch.stack([tensors[name] for tensors in alike]).mean(dim=0) for name in alike[0]}, config
+    alike = [vae for vae, each in parts if (each.model, each.scale) == (config.model, config.scale)]
+    nats = [draw_quality(vae, config, drawings, 0.5).continuation.total for vae in alike]
+    nearest = [alike[i].state_dict() for i in np.argsort(nats, kind="stable")[:NEAREST]]
+    return {name: torch.stack([tensors[name] for tensors in nearest]).mean(dim=0) for name in nearest[0]}, config
 
 
 def _write_router(bundle: Bundle, lesson: Lesson, folder: Path) -> None:

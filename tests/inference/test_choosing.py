@@ -64,6 +64,11 @@ def test_the_completer_keeps_the_routers_favourites(completer):
     assert any(few[0].log_likelihood != many[0].log_likelihood for few, many in zip(best, every, strict=True))
 
 
+def test_many_candidates_of_many_variations_are_drawn(completer):
+    many = SamplingOptions(variations=40, candidates=9, category="square", max_points=2)
+    assert len(completer.complete(prefixes(1)[0], many)) == 40
+
+
 def test_a_stream_shows_what_comes(completer):
     sketch = prefixes(1)[0]
     several, one = (list(completer.stream(sketch, candidates=count, draw_unknown=True)) for count in (5, 1))

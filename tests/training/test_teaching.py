@@ -12,8 +12,10 @@ from codes.checkpoints.part import sha256, write_part
 from codes.errors import BadOption
 from codes.inference.completer import Completer
 from codes.sketch.strokes import Sketch
+from codes.training import teaching
 from codes.training.extending import Examples, extended
-from codes.training.teaching import TEACHING, Lesson, average_decoder, teach
+from codes.training.quality import draw_quality
+from codes.training.teaching import TEACHING, Lesson, average_of_nearest, teach
 from tests.helpers import BACKGROUND, CATEGORIES, batch_of, doodles, generator, stirred_router, tiny_bundle
 
 QUICK = replace(TEACHING, steps=6, batch=8, evaluate_every=3)
@@ -102,20 +104,39 @@ def test_bad_lessons_are_one_sentence(tmp_path, bundle):
     assert not list(tmp_path.iterdir())
 
 
+def of_one_scale(folder):
+    """A tiny bundle whose first two decoders are of one scale; the usual ones all differ."""
+    bundle = tiny_bundle(folder)
+    (_, config), (second, other) = (bundle.vae(category) for category in CATEGORIES[:2])
+    write_part(
+        bundle.folder / bundle.decoders["square"], replace(other, scale=config.scale), second.state_dict(), "float32"
+    )
+    files = [f"{bundle.decoders['square']}/{name}" for name in ("config.json", "weights.safetensors")]
+    return replace(bundle, hashes={**bundle.hashes, **{file: sha256(bundle.folder / file) for file in files}})
+
+
 def test_the_average_is_over_decoders_of_one_size_and_scale(tmp_path):
+    drawings = spikes(6)
     bundle = tiny_bundle(tmp_path / "tiny")
-    (first, config), (second, other) = (bundle.vae(category) for category in CATEGORIES[:2])
-    alone, _ = average_decoder(bundle)  # the tiny ones differ in scale
-    assert all(torch.equal(alone[name], value) for name, value in first.state_dict().items())
-    place = bundle.folder / bundle.decoders["square"]
-    write_part(place, replace(other, scale=config.scale), second.state_dict(), "float32")
-    hashes = {**bundle.hashes}
-    for name in ("config.json", "weights.safetensors"):
-        file = f"{bundle.decoders['square']}/{name}"
-        hashes[file] = sha256(bundle.folder / file)
-    mean, _ = average_decoder(replace(bundle, hashes=hashes))
-    for name, value in first.state_dict().items():
-        torch.testing.assert_close(mean[name], (value + second.state_dict()[name]) / 2, rtol=1e-3, atol=1e-3)
+    first = bundle.vae(CATEGORIES[0])[0].state_dict()
+    alone, _ = average_of_nearest(bundle, drawings)
+    assert all(torch.equal(alone[name], value) for name, value in first.items())
+    bundle = of_one_scale(tmp_path / "of one scale")
+    second = bundle.vae(CATEGORIES[1])[0].state_dict()
+    mean, _ = average_of_nearest(bundle, drawings)
+    for name, value in first.items():
+        torch.testing.assert_close(mean[name], (value + second[name]) / 2, rtol=1e-3, atol=1e-3)
+
+
+def test_a_decoder_begins_from_those_that_find_the_drawings_likeliest(tmp_path, monkeypatch):
+    monkeypatch.setattr(teaching, "NEAREST", 1)
+    bundle, drawings = of_one_scale(tmp_path / "tiny"), spikes(6)
+    parts = [bundle.vae(category) for category in CATEGORIES[:2]]
+    nats = [draw_quality(*part, drawings, 0.5).continuation.total for part in parts]
+    assert nats[0] != nats[1]
+    begun, _ = average_of_nearest(bundle, drawings)
+    for name, value in parts[int(np.argmin(nats))][0].state_dict().items():
+        assert torch.equal(begun[name], value)
 
 
 def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
