@@ -29,6 +29,11 @@ def test_sample_draws_as_many_as_asked(bundle, tmp_path):
     assert {sketch.category for sketch in sketches} == {"circle"}
 
 
+def test_what_is_sampled_is_not_multiplied_by_candidates(bundle):
+    text = works(main, "sample", "circle", "-m", bundle.folder, "-n", 180, "--max-points", 1, "--json")
+    assert len(json.loads(text)["sketches"]) == 180
+
+
 def test_samples_differ_and_come_again(bundle):
     def drawn(seed):
         text = works(main, "sample", "square", "-m", bundle.folder, "-n", 3, "--seed", seed, "--json")
