@@ -1,7 +1,8 @@
 """Of several ways to finish a sketch, the one that is most surely what it was meant to be.
 
 What a router is sure of is not what a decoder finds likely: a decoder likes what it often saw next, a router what tells
-the category from others. So the one proposes and the other chooses.
+the category from others. So the one proposes and the other chooses; where the router likes several alike, which is
+often once a sketch is recognised, the decoder has a small say, so that what is chosen is not merely typical.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codes.inference.options import Completion, Route
+
+SAY = 0.01  # of a nat that the decoder finds a point likelier by; docs/log.md
 
 
 def likeness(completion: Completion, route: Route) -> float:
@@ -19,6 +22,12 @@ def likeness(completion: Completion, route: Route) -> float:
     return route.known_score + route.log_probability(completion.category)
 
 
+def liking(completion: Completion, route: Route) -> float:
+    """How well a candidate is liked, in nats: :func:`likeness`, and a little of what its decoder says of each point."""
+    added = len(completion.sketch) - (completion.sketch.prefix_rows or 0)
+    return likeness(completion, route) + SAY * completion.log_likelihood / (added + 1)
+
+
 def chosen(completions: Sequence[Completion], routes: Sequence[Route], candidates: int) -> list[Completion]:
     """The best of each ``candidates`` in a row.
 
@@ -26,7 +35,7 @@ def chosen(completions: Sequence[Completion], routes: Sequence[Route], candidate
     nothing: a sketch that is recognised already would else be left as it is.
     """
     rated = [
-        (completion.ended and completion.adds, likeness(completion, route), completion)
+        (completion.ended and completion.adds, liking(completion, route), completion)
         for completion, route in zip(completions, routes, strict=True)
     ]
     groups = (rated[start : start + candidates] for start in range(0, len(rated), candidates))

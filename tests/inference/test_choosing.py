@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from codes.inference.choosing import chosen, likeness
+from codes.inference.choosing import SAY, chosen, likeness, liking
 from codes.inference.options import Completion, Route, SamplingOptions
 from tests.helpers import prefixes, sketch_of
 
@@ -23,6 +23,19 @@ def completion(number: int, ended: bool = True) -> Completion:
 
 def test_likeness_is_the_log_probability_among_everything_it_may_be():
     assert likeness(completion(0), route("cat", 0.25, math.log(0.5))) == pytest.approx(math.log(0.125))
+
+
+def test_of_those_the_router_likes_alike_the_decoder_chooses():
+    """By nats a point, whatever the number of points; and only where the router has little to say."""
+    plain = [replace(completion(0), log_likelihood=nats) for nats in (-9.0, -5.0)]
+    alike = [route("cat", 0.9, -0.1)] * 2
+    assert chosen(plain, alike, 2) == [plain[1]]
+    assert chosen(plain, [route("cat", 0.9, -0.1), route("cat", 0.8, -0.1)], 2) == [plain[0]]
+    long = replace(plain[0], sketch=replace(plain[0].sketch, prefix_rows=0))
+    rows = len(long.sketch)
+    assert liking(long, alike[0]) == pytest.approx(likeness(long, alike[0]) - SAY * 9 / (rows + 1))
+    whole = replace(long, sketch=replace(long.sketch, prefix_rows=rows))
+    assert liking(whole, alike[0]) == pytest.approx(likeness(whole, alike[0]) - SAY * 9)
 
 
 def test_an_impossible_one_is_never_liked_best():
@@ -56,7 +69,7 @@ def test_the_completer_keeps_the_routers_favourites(completer):
         for number, kept in enumerate(few):
             group = slice(5 * number, 5 * number + 5)
             rated = [
-                (each.ended and each.adds, likeness(each, seen))
+                (each.ended and each.adds, liking(each, seen))
                 for each, seen in zip(many[group], routes[group], strict=True)
             ]
             favourite = many[group][rated.index(max(rated))]
