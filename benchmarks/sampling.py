@@ -67,7 +67,7 @@ class Ours:
 
     def draw(self, rows: Floats, variations: int, added: int) -> list[Drawn]:
         """``added`` points after the rows, in so many ways."""
-        options = SamplingOptions(variations, TEMPERATURE, candidates=1, max_points=added)
+        options = SamplingOptions(variations=variations, temperature=TEMPERATURE, max_points=added)
         prefixes = collate([rows], [0])
         z = latent_of(self.vae, prefixes, options)
         return gather(continue_drawings(self.stepper, prefixes, z, options), variations, added)

@@ -44,7 +44,7 @@ def sample(category: str, model: str, out: Path | None, as_json: bool, **options
       draw_client.py sample cat -n 16 --temperature 0.4 -o cats.svg
     """
     _check(out)
-    sketches = _studio(load(model), category).sample(_asked(options, latent="prior"))
+    sketches = _studio(load(model), category).sample(chosen(SamplingOptions, {**options, "latent": "prior"}))
     _give(sketches, contact_sheet(sketches, f"{category}, drawn from nothing"), out, as_json)
 
 
@@ -64,7 +64,9 @@ def temperatures(category: str, model: str, out: Path | None, as_json: bool, **o
     """
     _check(out)
     studio = _studio(load(model), category)
-    rows = [studio.sample(_asked(options, temperature=t, latent="prior")) for t in TEMPERATURES]
+    rows = [
+        studio.sample(chosen(SamplingOptions, {**options, "temperature": t, "latent": "prior"})) for t in TEMPERATURES
+    ]
     cells = [[Cell(sketch) for sketch in row] for row in rows]
     sheet = Sheet(cells, title=category, headings=[f"t = {t:g}" for t in TEMPERATURES])
     _give([sketch for row in rows for sketch in row], sheet, out, as_json)
@@ -86,7 +88,7 @@ def reconstruct(file: Path, category: str | None, model: str, out: Path | None, 
       draw_client.py reconstruct my-cat.svg -o again.svg
     """
     _check(out)
-    completer, asked, sketch = load(model), _asked(options), read(file)
+    completer, asked, sketch = load(model), chosen(SamplingOptions, options), read(file)
     studio = _studio(completer, category or completer.classify(sketch).category)
     z = studio.encode(sketch).expand(asked.variations, -1)
     sketches = studio.draw(z, asked)
@@ -115,15 +117,9 @@ def interpolate(
     _check(out)
     completer, (first, second) = load(model), (read(file) for file in files)
     studio = _studio(completer, category or completer.classify(first).category)
-    sketches = studio.interpolate(first, second, steps, _asked(options))
+    sketches = studio.interpolate(first, second, steps, chosen(SamplingOptions, options))
     row = [Cell(first, "yours"), *(Cell(each) for each in sketches), Cell(second, "yours")]
     _give(sketches, Sheet([row], title=f"from one {studio.category} to another"), out, as_json)
-
-
-def _asked(options: dict[str, Any], **fixed: Any) -> SamplingOptions:
-    """What was asked for; whatever is drawn here is kept as it comes."""
-    asked: SamplingOptions = chosen(SamplingOptions, {**options, **fixed, "candidates": 1})
-    return asked
 
 
 def _studio(completer: Completer, category: str) -> Studio:

@@ -24,7 +24,7 @@ from codes.training.teaching import TEACHING, Lesson
 from codes.training.teaching import teach as learn
 
 Rows = NDArray[np.generic]
-PRACTICE = SamplingOptions(variations=100, latent="prior", temperature=0.6, candidates=1)
+PRACTICE = SamplingOptions(variations=100, latent="prior", temperature=0.6)
 MOST = 200  # sketches of each of the others
 CARD = "\n\nTaught `{name}` from {count} drawings with `train_or_test.py teach`.\n"
 

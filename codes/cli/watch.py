@@ -17,7 +17,7 @@ from codes.training.curves import draw_curves
 from codes.training.loop import Job
 from codes.training.runfolder import RunFolder
 
-SAMPLES = SamplingOptions(variations=12, temperature=0.4, latent="prior", candidates=1)
+SAMPLES = SamplingOptions(variations=12, temperature=0.4, latent="prior")
 
 
 def watcher(run: RunFolder, job: Job) -> Callable[[nn.Module, int], None]:

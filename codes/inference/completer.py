@@ -24,7 +24,7 @@ from codes.data.batches import Batch, collate
 from codes.errors import BadOption, NotRecognised
 from codes.inference.choosing import chosen
 from codes.inference.drawings import Beginning, Step
-from codes.inference.options import Completion, Route, SamplingOptions
+from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
 from codes.inference.router import Router
 from codes.inference.sampler import Drawn, Options, begin, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
@@ -201,10 +201,19 @@ class Completer:
         return [Task(sketch, route, category) for category in list(route.probabilities)[: options.top]]
 
     def draw(self, tasks: Sequence[Task], options: SamplingOptions) -> list[list[Completion]]:
-        """Draw ``options.variations`` of each task; results in the order of the tasks."""
+        """Draw ``options.variations`` of each task; results in the order of the tasks.
+
+        Raises:
+            BadOption: with their candidates these are more than anybody should wait for.
+        """
         if options.candidates == 1:
             return self._draw(tasks, options)
         many = options.variations * options.candidates
+        if many > MOST_DRAWINGS:
+            raise BadOption(
+                f"{options.variations} variations of {options.candidates} candidates each are more than "
+                f"{MOST_DRAWINGS} drawings; ask for fewer of either"
+            )
         drawn = self._draw(tasks, replace(options, variations=many, candidates=1))
         routes = iter(self.classify_many([completion.sketch for each in drawn for completion in each]))
         return [chosen(each, [next(routes) for _ in each], options.candidates) for each in drawn]

@@ -27,7 +27,7 @@ class SamplingOptions:
         top: draw this many of the likeliest categories.
         latent: where z comes from: inferred from the prefix, zero, or drawn from the prior.
         candidates: draw this many for each variation and keep the one that the router takes most surely for its
-            category; 1 keeps what comes. Where rows are shown as they are drawn, nothing can be chosen.
+            category, the likeliest drawn among those that it likes alike; 1 keeps what comes. Where rows are shown as they are drawn, nothing can be chosen.
         max_points: most points added; a drawing that is not ended by then is cut off.
         draw_unknown: draw the likeliest category also where the sketch looks like none of them.
     """
@@ -51,11 +51,6 @@ class SamplingOptions:
         for name in ("variations", "candidates"):
             if not 1 <= getattr(self, name) <= MOST_DRAWINGS:
                 raise BadOption(f"{name} must be 1 to {MOST_DRAWINGS}, not {getattr(self, name)}")
-        if self.variations * self.candidates > MOST_DRAWINGS:
-            raise BadOption(
-                f"{self.variations} variations of {self.candidates} candidates each are more than {MOST_DRAWINGS} "
-                "drawings; ask for fewer of either"
-            )
         if not 0 < self.temperature <= 2:
             raise BadOption(f"temperature must be above 0 and at most 2, not {self.temperature}")
         if not 0 <= self.seed < 2**63:

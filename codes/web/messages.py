@@ -144,7 +144,7 @@ def options_in(record: Any, limits: Limits) -> SamplingOptions:
     for name, value in record.items():
         if not _fits(value, OPTIONS[name]):
             raise BadOption(f"{name} is {strict_json.shown(value)}, which is not of its kind")
-    options = SamplingOptions(**{**record, NOT_HERE: 1})
+    options = SamplingOptions(**record)
     at_most("variations", limits.variations, options.variations, "variations")
     at_most("top", limits.top, options.top, "categories drawn (top)")
     at_most("max_points", limits.max_points, options.max_points, "points added (max_points)")

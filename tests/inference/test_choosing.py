@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from codes.errors import BadOption
 from codes.inference.choosing import SAY, chosen, likeness, liking
 from codes.inference.options import Completion, Route, SamplingOptions
 from tests.helpers import prefixes, sketch_of
@@ -80,6 +81,14 @@ def test_the_completer_keeps_the_routers_favourites(completer):
 def test_many_candidates_of_many_variations_are_drawn(completer):
     many = SamplingOptions(variations=40, candidates=9, category="square", max_points=2)
     assert len(completer.complete(prefixes(1)[0], many)) == 40
+
+
+def test_more_drawings_than_anybody_waits_for_are_refused_where_candidates_are_drawn(completer):
+    sketch, many = prefixes(1)[0], {"variations": 200, "category": "square", "max_points": 1}
+    with pytest.raises(BadOption, match="200 variations of 24 candidates each are more than 4096 drawings"):
+        completer.complete(sketch, **many)
+    assert len(completer.complete(sketch, candidates=1, **many)) == 200
+    assert len({each.variation for each in completer.stream(sketch, **many)}) == 200
 
 
 def test_a_stream_shows_what_comes(completer):

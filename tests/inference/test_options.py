@@ -28,7 +28,7 @@ from codes.inference.options import SamplingOptions
         ({"seed": 2**63}, "seed must be 0 or a positive"),
         ({"seed": 0.5}, "seed must be a whole number"),
         ({"candidates": 0}, "candidates must be 1 to 4096, not 0"),
-        ({"candidates": 1025, "variations": 4}, "4 variations of 1025 candidates each are more than 4096 drawings"),
+        ({"candidates": 4097}, "candidates must be 1 to 4096"),
         ({"candidates": 2.0}, "candidates must be a whole number"),
         ({"max_points": 0}, "max_points must be 1 to 1000"),
         ({"max_points": 1001}, "max_points must be 1 to 1000"),
@@ -58,6 +58,5 @@ def test_changes_leave_the_rest_as_it_was():
 
 
 def test_the_edges_and_numbers_of_numpy_are_taken():
-    SamplingOptions(variations=4096, candidates=1, temperature=2, seed=2**63 - 1, max_points=1000)
-    SamplingOptions(variations=1, candidates=4096)
+    SamplingOptions(variations=4096, candidates=4096, temperature=2, seed=2**63 - 1, max_points=1000)
     SamplingOptions(variations=np.int64(3), temperature=np.float32(0.5), seed=np.uint8(1))
