@@ -216,6 +216,14 @@ def test_a_variant_moves_strokes_and_may_lose_one_but_never_all():
     assert all(variant(two[:1], rng).any() for _ in range(30))
 
 
+def test_some_variants_lack_a_stroke():
+    """Of two lines one above the other, about one drawing in seven has only one, and so no height."""
+    rng = np.random.default_rng(5)
+    two = np.array([[100, 0, 1], [0, 100, 0], [-100, 0, 1]])
+    heights = [np.ptp(np.flatnonzero(variant(two, rng).any(axis=1))) for _ in range(200)]
+    assert 10 < sum(height < FINE / 2 for height in heights) < 60
+
+
 def test_the_judges_command_tests_it_on_split_test(tmp_path):
     for name in ("circle", "zigzag"):
         npz.write_splits(tmp_path / f"{name}.npz", {"train": kind(name, 8), "valid": [], "test": kind(name, 4, seed=5)})

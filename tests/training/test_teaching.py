@@ -14,6 +14,7 @@ from codes.inference.completer import Completer
 from codes.sketch.strokes import Sketch
 from codes.training import teaching
 from codes.training.extending import Examples, extended
+from codes.training.jobs import draw_job
 from codes.training.quality import draw_quality
 from codes.training.teaching import TEACHING, Lesson, average_of_nearest, teach
 from tests.helpers import BACKGROUND, CATEGORIES, batch_of, doodles, generator, stirred_router, tiny_bundle
@@ -137,6 +138,18 @@ def test_a_decoder_begins_from_those_that_find_the_drawings_likeliest(tmp_path, 
     begun, _ = average_of_nearest(bundle, drawings)
     for name, value in parts[int(np.argmin(nats))][0].state_dict().items():
         assert torch.equal(begun[name], value)
+
+
+def test_a_lesson_drops_more_recurrent_weights_than_the_bundle_was_trained_with(tmp_path, monkeypatch, bundle):
+    asked = []
+
+    def watched(splits, sizes, config, start):
+        asked.append(sizes)
+        return draw_job(splits, sizes, config, start)
+
+    monkeypatch.setattr(teaching, "draw_job", watched)
+    teach(bundle, lesson(), tmp_path / "after", "")
+    assert [each.decoder.dropout for each in asked] == [teaching.DROPOUT]
 
 
 def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
