@@ -1,8 +1,9 @@
-"""All parts that belong together: a router and the decoders it routes to, in a folder or by name.
+"""All parts that belong together: a router, the decoders it routes to, and perhaps a critic, in a folder or by name.
 
     bundle.json                      format number, categories in order, where each part is, sha256 of each file
     router/                          a part, see codes/checkpoints/part.py
     decoders/<category>/             a part each, read when it is first used
+    critic/                          a part that a bundle may be without
     README.md                        the model card
 
 Opening a bundle reads ``bundle.json`` and nothing else.
@@ -18,12 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from codes.checkpoints.part import FILES, PartConfig, read_router, read_vae, sha256
+from codes.checkpoints.part import FILES, PartConfig, read_critic, read_router, read_vae, sha256, write_part
 from codes.errors import BadFile, ModelNotFound
+from codes.formats.atomic import atomic_path
 from codes.model.classifier import RouterNet
+from codes.model.critic import Critic
 from codes.model.vae import SketchVAE
 
 FORMAT = 2
+CRITIC = "critic"
 SHIPPED = Path(__file__).parents[2] / "examples" / "models"
 
 
@@ -87,6 +91,19 @@ class Bundle:
             raise BadFile(self.folder, f"its router never learned {', '.join(strange)}")
         return net, config
 
+    def critic(self) -> tuple[Critic, PartConfig] | None:
+        """Read the critic, if it has one.
+
+        Raises:
+            BadFile: it is missing or damaged.
+        """
+        return read_critic(self._checked(CRITIC)) if self.has_critic else None
+
+    @property
+    def has_critic(self) -> bool:
+        """Whether its table of contents names one."""
+        return f"{CRITIC}/{FILES[0]}" in self.hashes
+
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
         """Read one category's model.
 
@@ -143,16 +160,8 @@ def part_folder(category: str) -> str:
 
 def seal_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card: str) -> Bundle:
     """Write the table of contents of the parts in ``building``, and put it in the place of ``folder`` whole."""
-    parts = ["router", *decoders.values()]
-    hashes = {f"{part}/{name}": sha256(building / part / name) for part in parts for name in FILES}
-    facts: dict[str, Any] = {
-        "format": FORMAT,
-        "categories": list(decoders),
-        "decoders": dict(decoders),
-        "sha256": hashes,
-    }
     (building / "README.md").write_text(card)
-    (building / "bundle.json").write_text(json.dumps(facts, indent=1) + "\n")
+    _write_contents(building, decoders)
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)  # left by a seal that was killed
@@ -162,3 +171,22 @@ def seal_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card:
     else:
         building.rename(folder)
     return Bundle.open(folder)
+
+
+def with_critic(bundle: Bundle, critic: Critic, config: PartConfig) -> Bundle:
+    """The same bundle with a critic; it is none of the bundle's parts before the table of contents names it."""
+    write_part(bundle.folder / CRITIC, config, critic.state_dict(), "float16")
+    _write_contents(bundle.folder, bundle.decoders)
+    return Bundle.open(bundle.folder)
+
+
+def _write_contents(folder: Path, decoders: Mapping[str, str]) -> None:
+    parts = ["router", *decoders.values(), *([CRITIC] if (folder / CRITIC).is_dir() else [])]
+    facts: dict[str, Any] = {
+        "format": FORMAT,
+        "categories": list(decoders),
+        "decoders": dict(decoders),
+        "sha256": {f"{part}/{name}": sha256(folder / part / name) for part in parts for name in FILES},
+    }
+    with atomic_path(folder / "bundle.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")

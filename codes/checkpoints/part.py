@@ -1,4 +1,4 @@
-"""One part of a bundle: the router, or a decoder with its encoder; ``config.json`` and ``weights.safetensors``.
+"""One part of a bundle: the router, a decoder with its encoder, or the critic; a configuration and its weights.
 
 Knows sizes and scales; knows no runs, no optimiser. Whatever type weights are stored in, they are used in float32.
 """
@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor
@@ -21,11 +21,12 @@ from codes.errors import BadFile, BadOption
 from codes.formats.atomic import atomic_path
 from codes.model.calibration import Calibration
 from codes.model.classifier import RouterNet
-from codes.model.config import RouterConfig, VAEConfig
+from codes.model.config import CriticConfig, RouterConfig, VAEConfig
+from codes.model.critic import Critic
 from codes.model.vae import SketchVAE
 
-Kind = Literal["draw", "predict"]
-Sizes = TypeVar("Sizes", VAEConfig, RouterConfig)
+Kind = Literal["draw", "predict", "critic"]
+Sizes = TypeVar("Sizes", VAEConfig, RouterConfig, CriticConfig)
 Model = TypeVar("Model", bound=torch.nn.Module)
 FILES = ("config.json", "weights.safetensors")
 
@@ -35,7 +36,7 @@ class PartConfig:
     """What a part's weights mean.
 
     Attributes:
-        kind: ``draw`` for a decoder with its encoder, ``predict`` for the router.
+        kind: ``draw`` for a decoder with its encoder, ``predict`` for the router, ``critic`` for the critic.
         model: the sizes, see :mod:`codes.model.config`.
         scale: QuickDraw pixels to one model unit.
         categories: what it was trained on, in the order of its labels.
@@ -73,7 +74,7 @@ def read_config(folder: Path) -> PartConfig:
     path = folder / "config.json"
     try:
         config = PartConfig(**json.loads(path.read_text()))
-        sensible = config.kind in ("draw", "predict") and 0 < config.scale < 1e6
+        sensible = config.kind in get_args(Kind) and 0 < config.scale < 1e6
         sensible &= all(isinstance(name, str) for name in config.categories)
         sensible &= Calibration(**config.calibration).sensible
     except FileNotFoundError as error:
@@ -96,9 +97,21 @@ def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
     """The router's network, ready to classify."""
     config = _of_kind(folder, "predict")
     sizes = _sizes(RouterConfig, config, folder)
-    if len(config.categories) != sizes.labels:
-        raise BadFile(folder / "config.json", f"{len(config.categories)} categories, but {sizes.labels} labels")
+    _check_count(config, sizes.labels, folder)
     return _filled(RouterNet(sizes), folder), config
+
+
+def read_critic(folder: Path) -> tuple[Critic, PartConfig]:
+    """The critic of finished sketches."""
+    config = _of_kind(folder, "critic")
+    sizes = _sizes(CriticConfig, config, folder)
+    _check_count(config, sizes.categories, folder)
+    return _filled(Critic(sizes), folder), config
+
+
+def _check_count(config: PartConfig, labels: int, folder: Path) -> None:
+    if len(config.categories) != labels:
+        raise BadFile(folder / "config.json", f"{len(config.categories)} categories, but {labels} labels")
 
 
 def _of_kind(folder: Path, kind: Kind) -> PartConfig:

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
 import click
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
 
+from codes.checkpoints.bundle import Bundle, with_critic
+from codes.checkpoints.part import PartConfig
 from codes.checkpoints.precision import Precision
 from codes.data.packed import Store
+from codes.inference.completer import Completer
+from codes.inference.practice import practise
 from codes.training.bundling import Plan, make_bundle, runs_below
+from codes.training.criticising import fit_critic
 from codes.training.runfolder import RunFolder
 
+Rows = NDArray[np.generic]
 CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, its licence, and what was measured.\n"
 
 
@@ -23,6 +33,13 @@ CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, it
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)), default=Plan.precision, show_default=True, help="Of weights."
 )
+@click.option(
+    "--practice",
+    type=click.IntRange(min=0),
+    default=500,
+    show_default=True,
+    help="Training sketches of each category, at most, that its decoder finishes for the critic; 0 makes no critic.",
+)
 @click.option("--card", type=click.Path(path_type=Path), help="A model card to put in as README.md.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
 def bundle(
@@ -31,6 +48,7 @@ def bundle(
     data: Path,
     categories: tuple[str, ...],
     precision: Precision,
+    practice: int,
     card: Path | None,
     out: Path,
 ) -> None:
@@ -38,6 +56,10 @@ def bundle(
 
     The router is calibrated on the valid split of --data: its probabilities, and the scores below which a sketch is
     `unsure` or `unknown`. What the router knows but has no decoder here counts as unknown.
+
+    Then each decoder finishes sketches of the train split of --data that were cut short, and a critic learns to tell
+    them from people's own; it has a say in which of several completions is kept. That takes some ten seconds a category
+    on one core; stopped before its end, it leaves a bundle without a critic.
 
     \b
     Example:
@@ -49,5 +71,28 @@ def bundle(
         raise click.UsageError(f"{decoders} has no run of {', '.join(missing)}; there are {', '.join(runs)}")
     text = card.read_text() if card else CARD.format(name=out.name, categories=", ".join(chosen))
     made = make_bundle(Plan(RunFolder(router), chosen, Store(data), precision), out, text)
+    if practice:
+        made = criticised(made, Store(data), practice)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     click.echo(f"{made.folder}: {len(chosen)} categories, {size / 1e6:.1f} MB")
+
+
+def criticised(bundle: Bundle, store: Store, most: int) -> Bundle:
+    """The bundle with a critic that learned from ``most`` training sketches of each category."""
+    completer, split = Completer(bundle), store.split("train")
+    sketches = {category: evenly(list(split.only(category).sketches()), most) for category in bundle.categories}
+    learned = {
+        category: practise(completer, category, some)
+        for category, some in tqdm(sketches.items(), desc="critic", unit=" categories")
+        if some
+    }
+    if not learned:
+        return bundle
+    critic, router = fit_critic(learned), bundle.router()[1]
+    facts = PartConfig("critic", critic.config.to_dict(), router.scale, list(learned), training={"sketches": most})
+    return with_critic(bundle, critic, facts)
+
+
+def evenly(sketches: Sequence[Rows], most: int) -> list[Rows]:
+    """At most so many, from the first to the last."""
+    return [sketches[int(i)] for i in np.linspace(0, len(sketches) - 1, min(most, len(sketches)))]

@@ -1,17 +1,44 @@
-"""Of several ways to finish a sketch, the one that is most surely what it was meant to be.
+"""Of several ways to finish a sketch, the one that is most surely what it was meant to be, and most like a person's.
 
 What a router is sure of is not what a decoder finds likely: a decoder likes what it often saw next, a router what tells
-the category from others. So the one proposes and the other chooses; where the router likes several alike, which is
-often once a sketch is recognised, the decoder has a small say, so that what is chosen is not merely typical.
+the category from others. So the one proposes and the other chooses. What is chosen for being recognised alone is more
+typical than what people draw, and longer; so a critic, which has seen what people and decoders make of the same
+beginnings, has its say too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codes.inference.options import Completion, Route
+import torch
+from torch import Tensor
 
-SAY = 0.01  # of a nat that the decoder finds a point likelier by; docs/log.md
+from codes.inference.options import Completion, Route
+from codes.model.critic import Critic
+
+SAY = 0.2  # of a nat that the critic finds it likelier by that a person finished a sketch; docs/log.md
+
+
+class Taste:
+    """The critic of a bundle by the names of its categories; of those it has no row for it says nothing.
+
+    A bundle without one has the taste of ``Taste(None, ())``.
+    """
+
+    def __init__(self, critic: Critic | None, categories: Sequence[str]) -> None:
+        self.critic = critic
+        self.rows = {category: row for row, category in enumerate(categories)}
+
+    @torch.no_grad()
+    def odds(self, features: Tensor, categories: Sequence[str]) -> list[float]:
+        """Log odds that a person finished each of some sketches ``[N, F]``, finished as these ``N`` categories."""
+        if self.critic is None:
+            return [0.0] * len(categories)
+        said = self.critic(features).tolist()
+        return [
+            row[self.rows[category]] if category in self.rows else 0.0
+            for row, category in zip(said, categories, strict=True)
+        ]
 
 
 def likeness(completion: Completion, route: Route) -> float:
@@ -22,21 +49,20 @@ def likeness(completion: Completion, route: Route) -> float:
     return route.known_score + route.log_probability(completion.category)
 
 
-def liking(completion: Completion, route: Route) -> float:
-    """How well a candidate is liked, in nats: :func:`likeness`, and a little of what its decoder says of each point."""
-    added = len(completion.sketch) - (completion.sketch.prefix_rows or 0)
-    return likeness(completion, route) + SAY * completion.log_likelihood / (added + 1)
+def liking(completion: Completion, route: Route, odds: float) -> float:
+    """How well a candidate is liked, in nats: :func:`likeness`, and a little of the critic's log odds."""
+    return likeness(completion, route) + SAY * odds
 
 
-def chosen(completions: Sequence[Completion], routes: Sequence[Route], candidates: int) -> list[Completion]:
-    """The best of each ``candidates`` in a row.
+def chosen(completions: Sequence[Completion], likings: Sequence[float], candidates: int) -> list[Completion]:
+    """The best liked of each ``candidates`` in a row.
 
     One that its decoder ended goes before one that was cut off, and one that adds something before one that adds
     nothing: a sketch that is recognised already would else be left as it is.
     """
     rated = [
-        (completion.ended and completion.adds, liking(completion, route), completion)
-        for completion, route in zip(completions, routes, strict=True)
+        (completion.ended and completion.adds, liked, completion)
+        for completion, liked in zip(completions, likings, strict=True)
     ]
     groups = (rated[start : start + candidates] for start in range(0, len(rated), candidates))
     return [max(group, key=lambda each: each[:2])[2] for group in groups]

@@ -21,10 +21,11 @@ from torch import Tensor
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
-from codes.errors import BadOption, NotRecognised
-from codes.inference.choosing import chosen
+from codes.errors import BadFile, BadOption, NotRecognised
+from codes.inference.choosing import Taste, chosen, liking
 from codes.inference.drawings import Beginning, Step
 from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
+from codes.inference.router import TOGETHER as LOOKED_AT
 from codes.inference.router import Router
 from codes.inference.sampler import Drawn, Options, begin, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
@@ -104,6 +105,20 @@ class Completer:
         """Read when the first sketch is classified."""
         net, config = self.bundle.router()
         return Router(net, config, self.categories)
+
+    @cached_property
+    def taste(self) -> Taste:
+        """The critic, read when candidates are first chosen among.
+
+        Raises:
+            BadFile: it is damaged, or was made for another router.
+        """
+        critic, config = self.bundle.critic() or (None, None)
+        if critic is None or config is None:
+            return Taste(None, ())
+        if critic.config.features != self.router.net.config.features:
+            raise BadFile(self.bundle.folder, "its critic was made for another router")
+        return Taste(critic, config.categories)
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
         """A category's model, read when it is first used; of many, those used last are kept.
@@ -215,8 +230,16 @@ class Completer:
                 f"{MOST_DRAWINGS} drawings; ask for fewer of either"
             )
         drawn = self._draw(tasks, replace(options, variations=many, candidates=1))
-        routes = iter(self.classify_many([completion.sketch for each in drawn for completion in each]))
-        return [chosen(each, [next(routes) for _ in each], options.candidates) for each in drawn]
+        likings = iter(self._likings([completion for each in drawn for completion in each]))
+        return [chosen(each, [next(likings) for _ in each], options.candidates) for each in drawn]
+
+    def _likings(self, completions: Sequence[Completion]) -> Iterator[float]:
+        """How well each is liked; looked at some at a time, since their features are many."""
+        for start in range(0, len(completions), LOOKED_AT):
+            some = completions[start : start + LOOKED_AT]
+            look = self.router.look([pixels_of(each.sketch) for each in some])
+            odds = self.taste.odds(look.features, [each.category for each in some])
+            yield from map(liking, some, self.router.routes_of(look), odds)
 
     def _draw(self, tasks: Sequence[Task], options: SamplingOptions) -> list[list[Completion]]:
         """Category by category, and those of like length together."""

@@ -27,8 +27,8 @@ class SamplingOptions:
         top: draw this many of the likeliest categories.
         latent: where z comes from: inferred from the prefix, zero, or drawn from the prior.
         candidates: draw this many for each variation and keep the one that the router takes most surely for its
-            category, the likeliest drawn among those that it likes alike; 1 keeps what comes. Where rows are shown as
-            they are drawn, nothing can be chosen.
+            category and the critic for a person's; 1 keeps what comes. Where rows are shown as they are drawn, nothing
+            can be chosen.
         max_points: most points added; a drawing that is not ended by then is cut off.
         draw_unknown: draw the likeliest category also where the sketch looks like none of them.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -20,6 +21,14 @@ Pixels = NDArray[np.float64]
 TOGETHER = 256
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the shared encoder makes of sketches: ``features [N, F]``, and how many rows they have, ``lengths [N]``."""
+
+    features: Tensor
+    lengths: Tensor
+
+
 class Router:
     """The shared encoder and classifier of a bundle, with its calibration."""
 
@@ -35,13 +44,19 @@ class Router:
         return [
             route
             for start in range(0, len(prefixes), TOGETHER)
-            for route in self._routes(prefixes[start : start + TOGETHER])
+            for route in self.routes_of(self.look(prefixes[start : start + TOGETHER]))
         ]
 
     @torch.no_grad()
-    def _routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
+    def look(self, prefixes: Sequence[Pixels]) -> Look:
+        """One batch, as the shared encoder sees it."""
         batch: Batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
-        logits = self.calibration.scaled(self.net(batch.points, batch.lengths), batch.lengths)
+        return Look(self.net.features(batch.points, batch.lengths), batch.lengths)
+
+    @torch.no_grad()
+    def routes_of(self, look: Look) -> list[Route]:
+        """What follows from a look."""
+        logits = self.calibration.scaled(self.net.classifier(look.features).float(), look.lengths)
         scores = known_scores(logits, self.offered)
         chances = F.softmax(logits[:, self.offered], dim=-1)
         return [self._route(row, float(score)) for row, score in zip(chances, scores, strict=True)]

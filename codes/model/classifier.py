@@ -17,7 +17,7 @@ class Classifier(nn.Module):
     def __init__(self, config: RouterConfig) -> None:
         super().__init__()
         self.dropout = config.dropout
-        self.inner = nn.Linear(config.encoder.features + config.raster.features, config.hidden)
+        self.inner = nn.Linear(config.features, config.hidden)
         self.outer = nn.Linear(config.hidden, config.labels)
 
     def hidden(self, features: Tensor, rng: torch.Generator | None = None) -> Tensor:

@@ -115,6 +115,11 @@ class RouterConfig:
     def __post_init__(self) -> None:
         _check(self, ("labels", "hidden"))
 
+    @property
+    def features(self) -> int:
+        """How many numbers the shared encoder makes of a sketch."""
+        return self.encoder.features + self.raster.features
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
@@ -126,7 +131,35 @@ class RouterConfig:
         return cls(**{**values, **parts})
 
 
-def _check(config: EncoderConfig | DecoderConfig | RasterConfig | RouterConfig, sizes: tuple[str, ...]) -> None:
+@dataclass(frozen=True)
+class CriticConfig:
+    """The critic of finished sketches.
+
+    Attributes:
+        features: those of the shared encoder.
+        categories: how many it has a row for.
+    """
+
+    features: int
+    categories: int
+
+    def __post_init__(self) -> None:
+        _check(self, ("features", "categories"))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> CriticConfig:
+        """The inverse of :meth:`to_dict`; a wrong name is a TypeError, a wrong size a BadOption."""
+        return cls(**values)
+
+
+Config = EncoderConfig | DecoderConfig | RasterConfig | RouterConfig | CriticConfig
+
+
+def _check(config: Config, sizes: tuple[str, ...]) -> None:
     for name in sizes:
         value = getattr(config, name)
         if type(value) is not int or not 1 <= value <= LARGEST:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from codes.checkpoints.bundle import Bundle, part_folder, seal_bundle
+from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, seal_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.checkpoints.precision import Precision
 from codes.checkpoints.tensors import load_tensors, save_tensors
@@ -82,7 +82,7 @@ def teach(bundle: Bundle, lesson: Lesson, folder: Path, card: str) -> Bundle:
     building = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     try:
-        for kept in bundle.decoders.values():
+        for kept in [*bundle.decoders.values(), *([CRITIC] if bundle.has_critic else [])]:
             shutil.copytree(bundle.folder / kept, building / kept)
         _write_decoder(bundle, lesson, building / part)
         _write_router(bundle, lesson, building / "router")

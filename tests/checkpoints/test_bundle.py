@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from codes.checkpoints import bundle as bundles
-from codes.checkpoints.bundle import Bundle, part_folder, shipped_bundles
-from codes.checkpoints.part import PartConfig, read_config, read_router, read_vae, write_part
+from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, shipped_bundles, with_critic
+from codes.checkpoints.part import PartConfig, read_config, read_critic, read_router, read_vae, write_part
 from codes.checkpoints.precision import restored, stored
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
 from codes.errors import BadFile, ModelNotFound, SketchError
 from codes.inference.completer import Completer
-from tests.helpers import CATEGORIES, SCALE, TINY_ROUTER, TINY_VAE, batch_of, prefixes, stirred_router, stirred_vae
+from codes.model.config import CriticConfig
+from codes.model.critic import Critic
+from tests.helpers import (
+    CATEGORIES,
+    SCALE,
+    TINY_ROUTER,
+    TINY_VAE,
+    batch_of,
+    prefixes,
+    stirred,
+    stirred_router,
+    stirred_vae,
+)
 from tests.helpers import tiny_bundle as make
 
 
@@ -54,6 +67,45 @@ def test_a_bundle_reads_back_what_was_written(bundle):
     net, config = bundle.router()
     assert net.config.labels == len(config.categories) == 4
     assert config.calibration["temperatures"] == [1.5]
+
+
+def critic_part(*categories: str) -> tuple[Critic, PartConfig]:
+    critic = Critic(CriticConfig(TINY_ROUTER.features, len(categories)))
+    stirred(critic, seed=5)
+    return critic, PartConfig("critic", critic.config.to_dict(), SCALE, list(categories))
+
+
+def test_a_bundle_may_get_a_critic_and_nothing_else_of_it_changes(folder):
+    before = Bundle.open(folder)
+    assert (before.critic(), before.has_critic) == (None, False)
+    critic, config = critic_part("circle", "zigzag")
+    after = with_critic(before, critic, config)
+    assert (after.categories, after.decoders) == (before.categories, before.decoders)
+    assert before.hashes.items() < after.hashes.items()
+    net, facts = after.critic()
+    assert facts.categories == ["circle", "zigzag"]
+    assert torch.equal(net.rows.weight, critic.rows.weight.half().float())
+    assert torch.equal(net.rows.bias, critic.rows.bias.half().float())
+
+
+def test_a_critic_that_is_not_whole_is_refused(folder):
+    bundle = with_critic(Bundle.open(folder), *critic_part("circle"))
+    (folder / CRITIC / "weights.safetensors").write_bytes(b"nothing")
+    with pytest.raises(BadFile) as error:
+        bundle.critic()
+    assert "sha256 differs" in told(error)
+    (folder / CRITIC / "weights.safetensors").unlink()
+    with pytest.raises(BadFile) as error:
+        bundle.critic()
+    assert "missing" in told(error)
+
+
+def test_a_critic_of_more_rows_than_categories(tmp_path):
+    critic, config = critic_part("circle", "zigzag")
+    write_part(tmp_path, replace(config, categories=["circle"]), critic.state_dict(), "float16")
+    with pytest.raises(BadFile) as error:
+        read_critic(tmp_path)
+    assert "1 categories, but 2 labels" in told(error)
 
 
 def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):

@@ -8,12 +8,14 @@ import shutil
 import pytest
 
 from codes.checkpoints.bundle import Bundle
+from codes.cli.bundling import evenly
 from codes.cli.predict import main as predict_main
 from codes.cli.training import main
 from codes.formats import npz
+from codes.inference.completer import load
 from codes.sketch.strokes import Sketch
 from tests.cli.running import flags, run, told, works
-from tests.helpers import CATEGORIES, doodles
+from tests.helpers import CATEGORIES, doodles, sketch_of
 
 QUICK = flags(steps=4, batch=6, evaluate_every=2, save_every=2, encoder_size=6, threads=1, precision="float32")
 SMALL = [*QUICK, *flags(size=8, latent=4, mixtures=2)]
@@ -117,8 +119,32 @@ def test_a_bundle_of_some_categories_makes_the_others_background(runs, store, tm
         "-c",
         "circle",
     ]
-    works(main, "bundle", *words, "-o", tmp_path / "two")
+    works(main, "bundle", *words, "-o", tmp_path / "two", "--practice", "0")
     assert Bundle.open(tmp_path / "two").categories == ("zigzag", "circle")
+    assert not Bundle.open(tmp_path / "two").has_critic
+
+
+def test_a_bundle_has_a_critic_of_all_its_categories_and_passes_it_on(made, tmp_path):
+    critic, facts = Bundle.open(made).critic()
+    assert tuple(facts.categories) == Bundle.open(made).categories
+    assert critic.rows.weight.abs().max() > 0
+    npz.write_splits(tmp_path / "snail.npz", {"train": doodles(12)})
+    works(main, "teach", "snail", tmp_path / "snail.npz", "-m", made, "--steps", "2", "-o", tmp_path / "taught")
+    taught = Bundle.open(tmp_path / "taught")
+    assert "snail" in taught.categories
+    assert taught.critic()[1] == facts
+    completer = load(tmp_path / "taught")
+    assert completer.complete(sketch_of(), category="snail", candidates=3, max_points=5)[0].category == "snail"
+
+
+def test_practice_is_spread_over_all_there_is():
+    sketches = doodles(23)
+    for most in (1, 2, 5, 22, 23, 500):
+        kept = [next(i for i, rows in enumerate(sketches) if rows is each) for each in evenly(sketches, most)]
+        assert kept == sorted(set(kept))
+        assert len(kept) == min(most, 23)
+        assert {0} <= set(kept) if most == 1 else {0, 22} <= set(kept)
+    assert evenly([], 5) == []
 
 
 def test_bundling_what_is_not_there_is_one_sentence(runs, store, tmp_path):

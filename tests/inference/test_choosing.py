@@ -7,11 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from codes.errors import BadOption
-from codes.inference.choosing import SAY, chosen, likeness, liking
+from codes.checkpoints.bundle import with_critic
+from codes.checkpoints.part import PartConfig
+from codes.errors import BadFile, BadOption
+from codes.inference.choosing import SAY, Taste, chosen, likeness, liking
+from codes.inference.completer import Completer
 from codes.inference.options import Completion, Route, SamplingOptions
-from tests.helpers import prefixes, sketch_of
+from codes.model.config import CriticConfig
+from codes.model.critic import Critic
+from tests.helpers import SCALE, prefixes, sketch_of, stirred, tiny_bundle
 
 
 def route(category: str, probability: float, score: float) -> Route:
@@ -26,56 +32,94 @@ def test_likeness_is_the_log_probability_among_everything_it_may_be():
     assert likeness(completion(0), route("cat", 0.25, math.log(0.5))) == pytest.approx(math.log(0.125))
 
 
-def test_of_those_the_router_likes_alike_the_decoder_chooses():
-    """By nats a point, whatever the number of points; and only where the router has little to say."""
-    plain = [replace(completion(0), log_likelihood=nats) for nats in (-9.0, -5.0)]
-    alike = [route("cat", 0.9, -0.1)] * 2
-    assert chosen(plain, alike, 2) == [plain[1]]
-    assert chosen(plain, [route("cat", 0.9, -0.1), route("cat", 0.8, -0.1)], 2) == [plain[0]]
-    long = replace(plain[0], sketch=replace(plain[0].sketch, prefix_rows=0))
-    rows = len(long.sketch)
-    assert liking(long, alike[0]) == pytest.approx(likeness(long, alike[0]) - SAY * 9 / (rows + 1))
-    whole = replace(long, sketch=replace(long.sketch, prefix_rows=rows))
-    assert liking(whole, alike[0]) == pytest.approx(likeness(whole, alike[0]) - SAY * 9)
+def test_to_be_known_at_all_counts_as_much():
+    known, strange = route("cat", 0.5, -0.1), route("cat", 0.9, -3.0)
+    assert likeness(completion(0), known) > likeness(completion(0), strange)
+
+
+def test_the_critic_has_a_small_say():
+    """So much that it decides among those the router likes alike, and no more."""
+    alike, surer = route("cat", 0.9, 0.0), route("cat", 0.99, 0.0)
+    assert liking(completion(0), alike, 1.0) > liking(completion(0), alike, 0.0)
+    assert liking(completion(0), alike, 0.4) < liking(completion(0), surer, 0.0)
+    assert liking(completion(0), alike, -3.0) == pytest.approx(likeness(completion(0), alike) - 3 * SAY)
 
 
 def test_an_impossible_one_is_never_liked_best():
-    made = [completion(0), completion(1)]
-    assert chosen(made, [route("cat", 0.0, 0.0), route("cat", 1e-9, -20.0)], 2) == [made[1]]
+    impossible = liking(completion(0), route("cat", 0.0, 0.0), 50.0)
+    assert chosen([completion(0), completion(1)], [impossible, -40.0], 2)[0].log_likelihood == 1.0
 
 
 def test_the_best_of_each_few_is_kept():
     made = [completion(i) for i in range(6)]
-    routes = [route("cat", probability, 0.0) for probability in (0.1, 0.9, 0.3, 0.2, 0.1, 0.15)]
-    assert chosen(made, routes, 3) == [made[1], made[3]]
-
-
-def test_to_be_known_at_all_counts_as_much():
-    made = [completion(0), completion(1)]
-    assert chosen(made, [route("cat", 0.9, -3.0), route("cat", 0.5, -0.1)], 2) == [made[1]]
+    assert chosen(made, [0.1, 0.9, 0.3, 0.2, 0.1, 0.15], 3) == [made[1], made[3]]
 
 
 def test_one_that_was_cut_off_is_the_last_choice():
     made = [completion(0, ended=False), completion(1)]
-    assert chosen(made, [route("cat", 0.99, 0.0), route("cat", 0.01, -5.0)], 2) == [made[1]]
+    assert chosen(made, [0.0, -9.0], 2) == [made[1]]
 
 
-def test_the_completer_keeps_the_routers_favourites(completer):
+def critic_of(rows: list[list[float]], biases: list[float]) -> Critic:
+    critic = Critic(CriticConfig(features=len(rows[0]), categories=len(rows)))
+    critic.load_state_dict({"rows.weight": torch.tensor(rows), "rows.bias": torch.tensor(biases)})
+    return critic
+
+
+def test_a_sketch_is_rated_by_the_row_of_what_it_was_finished_as():
+    taste = Taste(critic_of([[1.0, 0.0], [0.0, -2.0]], [0.0, 0.5]), ["cat", "dog"])
+    features = torch.tensor([[3.0, 4.0], [3.0, 4.0], [1.0, 0.0]])
+    assert taste.odds(features, ["dog", "cat", "dog"]) == [-7.5, 3.0, 0.5]
+
+
+def test_of_what_it_has_no_row_for_a_critic_says_nothing():
+    """A category that was taught afterwards, and every category of a bundle without a critic."""
+    features = torch.ones(2, 2)
+    assert Taste(critic_of([[1.0, 1.0]], [1.0]), ["cat"]).odds(features, ["snail", "cat"]) == [0.0, 3.0]
+    assert Taste(None, ()).odds(features, ["snail", "cat"]) == [0.0, 0.0]
+
+
+@pytest.fixture(params=[False, True], ids=["router alone", "with a critic"])
+def chooser(request, completer, tmp_path) -> Completer:
+    """A completer of a bundle without a critic, or with one that nobody could overlook."""
+    if not request.param:
+        return completer
+    bundle = tiny_bundle(tmp_path / "criticised")
+    features = completer.router.net.config.features
+    critic = Critic(CriticConfig(features=features, categories=2))
+    stirred(critic, seed=3, size=30.0)
+    config = PartConfig("critic", critic.config.to_dict(), SCALE, ["zigzag", "square"])
+    return Completer(with_critic(bundle, critic, config))
+
+
+def test_the_completer_keeps_the_favourites(chooser):
+    completer = chooser
     options = SamplingOptions(variations=2, temperature=1.0, max_points=30, category="square", candidates=1)
     sketches = prefixes(4)
     best = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "candidates": 5}))
     every = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "variations": 10}))
     for few, many in zip(best, every, strict=True):
-        routes = completer.classify_many([each.sketch for each in many])
+        look = completer.router.look([each.sketch.points for each in many])
+        odds = completer.taste.odds(look.features, [each.category for each in many])
+        assert any(odds) == completer.bundle.has_critic
+        routes = completer.router.routes_of(look)
         for number, kept in enumerate(few):
             group = slice(5 * number, 5 * number + 5)
             rated = [
-                (each.ended and each.adds, liking(each, seen))
-                for each, seen in zip(many[group], routes[group], strict=True)
+                (each.ended and each.adds, liking(each, seen, said))
+                for each, seen, said in zip(many[group], routes[group], odds[group], strict=True)
             ]
             favourite = many[group][rated.index(max(rated))]
             np.testing.assert_array_equal(kept.sketch.points, favourite.sketch.points)
     assert any(few[0].log_likelihood != many[0].log_likelihood for few, many in zip(best, every, strict=True))
+
+
+def test_a_critic_of_another_router_is_refused(tmp_path):
+    critic = Critic(CriticConfig(features=7, categories=1))
+    config = PartConfig("critic", critic.config.to_dict(), SCALE, ["square"])
+    completer = Completer(with_critic(tiny_bundle(tmp_path / "odd"), critic, config))
+    with pytest.raises(BadFile, match="its critic was made for another router"):
+        completer.complete(prefixes(1)[0], category="square", max_points=2)
 
 
 def test_many_candidates_of_many_variations_are_drawn(completer):
@@ -102,4 +146,4 @@ def test_one_that_adds_nothing_is_the_last_choice_too():
     idle = Completion(replace(whole, prefix_rows=len(whole)), "cat", 0.9, route("cat", 0.9, 0.0), True, 0.0)
     busy = Completion(replace(whole, prefix_rows=len(whole) - 1), "cat", 0.9, route("cat", 0.9, 0.0), True, 0.0)
     assert (idle.adds, busy.adds) == (False, True)
-    assert chosen([idle, busy], [route("cat", 0.99, 0.0), route("cat", 0.2, -1.0)], 2) == [busy]
+    assert chosen([idle, busy], [0.0, -2.0], 2) == [busy]
