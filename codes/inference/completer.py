@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from codes.errors import BadFile, BadOption, NotRecognised
 from codes.inference.choosing import Taste, chosen, liking
 from codes.inference.drawings import Beginning, Step
 from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
-from codes.inference.router import TOGETHER as LOOKED_AT
 from codes.inference.router import Router
 from codes.inference.sampler import Drawn, Options, begin, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
@@ -234,10 +234,10 @@ class Completer:
         return [chosen(each, [next(likings) for _ in each], options.candidates) for each in drawn]
 
     def _likings(self, completions: Sequence[Completion]) -> Iterator[float]:
-        """How well each is liked; looked at some at a time, since their features are many."""
-        for start in range(0, len(completions), LOOKED_AT):
-            some = completions[start : start + LOOKED_AT]
-            look = self.router.look([pixels_of(each.sketch) for each in some])
+        """How well each is liked."""
+        rest = iter(completions)
+        for look in self.router.looks([pixels_of(each.sketch) for each in completions]):
+            some = list(islice(rest, len(look)))
             odds = self.taste.odds(look.features, [each.category for each in some])
             yield from map(liking, some, self.router.routes_of(look), odds)
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from codes.inference.completer import Completer, pixels_of
 from codes.inference.options import SamplingOptions
-from codes.inference.router import TOGETHER
 from codes.sketch.strokes import Sketch
 from codes.training.criticising import Practice
 
@@ -45,6 +44,4 @@ def _finished(
 
 def _features(completer: Completer, sketches: Sequence[Sketch]) -> Tensor:
     """What the shared encoder makes of them, ``[N, F]``."""
-    pixels = [pixels_of(each) for each in sketches]
-    starts = range(0, len(pixels), TOGETHER)
-    return torch.cat([completer.router.look(pixels[start : start + TOGETHER]).features for start in starts])
+    return torch.cat([look.features for look in completer.router.looks([pixels_of(each) for each in sketches])])

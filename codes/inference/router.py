@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +28,9 @@ class Look:
     features: Tensor
     lengths: Tensor
 
+    def __len__(self) -> int:
+        return len(self.lengths)
+
 
 class Router:
     """The shared encoder and classifier of a bundle, with its calibration."""
@@ -41,15 +44,14 @@ class Router:
 
     def routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
         """A route for each prefix, given as stroke-3 rows ``[n, 3]`` in QuickDraw pixels."""
-        return [
-            route
-            for start in range(0, len(prefixes), TOGETHER)
-            for route in self.routes_of(self.look(prefixes[start : start + TOGETHER]))
-        ]
+        return [route for look in self.looks(prefixes) for route in self.routes_of(look)]
+
+    def looks(self, prefixes: Sequence[Pixels]) -> Iterator[Look]:
+        """What the shared encoder makes of them, :data:`TOGETHER` at a time and in order."""
+        return (self._look(prefixes[start : start + TOGETHER]) for start in range(0, len(prefixes), TOGETHER))
 
     @torch.no_grad()
-    def look(self, prefixes: Sequence[Pixels]) -> Look:
-        """One batch, as the shared encoder sees it."""
+    def _look(self, prefixes: Sequence[Pixels]) -> Look:
         batch: Batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
         return Look(self.net.features(batch.points, batch.lengths), batch.lengths)
 

@@ -99,7 +99,7 @@ def test_the_completer_keeps_the_favourites(chooser):
     best = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "candidates": 5}))
     every = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "variations": 10}))
     for few, many in zip(best, every, strict=True):
-        look = completer.router.look([each.sketch.points for each in many])
+        look = next(completer.router.looks([each.sketch.points for each in many]))
         odds = completer.taste.odds(look.features, [each.category for each in many])
         assert any(odds) == completer.bundle.has_critic
         routes = completer.router.routes_of(look)
