@@ -1,4 +1,4 @@
-"""Of several candidates the router's favourite is kept, and nothing else about a drawing changes."""
+"""Of several candidates the best liked is kept, and nothing else about a drawing changes."""
 
 from __future__ import annotations
 
