@@ -34,13 +34,13 @@ def fit_critic(practice: Mapping[str, Practice]) -> Critic:
 def _row(practice: Practice) -> tuple[Tensor, Tensor]:
     """Weights ``[F]`` and bias for features as they are, fitted on standardised ones."""
     from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
 
     features = torch.cat([practice.theirs, practice.ours]).double().numpy()
     people = np.arange(len(features)) < len(practice.theirs)
-    mean, spread = features.mean(axis=0), features.std(axis=0)
-    spread[spread == 0] = 1.0
+    scaler = StandardScaler().fit(features)
     fitted = LogisticRegression(C=STRENGTH, class_weight="balanced", max_iter=1000)
-    fitted.fit((features - mean) / spread, people)
-    weights = fitted.coef_[0] / spread
-    bias = fitted.intercept_[0] - mean @ weights
+    fitted.fit(scaler.transform(features), people)
+    weights = fitted.coef_[0] / scaler.scale_
+    bias = fitted.intercept_[0] - scaler.mean_ @ weights
     return torch.from_numpy(weights).float(), torch.tensor(bias, dtype=torch.float32)

@@ -8,14 +8,15 @@ import shutil
 import pytest
 
 from codes.checkpoints.bundle import Bundle
-from codes.cli.bundling import evenly
+from codes.cli.bundling import criticised, evenly
 from codes.cli.predict import main as predict_main
 from codes.cli.training import main
+from codes.data.packed import pack
 from codes.formats import npz
 from codes.inference.completer import load
 from codes.sketch.strokes import Sketch
 from tests.cli.running import flags, run, told, works
-from tests.helpers import CATEGORIES, doodles, sketch_of
+from tests.helpers import CATEGORIES, doodles, sketch_of, tiny_bundle
 
 QUICK = flags(steps=4, batch=6, evaluate_every=2, save_every=2, encoder_size=6, threads=1, precision="float32")
 SMALL = [*QUICK, *flags(size=8, latent=4, mixtures=2)]
@@ -119,7 +120,8 @@ def test_a_bundle_of_some_categories_makes_the_others_background(runs, store, tm
         "-c",
         "circle",
     ]
-    works(main, "bundle", *words, "-o", tmp_path / "two", "--practice", "0")
+    valid = pack(tmp_path / "valid", {"valid": {category: doodles(4) for category in store.categories}})
+    works(main, "bundle", *words, "--data", valid.folder, "-o", tmp_path / "two", "--practice", "0")
     assert Bundle.open(tmp_path / "two").categories == ("zigzag", "circle")
     assert not Bundle.open(tmp_path / "two").has_critic
 
@@ -135,6 +137,12 @@ def test_a_bundle_has_a_critic_of_all_its_categories_and_passes_it_on(made, tmp_
     assert taught.critic()[1] == facts
     completer = load(tmp_path / "taught")
     assert completer.complete(sketch_of(), category="snail", candidates=3, max_points=5)[0].category == "snail"
+
+
+def test_a_category_without_training_sketches_gets_no_row(tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny")
+    store = pack(tmp_path / "store", {"train": {"circle": doodles(4), "square": [], "zigzag": doodles(3)}})
+    assert criticised(bundle, store, 5).critic()[1].categories == ["circle", "zigzag"]
 
 
 def test_practice_is_spread_over_all_there_is():
