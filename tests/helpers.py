@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -111,7 +112,7 @@ def tiny_bundle(folder: Path, calibration: dict[str, object] | None = None, **pe
     building = folder.with_name(f"{folder.name}.building")
     sizes = replace(TINY_ROUTER, labels=len(CATEGORIES) + 1)
     labels = [BACKGROUND, *reversed(CATEGORIES)]  # not in the order of the bundle
-    settled = calibration or {"temperatures": [1.5], "rows": [1], "known": -50.0, "sure": 0.5}
+    settled = calibration or {"sharpness": -math.log(1.5), "known": -50.0, "sure": 0.5}
     config = PartConfig("predict", sizes.to_dict(), SCALE, labels, settled)
     write_part(building / "router", config, stirred_router(9, sizes).state_dict(), "float16")
     decoders = {category: part_folder(category) for category in CATEGORIES}

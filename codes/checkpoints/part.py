@@ -40,7 +40,7 @@ class PartConfig:
         model: the sizes, see :mod:`codes.model.config`.
         scale: QuickDraw pixels to one model unit.
         categories: what it was trained on, in the order of its labels.
-        calibration: the router's temperatures and thresholds, see :class:`codes.model.calibration.Calibration`.
+        calibration: the router's sharpness and thresholds, see :class:`codes.model.calibration.Calibration`.
         training: where the weights come from; for people.
     """
 

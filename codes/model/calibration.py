@@ -1,4 +1,4 @@
-"""Logits to a decision: the temperatures and the thresholds that are fitted once and travel with the router.
+"""Logits to a decision: how sharp they are to be read, and the thresholds, fitted once and travelling with the router.
 
 A router tells apart more kinds of sketch than it may have decoders for: those without one, and sketches of nothing in
 particular, are its *background*. The chance that a sketch is of a category on offer is what the background leaves.
@@ -14,36 +14,49 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+SHARPEST = 2.0  # e to this, and to minus this, are the most and the least that logits are multiplied by
+
 
 @dataclass(frozen=True)
 class Calibration:
     """How logits become a decision.
 
+    Logits are multiplied by one factor a sketch, the inverse of a temperature (Guo et al. 2017, section 4.2). Its
+    logarithm is ``sharpness + by_rows log(rows) + by_logits . logits``: how sure a router may be depends on how much it
+    was shown, and on what it takes a sketch for: half a sketch of one thing says more than half a sketch of another.
+
     Attributes:
-        temperatures: logits are divided by them (Guo et al. 2017, section 4.2): one for each of ``rows``.
-        rows: numbers of rows, ascending. How sure a router may be depends on how much it was shown, and rows are
-            what is known of that; between two of them the temperature is a line, both in logarithms.
+        sharpness: of a sketch of one row whose logits are 0.
+        by_rows: what the logarithm of the number of rows adds.
+        by_logits: what each logit adds, in the order of the labels; later labels, taught afterwards, add nothing.
         known: a sketch is ``unknown`` where its known score is below this; 95 % of validation sketches are above.
         sure: a known sketch is ``unsure`` where its best category has a probability below this.
     """
 
-    temperatures: Sequence[float] = (1.0,)
-    rows: Sequence[float] = (1.0,)
+    sharpness: float = 0.0
+    by_rows: float = 0.0
+    by_logits: Sequence[float] = ()
     known: float = -3.0
     sure: float = 0.5
 
     def scaled(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """The logits ``[N, labels]`` of sketches of ``lengths [N]`` rows, over the temperature of each."""
-        at = np.interp(np.log(lengths.numpy()), np.log(self.rows), np.log(self.temperatures))
-        return logits / torch.from_numpy(np.exp(at)).to(logits.dtype).unsqueeze(1)
+        """The logits ``[N, labels]`` of sketches of ``lengths [N]`` rows, as sharp as they are to be read."""
+        return sharpened(logits, self.sharpness + self.by_rows * lengths.log() + self._said_by(logits))
+
+    def _said_by(self, logits: Tensor) -> Tensor:
+        by_logits = torch.tensor(self.by_logits, dtype=logits.dtype)
+        return logits[:, : len(by_logits)] @ by_logits
 
     @property
     def sensible(self) -> bool:
-        """Whether there is a positive temperature for each of some ascending numbers of rows."""
-        numbers = np.array([*self.temperatures, *self.rows], dtype=np.float64)
-        ascending = bool((np.diff(self.rows) > 0).all())
-        alike = len(self.temperatures) == len(self.rows) > 0
-        return alike and ascending and bool(np.isfinite(numbers).all()) and bool((numbers > 0).all())
+        """Whether every number is one."""
+        numbers = [self.sharpness, self.by_rows, *self.by_logits, self.known, self.sure]
+        return all(type(each) in (int, float) and bool(np.isfinite(each)) for each in numbers)
+
+
+def sharpened(logits: Tensor, sharpness: Tensor) -> Tensor:
+    """Logits ``[N, L]``, each row multiplied by e to its ``sharpness [N]``, within bounds."""
+    return logits * sharpness.clamp(-SHARPEST, SHARPEST).exp().unsqueeze(1)
 
 
 def known_scores(logits: Tensor, offered: list[int]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -66,7 +67,7 @@ def test_a_bundle_reads_back_what_was_written(bundle):
     assert config.normaliser.scale == config.scale
     net, config = bundle.router()
     assert net.config.labels == len(config.categories) == 4
-    assert config.calibration["temperatures"] == [1.5]
+    assert config.calibration["sharpness"] == -math.log(1.5)
 
 
 def critic_part(*categories: str) -> tuple[Critic, PartConfig]:
@@ -154,7 +155,7 @@ def test_an_unknown_category_is_named_with_those_there_are(bundle):
     told(error)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 2}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 3}'])
 def test_a_table_of_contents_that_is_none(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(BadFile, match="table of contents") as error:
@@ -165,7 +166,7 @@ def test_a_table_of_contents_that_is_none(folder, text):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 1}, "format 1, but this version reads format 2"),
+        ({"format": 1}, "format 1, but this version reads format 3"),
         ({"categories": []}, "not the same"),
         ({"categories": ["circle"]}, "not the same"),
         ({"categories": ["circle", "square", "cow"]}, "not the same"),
@@ -244,7 +245,7 @@ def test_a_router_that_never_learned_a_category(tmp_path):
         ({"scale": "20"}, "not the configuration"),
         ({"categories": [["x"]]}, "make no sense"),
         ({"categories": 5}, "not the configuration"),
-        ({"calibration": {"temperatures": [0.0]}}, "make no sense"),
+        ({"calibration": {"sharpness": float("nan")}}, "make no sense"),
         ({"calibration": {"heat": 1.0}}, "not the configuration"),
         ({"surprise": 1}, "not the configuration"),
     ],
@@ -356,8 +357,8 @@ def test_sealing_replaces_a_bundle_whole(tmp_path):
     (tmp_path / ".tiny.old").mkdir()
     (tmp_path / ".tiny.old" / "left").write_text("by a seal that was killed")
     (first.folder / "stray").write_text("x")
-    again = make(tmp_path / "tiny", {"temperatures": [3.0], "rows": [1]})
-    assert again.router()[1].calibration == {"temperatures": [3.0], "rows": [1]}
+    again = make(tmp_path / "tiny", {"sharpness": -1.0})
+    assert again.router()[1].calibration == {"sharpness": -1.0}
     assert not (again.folder / "stray").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
     assert (again.folder / "README.md").read_text() == "A tiny bundle.\n"

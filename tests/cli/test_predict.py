@@ -77,7 +77,7 @@ def test_same_seed_same_drawing_other_seed_another(bundle, half):
 
 
 def test_the_unknown_is_not_drawn_and_nothing_is_written(tmp_path, half):
-    strict = tiny_bundle(tmp_path / "strict", {"temperatures": [1.0], "rows": [1], "known": 1.0, "sure": 0.5})
+    strict = tiny_bundle(tmp_path / "strict", {"known": 1.0, "sure": 0.5})
     out = tmp_path / "out.svg"
     result = run(main, "complete", half, "-m", strict.folder, "-o", out)
     assert result.exit_code == 1

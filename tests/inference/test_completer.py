@@ -262,7 +262,7 @@ def test_completing_with_the_prefix_is_not_completing_with_zero(completer):
 @pytest.fixture
 def stranger(tmp_path) -> Completer:
     """To it everything is unknown, and its decoders are not even there."""
-    made = tiny_bundle(tmp_path / "stranger", {"temperatures": [1.0], "rows": [1], "known": 1.0, "sure": 0.5})
+    made = tiny_bundle(tmp_path / "stranger", {"known": 1.0, "sure": 0.5})
     shutil.rmtree(made.folder / "decoders")
     return Completer(Bundle.open(made.folder))
 
@@ -280,9 +280,7 @@ def test_what_is_not_recognised_is_refused_before_any_decoder_is_read(stranger):
 
 
 def test_the_unknown_is_drawn_when_it_is_asked_for(tmp_path):
-    completer = Completer(
-        tiny_bundle(tmp_path / "wary", {"temperatures": [1.0], "rows": [1], "known": 1.0, "sure": 0.5})
-    )
+    completer = Completer(tiny_bundle(tmp_path / "wary", {"known": 1.0, "sure": 0.5}))
     sketch = prefixes(1)[0]
     likeliest = completer.classify(sketch).category
     other = next(category for category in CATEGORIES if category != likeliest)

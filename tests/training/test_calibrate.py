@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
 
 from codes.model.calibration import known_scores
 from codes.training.calibrate import (
     Shown,
     calibrate,
     expected_calibration_error,
-    fit_temperature,
-    fit_temperatures,
+    fit_sharpness,
     logits_of_prefixes,
 )
 from tests.helpers import batch_of, generator
@@ -26,23 +24,28 @@ def overconfident(count: int, times: float) -> tuple[torch.Tensor, torch.Tensor]
     return logits * times, labels
 
 
+EVERY = [0, 1, 2, 3]
+
+
+def factors(shown: Shown) -> torch.Tensor:
+    """What the fitted calibration multiplies the logits of each sketch by."""
+    scaled = fit_sharpness(shown, EVERY, shown.labels).scaled(shown.logits, shown.lengths)
+    return (scaled / shown.logits)[:, 0]
+
+
 @pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
 def test_the_temperature_is_found(times):
     logits, labels = overconfident(20_000, times)
-    assert fit_temperature(logits, labels) == pytest.approx(times, rel=0.06)
-
-
-def test_at_the_temperature_it_is_as_sure_as_it_is_right():
-    logits, labels = overconfident(500, 2.0)
-    chances = F.softmax(logits / fit_temperature(logits, labels), dim=-1)
-    right = (logits.argmax(dim=-1) == labels).float().mean()
-    torch.testing.assert_close(chances.amax(dim=-1).mean(), right, atol=1e-4, rtol=0)
+    found = factors(Shown(logits, labels, torch.full((20_000,), 30)))
+    assert found.mean().item() == pytest.approx(1 / times, rel=0.06)
+    assert found.std().item() < 0.1 / times
 
 
 def test_one_that_is_always_right_may_be_sure_and_one_that_never_is_may_not():
     logits = torch.randn(50, 4, generator=generator(5))
-    assert fit_temperature(logits, logits.argmax(dim=-1)) == pytest.approx(0.1)
-    assert fit_temperature(logits, logits.argmin(dim=-1)) == pytest.approx(10.0)
+    rows = torch.full((50,), 30)
+    assert factors(Shown(logits, logits.argmax(dim=-1), rows)).mean() > 3
+    assert factors(Shown(logits, logits.argmin(dim=-1), rows)).mean() < 0.2
 
 
 def shown_of(count: int, few: float, many: float) -> Shown:
@@ -52,19 +55,31 @@ def shown_of(count: int, few: float, many: float) -> Shown:
     return Shown(*(torch.cat(pair) for pair in zip(short, long, strict=True)), lengths)
 
 
-def test_each_amount_seen_has_its_own_temperature():
-    fitted = fit_temperatures(shown_of(20_000, 3.0, 0.5))
-    assert fitted.sensible
-    scaled = fitted.scaled(torch.ones(3, 1), torch.tensor([1, 5, 300])).squeeze(1)
-    assert scaled.tolist() == pytest.approx([1 / 3, 1 / 3, 2.0], rel=0.1)
-    between = float(fitted.scaled(torch.ones(1, 1), torch.tensor([20])))
-    assert 1 / 3 < between < 2.0
+def test_how_much_was_seen_tells_how_sure_one_may_be():
+    found = factors(shown_of(20_000, 2.0, 0.8))
+    assert found[:20_000].mean().item() == pytest.approx(1 / 2.0, rel=0.15)
+    assert found[20_000:].mean().item() == pytest.approx(1 / 0.8, rel=0.15)
 
 
-def test_few_sketches_get_one_temperature():
-    logits, labels = overconfident(30, 2.0)
-    fitted = fit_temperatures(Shown(logits, labels, torch.arange(1, 31)))
-    assert list(fitted.temperatures) == [pytest.approx(fit_temperature(logits, labels))]
+def test_what_a_sketch_is_taken_for_tells_it_too():
+    """Overconfident wherever the first label is likely, the background of no category on offer."""
+    logits = torch.randn(20_000, 4, generator=generator(1)) * 2
+    doubtful = logits[:, 0] > 0
+    honest = torch.where(doubtful.unsqueeze(1), logits[:, 1:] / 2, logits[:, 1:])
+    labels = torch.multinomial(honest.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
+    shown = Shown(logits, labels + 1, torch.full((20_000,), 30))
+    fitted = fit_sharpness(shown, [1, 2, 3], labels)
+    assert fitted.by_logits[0] == min(fitted.by_logits) < -0.02
+    assert max(abs(each) for each in fitted.by_logits[1:]) < 0.01
+    found = (fitted.scaled(logits, shown.lengths) / logits)[:, 1]
+    assert found[doubtful].mean() < 0.95 * found[~doubtful].mean()
+
+
+def test_a_label_that_was_taught_afterwards_changes_no_other():
+    shown = shown_of(500, 2.0, 0.8)
+    fitted = fit_sharpness(shown, EVERY, shown.labels)
+    wider = torch.cat([shown.logits, torch.full((1000, 1), 7.0)], dim=1)
+    assert torch.equal(fitted.scaled(wider, shown.lengths)[:, :4], fitted.scaled(shown.logits, shown.lengths))
 
 
 def test_nineteen_in_twenty_known_sketches_are_accepted():

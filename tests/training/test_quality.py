@@ -22,7 +22,7 @@ ROUTE = PartConfig(
     TINY_ROUTER.to_dict(),
     SCALE,
     list(CATEGORIES),
-    {"temperatures": [2.0], "rows": [1], "known": -0.5, "sure": 0.5},
+    {"sharpness": -math.log(2), "known": -0.5, "sure": 0.5},
 )
 
 

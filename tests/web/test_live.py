@@ -242,7 +242,7 @@ def test_without_anything_to_draw_it_is_only_recognised(client):
 @pytest.fixture
 def wary(tmp_path) -> Bundle:
     """To it everything is unknown."""
-    return tiny_bundle(tmp_path / "wary", {"temperatures": [1.0], "rows": [1], "known": 1.0, "sure": 0.5})
+    return tiny_bundle(tmp_path / "wary", {"known": 1.0, "sure": 0.5})
 
 
 def test_the_unknown_is_routed_and_not_drawn_unless_it_is_asked_for(serving, wary):
