@@ -98,6 +98,8 @@ def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
     config = _of_kind(folder, "predict")
     sizes = _sizes(RouterConfig, config, folder)
     _check_count(config, sizes.labels, folder)
+    if len(config.calibration.get("by_logits", ())) > sizes.labels:
+        raise BadFile(folder / "config.json", "it is calibrated by more logits than the router has labels")
     return _filled(RouterNet(sizes), folder), config
 
 

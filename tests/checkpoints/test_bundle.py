@@ -296,6 +296,19 @@ def test_a_router_with_more_labels_than_categories(tmp_path):
     told(error)
 
 
+@pytest.mark.parametrize("count", [0, 2, 3, 4])
+def test_a_calibration_by_more_logits_than_there_are(tmp_path, count):
+    """Fewer are well: labels that were taught afterwards come last and add nothing."""
+    config = PartConfig("predict", TINY_ROUTER.to_dict(), SCALE, list(CATEGORIES), {"by_logits": [0.1] * count})
+    write_part(tmp_path / "part", config, stirred_router().state_dict(), "float32")
+    if count <= 3:
+        assert read_router(tmp_path / "part")[1].calibration == {"by_logits": [0.1] * count}
+        return
+    with pytest.raises(BadFile, match="calibrated by more logits than the router has labels") as error:
+        read_router(tmp_path / "part")
+    told(error)
+
+
 def test_weights_that_half_precision_cannot_hold(tmp_path):
     vae = stirred_vae()
     vae.decoder.output.bias[3] = 1e6
