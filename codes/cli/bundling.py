@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -70,27 +70,37 @@ def bundle(
     if missing := [category for category in categories if category not in runs]:
         raise click.UsageError(f"{decoders} has no run of {', '.join(missing)}; there are {', '.join(runs)}")
     text = card.read_text() if card else CARD.format(name=out.name, categories=", ".join(chosen))
-    made = make_bundle(Plan(RunFolder(router), chosen, Store(data), precision), out, text)
-    if practice:
-        made = criticised(made, Store(data), practice)
+    store = Store(data)
+    sketches = to_practise(store, tuple(chosen), practice)  # before anything is replaced: there may be none
+    made = criticised(make_bundle(Plan(RunFolder(router), chosen, store, precision), out, text), sketches)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     click.echo(f"{made.folder}: {len(chosen)} categories, {size / 1e6:.1f} MB")
 
 
-def criticised(bundle: Bundle, store: Store, most: int) -> Bundle:
-    """The bundle with a critic that learned from ``most`` training sketches of each category."""
-    completer, split = Completer(bundle), store.split("train")
-    sketches = {category: evenly(list(split.only(category).sketches()), most) for category in bundle.categories}
-    learned = {
-        category: practise(completer, category, some)
-        for category, some in tqdm(sketches.items(), desc="critic", unit=" categories")
-        if some
-    }
-    if not learned:
+def to_practise(store: Store, categories: Sequence[str], most: int) -> dict[str, list[Rows]]:
+    """At most so many training sketches of each category that has any.
+
+    Raises:
+        BadFile: some are asked for and the store has no training sketches at all.
+        BadOption: it has no such category.
+    """
+    if most == 0:
+        return {}
+    split = store.split("train")
+    found = {category: evenly(list(split.only(category).sketches()), most) for category in categories}
+    return {category: sketches for category, sketches in found.items() if sketches}
+
+
+def criticised(bundle: Bundle, sketches: Mapping[str, Sequence[Rows]]) -> Bundle:
+    """The bundle with a critic that learned from these sketches; from none, the bundle as it is."""
+    if not sketches:
         return bundle
-    critic, router = fit_critic(learned), bundle.router()[1]
-    facts = PartConfig("critic", critic.config.to_dict(), router.scale, list(learned), training={"sketches": most})
-    return with_critic(bundle, critic, facts)
+    completer = Completer(bundle)
+    bar = tqdm(sketches.items(), desc="critic", unit=" categories")
+    critic = fit_critic({category: practise(completer, category, some) for category, some in bar})
+    counts = {"counts": [len(some) for some in sketches.values()]}
+    sizes, scale = critic.config.to_dict(), bundle.router()[1].scale
+    return with_critic(bundle, critic, PartConfig("critic", sizes, scale, list(sketches), training=counts))
 
 
 def evenly(sketches: Sequence[Rows], most: int) -> list[Rows]:

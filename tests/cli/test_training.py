@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from codes.checkpoints.bundle import Bundle
-from codes.cli.bundling import criticised, evenly
+from codes.cli.bundling import criticised, evenly, to_practise
 from codes.cli.predict import main as predict_main
 from codes.cli.training import main
 from codes.data.packed import pack
@@ -142,7 +142,18 @@ def test_a_bundle_has_a_critic_of_all_its_categories_and_passes_it_on(made, tmp_
 def test_a_category_without_training_sketches_gets_no_row(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
     store = pack(tmp_path / "store", {"train": {"circle": doodles(4), "square": [], "zigzag": doodles(3)}})
-    assert criticised(bundle, store, 5).critic()[1].categories == ["circle", "zigzag"]
+    sketches = to_practise(store, bundle.categories, 3)
+    facts = criticised(bundle, sketches).critic()[1]
+    assert (facts.categories, facts.training) == (["circle", "zigzag"], {"counts": [3, 3]})
+
+
+def test_a_bundle_is_not_replaced_where_there_is_nothing_to_practise_on(runs, store, tmp_path):
+    """The store has no training sketches: that is told before the bundle that is there is touched."""
+    there = tiny_bundle(tmp_path / "there")
+    valid = pack(tmp_path / "valid", {"valid": {category: doodles(4) for category in store.categories}})
+    words = ["--router", runs / "router", "--draw", runs / "draw", "--data", valid.folder, "-o", there.folder]
+    assert "no split 'train'" in told(main, "bundle", *words)
+    assert Bundle.open(there.folder) == there
 
 
 def test_practice_is_spread_over_all_there_is():
