@@ -31,6 +31,8 @@ def training_options(command: Command) -> Command:
         click.option("--encoder-dropout", type=float, default=EncoderConfig.dropout, show_default=True,
                      help="Share of its recurrent weights dropped in a step."),
         click.option("--threads", type=int, help="Processor threads to use; all by default."),
+        click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True,
+                     help="Processes that make batches ahead of the steps; a GPU wants some."),
         click.option("--device", help="cpu or cuda; cuda where there is one by default."),
     ]  # fmt: skip
     command = options_of(TrainConfig)(command)

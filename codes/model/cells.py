@@ -90,7 +90,8 @@ class LSTM(nn.Module):
     def _with_torch(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
         weights = [self.weight_input, weight, self.bias, torch.zeros_like(self.bias)]
         start = (state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
-        outputs, hidden, cell = torch.lstm(inputs, start, weights, True, 1, 0.0, False, False, True)
+        learning = torch.is_grad_enabled()  # cuDNN keeps what a gradient takes only if it is told
+        outputs, hidden, cell = torch.lstm(inputs, start, weights, True, 1, 0.0, learning, False, True)
         return outputs, CellState(hidden[0], cell[0])
 
     def read(self, inputs: Tensor, lengths: Tensor, state: CellState) -> tuple[Tensor, CellState]:

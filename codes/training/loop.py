@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from codes.data.ahead import batches
 from codes.data.batches import Batch, BatchSource
 from codes.errors import TrainingStopped
 from codes.training.allocator import keep_freed_memory
@@ -81,9 +82,12 @@ def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
 
 
 class Trainer:
-    """Trains one job in one run folder; goes on where the folder's last state stands."""
+    """Trains one job in one run folder; goes on where the folder's last state stands.
 
-    def __init__(self, job: Job, config: TrainConfig, run: RunFolder, device: torch.device) -> None:
+    ``workers`` processes make its batches ahead of the steps; with none, each is made when it is wanted.
+    """
+
+    def __init__(self, job: Job, config: TrainConfig, run: RunFolder, device: torch.device, workers: int = 0) -> None:
         self.job, self.config, self.run, self.device = job, config, run, device
         keep_freed_memory()
         self.state = TrainState(job.model.to(device), config)
@@ -91,6 +95,7 @@ class Trainer:
         self.dtype = choose_precision(config, device)
         if run.last.exists():
             self.state.load(run.last)
+        self.batches = batches(job.source, range(self.state.progress.step, config.steps), workers)
         self.tally = Tally(self.state.progress.sums)
         self.since = time.monotonic()
 
@@ -172,7 +177,7 @@ class Trainer:
     def step(self) -> float:
         """One optimiser step; returns its loss."""
         progress = self.state.progress
-        batch = self.job.source.at(progress.step).to(self.device)
+        batch = next(self.batches).to(self.device)
         rng = torch.Generator(self.device).manual_seed(self.config.seed * NOISE_STREAM + progress.step)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss, measures = self.objective.loss(batch, progress.step, rng)

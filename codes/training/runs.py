@@ -34,6 +34,7 @@ class Request:
     resume: bool = False
     threads: int | None = None
     device: str | None = None
+    workers: int = 0
 
     def written(self, categories: list[str]) -> dict[str, Any]:
         """What goes into a run's config.json: everything that its weights depend on."""
@@ -83,7 +84,7 @@ def _run(request: Request, run: RunFolder, job: Job) -> str:
         torch.set_num_threads(request.threads)
     if request.watch:
         job = replace(job, on_validation=request.watch(run, job))
-    best = Trainer(job, request.config, run, choose_device(request.device)).fit()
+    best = Trainer(job, request.config, run, choose_device(request.device), request.workers).fit()
     return f"{run.path}: best validation figure {best:.4f}"
 
 

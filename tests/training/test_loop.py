@@ -52,10 +52,10 @@ def job(store) -> Callable[..., Job]:
     return make
 
 
-def train(job: Job, path: Path, config: TrainConfig = CONFIG) -> float:
+def train(job: Job, path: Path, config: TrainConfig = CONFIG, workers: int = 0) -> float:
     run = RunFolder(path)
     run.prepare(config.to_dict())
-    return Trainer(job, config, run, CPU).fit()
+    return Trainer(job, config, run, CPU, workers).fit()
 
 
 def assert_same_run(one: Path, other: Path) -> None:
@@ -204,6 +204,17 @@ def test_ctrl_c_saves_and_the_run_goes_on(job, tmp_path, uninterrupted):
     assert not RunFolder(tmp_path / "stopped").finished()
     train(job(), tmp_path / "stopped")
     assert_same_run(tmp_path / "stopped", uninterrupted)
+
+
+def test_a_run_with_batches_made_ahead_is_the_same_run_and_goes_on_where_it_stopped(job, tmp_path, uninterrupted):
+    def press(model: nn.Module, step: int) -> None:
+        if step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job(on_validation=press), tmp_path / "ahead", workers=2)
+    train(job(), tmp_path / "ahead", workers=1)
+    assert_same_run(tmp_path / "ahead", uninterrupted)
 
 
 def test_ctrl_c_in_the_middle_of_a_step_lets_it_finish(job, tmp_path, uninterrupted):

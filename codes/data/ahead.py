@@ -1,0 +1,37 @@
+"""Batches ahead of the steps that want them, made by other processes: a GPU is done with one before a core is."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from torch.utils.data import DataLoader, Dataset
+
+from codes.data.batches import Batch, BatchSource
+
+
+class _Steps(Dataset[Batch]):
+    """The batches of some steps, in order."""
+
+    def __init__(self, source: BatchSource, steps: range) -> None:
+        self.source, self.steps = source, steps
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index: int) -> Batch:
+        return self.source.at(self.steps[index])
+
+
+def batches(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Batch]:
+    """The batch of each step, the same whoever makes it: this process when it is asked for, or ``workers`` ahead."""
+    if workers == 0:
+        return map(source.at, steps)
+    return iter(
+        DataLoader(_Steps(source, steps), batch_size=None, num_workers=workers, worker_init_fn=_leave_interrupts)
+    )
+
+
+def _leave_interrupts(worker: int) -> None:
+    """Ctrl-C reaches every process of a terminal; the one that trains decides what becomes of it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
