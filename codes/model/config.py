@@ -109,7 +109,7 @@ class RouterConfig:
     encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(pooled=True))
     raster: RasterConfig = field(default_factory=RasterConfig)
     labels: int = 5
-    hidden: int = 256
+    hidden: int = 512
     dropout: float = 0.3
 
     def __post_init__(self) -> None:

@@ -91,6 +91,19 @@ class PointNats:
         later = torch.arange(self.pen.shape[1], device=self.pen.device) >= prefix.unsqueeze(1)
         return PointNats(self.offset * later, self.pen * later)
 
+    def moving(self, batch: Batch) -> PointNats:
+        """Only offsets that move the pen, and every pen state.
+
+        A dot is a row that moves nothing, and the density of standing still has no bound: what a few sketches full of
+        dots cost can outweigh all others.
+        """
+        moves = F.pad((batch.points[..., :2] != 0).any(dim=-1), (0, 1))
+        return PointNats(self.offset * moves, self.pen)
+
+    def over(self, points: Tensor) -> Measure:
+        """All of it, over so many points."""
+        return Measure(self.offset.sum() + self.pen.sum(), points)
+
 
 class DrawObjective:
     """Train a VAE to draw: the encoder sees a whole or a cut sketch, the decoder is to draw all of it.
@@ -98,7 +111,7 @@ class DrawObjective:
     Because z is often inferred from a prefix in training, z from a prefix means something when a sketch is completed.
     """
 
-    chosen_by = "continuation"
+    chosen_by = "moved"
 
     def __init__(self, model: SketchVAE, config: TrainConfig) -> None:
         self.model = model
@@ -116,14 +129,17 @@ class DrawObjective:
         return loss, _draw_measures(nats, points, divergence)
 
     def measure(self, batch: Batch) -> Measures:
-        """Nats a point of whole sketches, and of what follows a 50 % prefix with z from that prefix."""
+        """Nats a point of whole sketches, and of what follows a 50 % prefix with z from that prefix.
+
+        ``continuation`` is all of the latter, ``moved`` leaves out the offsets that move nothing.
+        """
         whole = self.model.encode(batch.points, batch.lengths)
         nats = PointNats.of(self.model.predict(batch.points, batch.lengths, whole.mean), batch)
         measures = _draw_measures(nats, batch.lengths.sum(), whole.kl())
         prefix = half_lengths(batch.lengths)
         later = self._continuation(batch, prefix, self.model.encode(batch.points, prefix))
         remaining = (batch.lengths - prefix).sum()
-        return {**measures, "continuation": Measure(later.offset.sum() + later.pen.sum(), remaining)}
+        return {**measures, "continuation": later.over(remaining), "moved": later.moving(batch).over(remaining)}
 
     def _continuation(self, batch: Batch, prefix: Tensor, posterior: Posterior) -> PointNats:
         return PointNats.of(self.model.predict(batch.points, batch.lengths, posterior.mean), batch).after(prefix)

@@ -92,8 +92,8 @@ def test_a_run_leaves_what_it_promises(uninterrupted):
     _, facts = load_tensors(run.best)
     assert facts["kind"] == "draw"
     assert facts["categories"] == ["circle"]
-    best = min(run.log(), key=lambda row: row["valid/continuation"])
-    assert (facts["step"], facts["valid"]) == (best["step"], best["valid/continuation"])
+    best = min(run.log(), key=lambda row: row["valid/moved"])
+    assert (facts["step"], facts["valid"]) == (best["step"], best["valid/moved"])
 
 
 def test_the_best_weights_are_the_average_that_validated_best(uninterrupted, job):
@@ -101,7 +101,7 @@ def test_the_best_weights_are_the_average_that_validated_best(uninterrupted, job
     model = SketchVAE(DROPOUT)
     fill(model, tensors, uninterrupted)
     measured = evaluate(DrawObjective(model, CONFIG), job().validation(), CPU)
-    assert measured["continuation"] == pytest.approx(facts["valid"], rel=1e-6)
+    assert measured["moved"] == pytest.approx(facts["valid"], rel=1e-6)
 
 
 def test_training_teaches(job, tmp_path):

@@ -105,6 +105,38 @@ def test_what_follows_a_prefix_is_the_rest(gentle, cut):
     assert float(rest.offset[:, :cut].abs().sum() + rest.pen[:, :cut].abs().sum()) == 0.0
 
 
+def dotted(batch: Batch, rows: list[int]) -> Batch:
+    """The batch with some rows of every sketch that move nothing."""
+    points = batch.points.clone()
+    points[:, rows, :2] = 0.0
+    return replace(batch, points=points)
+
+
+def test_weights_are_chosen_by_what_moves_and_a_dot_outweighs_nothing(gentle):
+    """Outlets and cats once got the weights that liked the dots of a few sketches best; docs/log.md."""
+    batch = batch_of(6)
+    last = int(batch.lengths.min()) - 1
+    batch = dotted(batch, [last])
+    half = (batch.lengths * 0.5).round().long().clamp(min=1)
+    begun = gentle.encode(batch.points, half).mean
+    nats = PointNats.of(gentle.predict(batch.points, batch.lengths, begun), batch).after(half)
+    still = [float(nats.offset[i, last]) for i in range(6) if int(half[i]) <= last]
+    assert still
+    assert 0.0 not in still
+    measures = DrawObjective(gentle, CONFIG).measure(batch)
+    left_out = float(measures["continuation"].total - measures["moved"].total)
+    assert left_out == pytest.approx(sum(still), rel=1e-4)
+    assert measures["moved"].count == measures["continuation"].count
+    assert DrawObjective.chosen_by == "moved"
+
+
+def test_where_every_row_moves_nothing_is_left_out(gentle):
+    batch = batch_of(6)
+    assert (batch.points[..., :2] != 0).any(dim=-1)[batch.points[..., 4] == 0].all()
+    measures = DrawObjective(gentle, CONFIG).measure(batch)
+    assert float(measures["moved"].total) == float(measures["continuation"].total)
+
+
 @pytest.mark.parametrize("kind", ["draw", "predict"])
 def test_one_batch_of_eight_is_two_batches_of_four(kind):
     """The reported test loss was once divided by the batch size instead of the number of tests."""
@@ -113,7 +145,9 @@ def test_one_batch_of_eight_is_two_batches_of_four(kind):
     together = evaluate(objective, [batch], CPU)
     halves = evaluate(objective, [part_of(batch, 0, 4), part_of(batch, 4, 8)], CPU)
     uneven = evaluate(objective, [part_of(batch, 0, 1), part_of(batch, 1, 8)], CPU)
-    assert set(together) == ({"offset", "pen", "kl", "continuation"} if kind == "draw" else {"loss", "accuracy"})
+    assert set(together) == (
+        {"offset", "pen", "kl", "continuation", "moved"} if kind == "draw" else {"loss", "accuracy"}
+    )
     assert halves == pytest.approx(together, rel=1e-5)
     assert uneven == pytest.approx(together, rel=1e-5)
 
