@@ -74,21 +74,23 @@ def frechet_figures(studies: Sequence[Study]) -> Figures:
     """Of completions and of true sketches, both to other true sketches; by category, and of all together.
 
     The interval is of the mean over categories, by drawing categories anew: sets of sketches that were drawn anew hold
-    some of them twice, and their distances are too large.
+    some of them twice, and their distances are too large. Completions were drawn several times; their distance is the
+    mean of those of each time, since that of all of them in one set would be smaller for their number alone.
     """
     sets = [study.features for study in studies]
-    completed = np.array([frechet(each.completed, each.others) for each in sets])
+    completed = np.array([np.mean([frechet(some, each.others) for some in each.completed]) for each in sets])
     true = np.array([frechet(each.true, each.others) for each in sets])
-    everything = [np.concatenate([getattr(each, name) for each in sets]) for name in ("completed", "true", "others")]
+    others, trues = (np.concatenate([getattr(each, name) for each in sets]) for name in ("others", "true"))
+    drawn = [np.concatenate(some) for some in zip(*(each.completed for each in sets), strict=True)]
     return {
         "completed": estimated([completed]),
         "true": estimated([true]),
         "ratio": estimated([np.column_stack([completed, true])], lambda m: m[..., 0, 0] / m[..., 0, 1]),
         "counts": [len(each.true) for each in sets],
         "together": {
-            "completed": frechet(everything[0], everything[2]),
-            "true": frechet(everything[1], everything[2]),
-            "count": len(everything[0]),
+            "completed": float(np.mean([frechet(some, others) for some in drawn])),
+            "true": frechet(trues, others),
+            "count": len(others),
         },
         "categories": {s.category: [c, t] for s, c, t in zip(studies, completed.tolist(), true.tolist(), strict=True)},
     }

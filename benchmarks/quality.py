@@ -33,7 +33,7 @@ from codes.training.quality import DrawQuality, draw_quality
 from codes.training.statistics import estimated
 
 FIGURES = PAGE.parent / "figures"
-QUICK = {"many": 12, "few": 6, "varied": 3, "variations": 4, "routed": 15, "odd": 20}
+QUICK = {"many": 12, "few": 6, "varied": 3, "variations": 4, "drawn": 1, "routed": 15, "odd": 20}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def facts(plan: Plan, quick: bool) -> Figures:
     return {
         "quick": quick,
         "seed": plan.seed,
-        "counts": {"many": plan.many, "few": plan.few, "varied": plan.varied, "variations": plan.variations},
+        "counts": {name: getattr(plan, name) for name in ("many", "few", "varied", "variations", "drawn")},
         "bundle": sha256(bundle.folder / "bundle.json"),
         "judge": {"sha256": sha256(plan.judge)},
     }

@@ -80,6 +80,7 @@ class Plan:
         few: of these, how many in all other ways.
         varied: of these, how many are completed in several ways.
         variations: how many ways.
+        drawn: how often the many are drawn for Fréchet distances, by a seed of its own each time.
         routed: sketches of a category, at most, that the router is asked about.
         odd: things of a kind that are no drawing, and that it is asked about as well.
         seed: of the completions.
@@ -91,6 +92,7 @@ class Plan:
     few: int = 20
     varied: int = 8
     variations: int = 9
+    drawn: int = 3
     routed: int = 10_000
     odd: int = 300
     seed: int = 0
@@ -129,10 +131,10 @@ class Variety:
 class Features:
     """The judge's features of completions, of the true sketches they began as, and of other true sketches.
 
-    All three ``[N, FEATURES]`` of the same N.
+    All ``[N, FEATURES]`` of the same N; the completions were drawn several times.
     """
 
-    completed: Floats
+    completed: Sequence[Floats]
     true: Floats
     others: Floats
 
@@ -177,8 +179,9 @@ class Studio:
         runs = {name: self.run(sketches.category, whole, trial) for name, trial in TRIALS.items()}
         usual = runs[USUAL]
         count = min(len(whole), len(sketches.others))
+        again = (self.drawn(sketches.category, whole[:count], self.plan.seed + i) for i in range(1, self.plan.drawn))
         features = Features(
-            self.judge.opinion(usual.completed[:count]).features,
+            [self.judge.opinion(some).features for some in (usual.completed[:count], *again)],
             self.judge.opinion(whole[:count]).features,
             self.judge.opinion(sketches.others[:count]).features,
         )
@@ -194,6 +197,12 @@ class Studio:
         opinions = [self.judge.opinion(view) for view in views]
         judged = [opinion.recognised(category) for opinion in opinions]
         return Run(made, np.column_stack([*judged, *_lengths(made, whole)]), opinions[1].of(category))
+
+    def drawn(self, category: str, whole: Sequence[Rows], seed: int) -> list[Rows]:
+        """One completion of each sketch in the usual way, by another seed."""
+        usual = TRIALS[USUAL]
+        made = self.completer.complete_many(cut(whole, usual.fraction), usual.options(category, seed))
+        return [each[0].sketch.points for each in made]
 
     def variety(self, category: str, whole: Sequence[Rows]) -> Variety:
         """Several completions of each of a few prefixes of half the points."""

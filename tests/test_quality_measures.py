@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner
 
 from benchmarks import quality, results, taught
-from benchmarks.figures import completion_figures, plain, worst_gap
+from benchmarks.figures import completion_figures, frechet_figures, plain, worst_gap
 from benchmarks.judge import FEATURES, Judge, JudgeNet, accuracy, gathered, save_judge
 from benchmarks.judge import main as judge_main
 from benchmarks.judging import Gallery, JudgeTraining, Judging, train_judge
@@ -82,6 +82,22 @@ def test_the_frechet_distance_of_fewer_samples_than_features_is_a_number_and_lar
     rng = np.random.default_rng(2)
     few, many = (frechet(rng.normal(size=(n, 30)), rng.normal(size=(n, 30))) for n in (10, 500))
     assert 0 < many < few < 100
+
+
+def test_completions_are_drawn_several_times_and_their_distances_averaged(study):
+    assert len(study.features.completed) == TINY.drawn == 3
+    assert not np.array_equal(*study.features.completed[:2])
+    each = [frechet(some, study.features.others) for some in study.features.completed]
+    figures = frechet_figures([study])
+    assert figures["categories"]["circle"][0] == pytest.approx(np.mean(each))
+    assert figures["together"]["completed"] == pytest.approx(np.mean(each))
+    assert figures["together"]["count"] == 4
+
+
+def test_the_first_drawing_is_the_one_that_is_judged(study, judge, bundle):
+    sketches = kind("circle", 7, seed=1)[:5]
+    again = Studio(Completer(bundle), judge, TINY).drawn("circle", sketches[:4], TINY.seed)
+    np.testing.assert_allclose(judge.opinion(again).features, study.features.completed[0], atol=1e-4)
 
 
 def test_chamfer_counts_both_ways():
@@ -283,7 +299,7 @@ def test_a_study_has_a_row_a_sketch_and_a_column_a_measure(study):
         assert np.isin(table[:, :5], (0, 1)).all() and (table[:, 5] >= 0).all()
     assert [len(getattr(study.variety, name)) for name in ("mean", "best", "spread", "kinds")] == [2] * 4
     assert (study.variety.best <= study.variety.mean).all() and (study.variety.kinds >= 1).all()
-    assert {len(study.features.completed), len(study.features.true), len(study.features.others)} == {4}
+    assert {len(study.features.true), len(study.features.others), *map(len, study.features.completed)} == {4}
 
 
 def test_examples_are_the_worst_the_median_and_the_best(study, bundle, judge):

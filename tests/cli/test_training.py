@@ -71,6 +71,23 @@ def test_an_unfinished_run_is_explained_and_resumed(runs, store, tmp_path):
     assert json.loads((folder / "log.jsonl").read_text().splitlines()[-1])["step"] == 6
 
 
+def test_batches_may_be_made_by_other_processes_and_the_run_is_the_same(runs, store, tmp_path, monkeypatch):
+    from codes.training import loop
+
+    asked: list[int] = []
+    real = loop.batches
+    monkeypatch.setattr(loop, "batches", lambda *some: asked.append(some[-1]) or real(*some))
+    works(main, "train", "predict", store.folder, "-o", tmp_path / "ahead", *QUICK, "--workers", "2")
+    assert asked == [2]
+    best = [(folder / "best.safetensors").read_bytes() for folder in (tmp_path / "ahead", runs / "router")]
+    assert best[0] == best[1]
+
+
+def test_fewer_workers_than_none_are_refused(store, tmp_path):
+    told(main, "train", "predict", store.folder, "-o", tmp_path / "run", *QUICK, "--workers", "-1")
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_category_may_start_from_a_model_of_all(store, tmp_path):
     works(main, "train", "draw", store.folder, "-o", tmp_path / "all", "--together", *SMALL)
     start = ["--start", tmp_path / "all"]

@@ -14,7 +14,8 @@ from codes.training.runfolder import RunFolder
 from tests.helpers import TINY_ROUTER, TINY_VAE
 
 CONFIG = TrainConfig(steps=6, batch=8, warmup=2, mask=0.0, kl_weight=0.0, precision="float32")
-DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, NO_GPU])]
 
 
 def losses(job: Job, folder: Path, device: str, workers: int) -> list[float]:

@@ -132,6 +132,8 @@ def test_weights_are_chosen_by_what_moves_and_a_dot_outweighs_nothing(gentle):
 
 def test_where_every_row_moves_nothing_is_left_out(gentle):
     batch = batch_of(6)
+    batch.points[:, :, 0] = 0.0  # straight down is a move too
+    batch.points[:, :, 1] = torch.where(batch.points[..., 4] == 0, 0.3, 0.0)
     assert (batch.points[..., :2] != 0).any(dim=-1)[batch.points[..., 4] == 0].all()
     measures = DrawObjective(gentle, CONFIG).measure(batch)
     assert float(measures["moved"].total) == float(measures["continuation"].total)
