@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import click
 import numpy as np
@@ -42,16 +42,7 @@ CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, it
 )
 @click.option("--card", type=click.Path(path_type=Path), help="A model card to put in as README.md.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
-def bundle(
-    router: Path,
-    decoders: Path,
-    data: Path,
-    categories: tuple[str, ...],
-    precision: Precision,
-    practice: int,
-    card: Path | None,
-    out: Path,
-) -> None:
+def bundle(router: Path, decoders: Path, data: Path, out: Path, **asked: Any) -> None:
     """Put a router and the decoders it routes to into one bundle.
 
     The router is calibrated on the valid split of --data: its probabilities, and the scores below which a sketch is
@@ -65,16 +56,25 @@ def bundle(
     Example:
       train_or_test.py bundle --router runs/router --draw runs/draw --data datasets/core -o examples/models/mine
     """
-    runs = runs_below(decoders)
-    chosen = {category: runs[category] for category in categories or runs if category in runs}
-    if missing := [category for category in categories if category not in runs]:
-        raise click.UsageError(f"{decoders} has no run of {', '.join(missing)}; there are {', '.join(runs)}")
-    text = card.read_text() if card else CARD.format(name=out.name, categories=", ".join(chosen))
-    store = Store(data)
-    sketches = to_practise(store, tuple(chosen), practice)  # before anything is replaced: there may be none
-    made = criticised(make_bundle(Plan(RunFolder(router), chosen, store, precision), out, text), sketches)
+    runs = chosen_runs(decoders, asked["categories"])
+    card = asked["card"].read_text() if asked["card"] else CARD.format(name=out.name, categories=", ".join(runs))
+    plan = Plan(RunFolder(router), runs, Store(data), asked["precision"])
+    sketches = to_practise(plan.store, tuple(runs), asked["practice"])  # before anything is replaced: there may be none
+    made = criticised(make_bundle(plan, out, card), sketches)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    click.echo(f"{made.folder}: {len(chosen)} categories, {size / 1e6:.1f} MB")
+    click.echo(f"{made.folder}: {len(runs)} categories, {size / 1e6:.1f} MB")
+
+
+def chosen_runs(folder: Path, categories: Sequence[str]) -> dict[str, RunFolder]:
+    """The runs of these categories, in this order; of all that there are where none is named.
+
+    Raises:
+        UsageError: one of them has no run there.
+    """
+    runs = runs_below(folder)
+    if missing := [category for category in categories if category not in runs]:
+        raise click.UsageError(f"{folder} has no run of {', '.join(missing)}; there are {', '.join(runs)}")
+    return {category: runs[category] for category in categories or runs}
 
 
 def to_practise(store: Store, categories: Sequence[str], most: int) -> dict[str, list[Rows]]:

@@ -1,4 +1,4 @@
-"""Batches ahead of the steps that want them, made by other processes: a GPU is done with one before a core is."""
+"""Batches ahead of the steps that want them, made by other processes, so that a GPU does not wait for a core."""
 
 from __future__ import annotations
 

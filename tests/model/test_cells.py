@@ -50,6 +50,18 @@ def test_outputs_state_and_gradients_are_those_of_torch(pair, time):
     torch.testing.assert_close(ours.bias.grad, theirs.bias_ih_l0.grad)
 
 
+@pytest.mark.parametrize("learning", [True, False])
+def test_torch_is_told_whether_there_will_be_a_gradient(monkeypatch, learning):
+    """On a GPU nothing was kept for the gradient, and the first training step failed."""
+    told: list[bool] = []
+    real = torch.lstm
+    monkeypatch.setattr(torch, "lstm", lambda *some: told.append(some[6]) or real(*some))
+    lstm = LSTM(3, 4)
+    with torch.set_grad_enabled(learning):
+        lstm(torch.randn(2, 5, 3, generator=generator()), lstm.zero_state(2))
+    assert told == [learning]
+
+
 def test_steps_are_the_sequence(pair):
     ours, _ = pair
     inputs, state = inputs_of(3, 7), state_of(3)

@@ -191,14 +191,16 @@ def test_a_finished_run_is_left_as_it_is(job, uninterrupted):
     assert {path.name: path.read_bytes() for path in uninterrupted.iterdir()} == before
 
 
-def test_ctrl_c_saves_and_the_run_goes_on(job, tmp_path, uninterrupted):
-    def press(model: nn.Module, step: int) -> None:
-        if step == 5:
-            os.kill(os.getpid(), signal.SIGINT)
+def pressed_at_five(model: nn.Module, step: int) -> None:
+    """Ctrl-C, at a validation."""
+    if step == 5:
+        os.kill(os.getpid(), signal.SIGINT)
 
+
+def test_ctrl_c_saves_and_the_run_goes_on(job, tmp_path, uninterrupted):
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        train(job(on_validation=press), tmp_path / "stopped")
+        train(job(on_validation=pressed_at_five), tmp_path / "stopped")
     assert signal.getsignal(signal.SIGINT) is handler
     assert load_tensors(tmp_path / "stopped" / "last.safetensors")[1]["step"] == 5
     assert not RunFolder(tmp_path / "stopped").finished()
@@ -207,12 +209,8 @@ def test_ctrl_c_saves_and_the_run_goes_on(job, tmp_path, uninterrupted):
 
 
 def test_a_run_with_batches_made_ahead_is_the_same_run_and_goes_on_where_it_stopped(job, tmp_path, uninterrupted):
-    def press(model: nn.Module, step: int) -> None:
-        if step == 5:
-            os.kill(os.getpid(), signal.SIGINT)
-
     with pytest.raises(KeyboardInterrupt):
-        train(job(on_validation=press), tmp_path / "ahead", workers=2)
+        train(job(on_validation=pressed_at_five), tmp_path / "ahead", workers=2)
     train(job(), tmp_path / "ahead", workers=1)
     assert_same_run(tmp_path / "ahead", uninterrupted)
 
