@@ -26,7 +26,7 @@ from codes.model.classifier import RouterNet
 from codes.model.critic import Critic
 from codes.model.vae import SketchVAE
 
-FORMAT = 3
+FORMAT = 4
 CRITIC = "critic"
 SHIPPED = Path(__file__).parents[2] / "examples" / "models"
 

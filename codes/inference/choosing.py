@@ -16,7 +16,7 @@ from torch import Tensor
 from codes.inference.options import Completion, Route
 from codes.model.critic import Critic
 
-SAY = 0.2  # of a nat that the critic finds it likelier by that a person finished a sketch; docs/log.md
+SAY = 0.8  # of a nat that the critic finds it likelier by that a person finished a sketch; docs/log.md
 
 
 class Taste:

@@ -138,13 +138,15 @@ class CriticConfig:
     Attributes:
         features: those of the shared encoder.
         categories: how many it has a row for.
+        hidden: units that all categories share.
     """
 
     features: int
     categories: int
+    hidden: int = 256
 
     def __post_init__(self) -> None:
-        _check(self, ("features", "categories"))
+        _check(self, ("features", "categories", "hidden"))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codes.data.batches import Batch
-from codes.model.calibration import Calibration, known_scores, sharpened
+from codes.model.calibration import Calibration, evidence, known_scores, sharpened
 from codes.model.classifier import RouterNet
 
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 ACCEPTED = 0.95
-DECAY = 0.1  # of the weights that rows and logits have in the sharpness, beside nats a prefix
+DECAY = 0.003  # of the weights that the evidence has in the sharpness, beside nats a prefix
 UNIT = 5.0  # of the logits, while these weights are fitted
 ITERATIONS = 100
 
@@ -61,7 +61,9 @@ def fit_sharpness(shown: Shown, offered: list[int], targets: Tensor) -> Calibrat
 
     ``targets [N]`` are places in ``offered``. All labels have a say in how sharp logits are, the background too.
     """
-    inputs = torch.cat([shown.lengths.log().unsqueeze(1), shown.logits / UNIT], dim=1)
+    labels = shown.logits.shape[1]
+    units = torch.tensor([UNIT, 1.0, 1.0]).repeat_interleave(labels)
+    inputs = evidence(shown.logits, shown.lengths) / units
     weights = torch.zeros(inputs.shape[1], requires_grad=True)
     bias = torch.zeros(1, requires_grad=True)
     optimiser = torch.optim.LBFGS([weights, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
@@ -74,8 +76,8 @@ def fit_sharpness(shown: Shown, offered: list[int], targets: Tensor) -> Calibrat
         return total
 
     optimiser.step(cost)  # type: ignore[no-untyped-call]
-    by_rows, *by_logits = weights.detach().tolist()
-    return Calibration(float(bias.detach()), by_rows, tuple(each / UNIT for each in by_logits))
+    by_logits, by_chances, by_rows = (weights.detach() / units).view(3, labels).tolist()
+    return Calibration(float(bias.detach()), by_logits, by_chances, by_rows)
 
 
 def expected_calibration_error(probabilities: NDArray[np.float64], hits: NDArray[np.bool_], bins: int = 15) -> float:

@@ -1,4 +1,4 @@
-"""Fits a critic: of each category a logistic regression between what people finished and what its decoder did."""
+"""Fits a critic: what tells sketches that people finished from those that decoders did, of each category and of all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic
+from codes.training.sharing import Pile, fit_shared
 
 STRENGTH = 1e-3  # of the loss beside the weights' squares, features standardised (scikit-learn's C); docs/log.md
 
@@ -24,15 +25,18 @@ class Practice:
 
 
 def fit_critic(practice: Mapping[str, Practice]) -> Critic:
-    """A row for each category; both kinds of sketch weigh alike, so its log odds are 0 where they are as likely."""
-    rows, biases = zip(*(_row(each) for each in practice.values()), strict=True)
+    """Both of its opinions; both kinds of sketch weigh alike, so log odds are 0 where they are as likely."""
+    every = list(practice.values())
+    rows, biases = zip(*(_row(each) for each in every), strict=True)
     critic = Critic(CriticConfig(features=len(rows[0]), categories=len(rows)))
-    critic.load_state_dict({"rows.weight": torch.stack(rows), "rows.bias": torch.stack(biases)})
+    critic.rows.load_state_dict({"weight": torch.stack(rows), "bias": torch.stack(biases)})
+    theirs, ours = Pile.of([each.theirs for each in every]), Pile.of([each.ours for each in every])
+    critic.shared.load_state_dict(fit_shared(critic.config, theirs, ours).state_dict())
     return critic.requires_grad_(False)
 
 
 def _row(practice: Practice) -> tuple[Tensor, Tensor]:
-    """Weights ``[F]`` and bias for features as they are, fitted on standardised ones."""
+    """Weights ``[F]`` and bias of a logistic regression, for features as they are, fitted on standardised ones."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 

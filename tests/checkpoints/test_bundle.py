@@ -155,7 +155,7 @@ def test_an_unknown_category_is_named_with_those_there_are(bundle):
     told(error)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 3}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 4}'])
 def test_a_table_of_contents_that_is_none(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(BadFile, match="table of contents") as error:
@@ -166,7 +166,7 @@ def test_a_table_of_contents_that_is_none(folder, text):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 1}, "format 1, but this version reads format 3"),
+        ({"format": 1}, "format 1, but this version reads format 4"),
         ({"categories": []}, "not the same"),
         ({"categories": ["circle"]}, "not the same"),
         ({"categories": ["circle", "square", "cow"]}, "not the same"),
@@ -299,10 +299,11 @@ def test_a_router_with_more_labels_than_categories(tmp_path):
 @pytest.mark.parametrize("count", [0, 2, 3, 4])
 def test_a_calibration_by_more_logits_than_there_are(tmp_path, count):
     """Fewer are well: labels that were taught afterwards come last and add nothing."""
-    config = PartConfig("predict", TINY_ROUTER.to_dict(), SCALE, list(CATEGORIES), {"by_logits": [0.1] * count})
+    calibration = dict.fromkeys(("by_logits", "by_chances", "by_rows"), [0.1] * count)
+    config = PartConfig("predict", TINY_ROUTER.to_dict(), SCALE, list(CATEGORIES), calibration)
     write_part(tmp_path / "part", config, stirred_router().state_dict(), "float32")
     if count <= 3:
-        assert read_router(tmp_path / "part")[1].calibration == {"by_logits": [0.1] * count}
+        assert read_router(tmp_path / "part")[1].calibration == calibration
         return
     with pytest.raises(BadFile, match="calibrated by more logits than the router has labels") as error:
         read_router(tmp_path / "part")

@@ -41,7 +41,7 @@ def test_the_critic_has_a_small_say():
     """So much that it decides among those the router likes alike, and no more."""
     alike, surer = route("cat", 0.9, 0.0), route("cat", 0.99, 0.0)
     assert liking(completion(0), alike, 1.0) > liking(completion(0), alike, 0.0)
-    assert liking(completion(0), alike, 0.4) < liking(completion(0), surer, 0.0)
+    assert liking(completion(0), alike, 0.1) < liking(completion(0), surer, 0.0)
     assert liking(completion(0), alike, -3.0) == pytest.approx(likeness(completion(0), alike) - 3 * SAY)
 
 
@@ -61,9 +61,10 @@ def test_one_that_was_cut_off_is_the_last_choice():
 
 
 def critic_of(rows: list[list[float]], biases: list[float]) -> Critic:
-    critic = Critic(CriticConfig(features=len(rows[0]), categories=len(rows)))
-    critic.load_state_dict({"rows.weight": torch.tensor(rows), "rows.bias": torch.tensor(biases)})
-    return critic
+    """Says what these rows say: of two opinions the one is twice as strong, the other none."""
+    critic = Critic(CriticConfig(features=len(rows[0]), categories=len(rows), hidden=3))
+    critic.rows.load_state_dict({"weight": 2 * torch.tensor(rows), "bias": 2 * torch.tensor(biases)})
+    return critic.requires_grad_(False)
 
 
 def test_a_sketch_is_rated_by_the_row_of_what_it_was_finished_as():

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
-from codes.model.calibration import SHARPEST, Calibration, known_scores
+from codes.model.calibration import SHARPEST, USUAL_ROWS, Calibration, known_scores
 from tests.helpers import generator
 
 
@@ -26,10 +29,14 @@ def test_hopeless_logits_give_a_number():
     assert known_scores(torch.tensor([[500.0, -500.0, -500.0]]), [1, 2]).isfinite().all()
 
 
-def test_how_sharp_logits_are_is_linear_in_the_logarithm_of_rows_and_in_the_logits():
-    calibration = Calibration(sharpness=0.5, by_rows=-0.25, by_logits=(0.1, -0.2))
+def test_how_sharp_logits_are_depends_on_what_a_sketch_is_taken_for_and_on_its_rows():
+    calibration = Calibration(sharpness=0.5, by_logits=(0.1, -0.2), by_chances=(0.3, -0.4), by_rows=(0.2, 0.6))
     logits = torch.tensor([[1.0, 2.0, 9.0], [-3.0, 1.0, 9.0]])  # the third label was taught afterwards
-    expected = [math.exp(0.5 - 0.25 * math.log(rows) + said) for rows, said in ((1, -0.3), (40, -0.5))]
+    expected = []
+    for (first, second, _), rows in zip(logits.tolist(), (1, 40), strict=True):
+        chance = 1 / (1 + math.exp(second - first))
+        said = 0.1 * first - 0.2 * second + 0.3 * chance - 0.4 * (1 - chance)
+        expected.append(math.exp(0.5 + said + (0.2 * chance + 0.6 * (1 - chance)) * math.log(rows / USUAL_ROWS)))
     scaled = calibration.scaled(logits, torch.tensor([1, 40]))
     torch.testing.assert_close(scaled, logits * torch.tensor(expected).unsqueeze(1))
 
@@ -42,20 +49,30 @@ def test_without_a_fit_logits_stay_what_they_are():
 def test_the_order_of_labels_never_changes_and_nothing_gets_out_of_bounds():
     """However strange the logits, they are multiplied by one positive number a sketch."""
     logits = torch.randn(50, 5, generator=generator()) * 100
-    scaled = Calibration(by_logits=(3.0, -2.0, 1.0)).scaled(logits, torch.full((50,), 9))
+    scaled = calibration_by((3.0, -2.0, 1.0)).scaled(logits, torch.full((50,), 9))
     assert torch.equal(scaled.argsort(dim=1), logits.argsort(dim=1))
     factors = scaled / logits
     assert factors.min() >= math.exp(-SHARPEST) - 1e-4
     assert factors.max() <= math.exp(SHARPEST) + 1e-3
 
 
+def calibration_by(numbers: Sequence[Any]) -> Calibration:
+    """The same by everything."""
+    return Calibration(by_logits=numbers, by_chances=numbers, by_rows=numbers)
+
+
+@pytest.mark.parametrize("part", ["by_logits", "by_chances", "by_rows"])
+def test_what_is_said_of_each_label_is_a_number_and_of_none_is_left_out(part):
+    assert calibration_by([1, -2.5]).sensible
+    for odd in ([1, float("nan")], [1, float("inf")], [1, "1"], [1, True], [1], [1, 2, 3]):
+        assert not replace(calibration_by([1, -2.5]), **{part: odd}).sensible
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"sharpness": float("nan")},
-        {"by_rows": float("inf")},
-        {"by_logits": [0.1, float("nan")]},
-        {"by_logits": ["1"]},
+        {"by_logits": [0.1]},
         {"known": None},
         {"sure": "often"},
         {"sharpness": True},
@@ -63,5 +80,4 @@ def test_the_order_of_labels_never_changes_and_nothing_gets_out_of_bounds():
 )
 def test_a_calibration_that_makes_no_sense_is_told(changes):
     assert not Calibration(**changes).sensible
-    assert Calibration(by_logits=[1, -2.5]).sensible
     assert Calibration().sensible

@@ -17,6 +17,10 @@ def drawn(count: int, centre: float, seed: int, spread: float = 1.0) -> torch.Te
     return features
 
 
+CAT = Practice(drawn(1500, 1.0, 4), drawn(3000, -1.0, 5))
+DOG = Practice(drawn(1500, -1.0, 6), drawn(3000, 1.0, 7))  # the other way round
+
+
 def test_what_people_do_more_often_has_odds_above_nothing():
     critic = fit_critic({"cat": Practice(drawn(300, 1.0, 0), drawn(900, -1.0, 1))})
     people, decoder = critic(drawn(300, 1.0, 2))[:, 0], critic(drawn(300, -1.0, 3))[:, 0]
@@ -35,9 +39,19 @@ def test_three_drawings_for_each_of_a_person_do_not_make_a_decoder_likelier():
 def test_units_of_a_feature_do_not_matter():
     theirs, ours = drawn(200, 1.0, 0), drawn(200, -1.0, 1)
     scaled = torch.tensor([1000.0, 1.0, 0.001, 1.0, 1.0, 1.0])
-    plain = fit_critic({"cat": Practice(theirs, ours)})(theirs)
-    other = fit_critic({"cat": Practice(theirs * scaled, ours * scaled)})(theirs * scaled)
+    plain = fit_critic({"cat": Practice(theirs, ours)}).rows(theirs)
+    other = fit_critic({"cat": Practice(theirs * scaled, ours * scaled)}).rows(theirs * scaled)
     torch.testing.assert_close(plain, other, atol=1e-3, rtol=1e-3)
+
+
+def test_its_opinion_is_the_mean_of_that_of_the_category_and_of_all():
+    critic = fit_critic({"cat": CAT, "dog": DOG})
+    seen = drawn(50, 0.5, 2)
+    one, other = critic.rows(seen), critic.shared(seen)
+    torch.testing.assert_close(critic(seen), (one + other) / 2)
+    assert (one - other).abs().mean() > 0.05
+    for opinion in (one, other):
+        assert float(opinion[:, 0].mean()) > 0.2 > -0.2 > float(opinion[:, 1].mean())
 
 
 def test_every_category_has_a_row_of_its_own():
