@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch.utils.data import DataLoader, Dataset
 
@@ -27,11 +28,18 @@ def batches(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Bat
     """The batch of each step, the same whoever makes it: this process when it is asked for, or ``workers`` ahead."""
     if workers == 0:
         return map(source.at, steps)
-    return iter(
-        DataLoader(_Steps(source, steps), batch_size=None, num_workers=workers, worker_init_fn=_leave_interrupts)
-    )
+    with _interrupts_held():
+        return iter(DataLoader(_Steps(source, steps), batch_size=None, num_workers=workers))
 
 
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C reaches every process of a terminal; the one that trains decides what becomes of it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C reaches every process of a terminal; the one that trains decides what becomes of it.
+
+    It is held back here for a moment, and for good in processes that begin meanwhile, since they inherit that.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 
 import pytest
 
@@ -40,11 +41,18 @@ def test_without_workers_nothing_is_made_before_it_is_wanted(source, monkeypatch
 
 
 def test_workers_leave_ctrl_c_to_the_process_that_trains(source):
+    """However early it is pressed."""
     coming = batches(source, range(40), workers=2)
-    first = next(coming)
     helpers = multiprocessing.active_children()
     assert len(helpers) == 2
     for helper in helpers:
         os.kill(helper.pid, signal.SIGINT)
-    assert same(first, source.at(0))
-    assert all(same(batch, source.at(1 + step)) for step, batch in enumerate(coming))
+    assert all(same(batch, source.at(step)) for step, batch in enumerate(coming))
+
+
+def test_the_process_that_trains_still_hears_it(source):
+    coming = batches(source, range(4), workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    assert same(next(coming), source.at(0))
