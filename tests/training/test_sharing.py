@@ -61,12 +61,20 @@ def test_both_kinds_weigh_alike_however_many_there_are():
     assert float(shared(middle).mean()) == pytest.approx(0.0, abs=0.1)
 
 
-def test_units_of_a_feature_do_not_matter():
-    units = torch.tensor([1000.0, 1.0, 5.0, 1.0, 30.0, 1.0])
+def test_units_and_zero_of_a_feature_do_not_matter():
+    units, zero = torch.tensor([1000.0, 1.0, 5.0, 1.0, 30.0, 1.0]), torch.tensor([500.0, -20.0, 10.0, 0.0, 90.0, 3.0])
     theirs, ours, seen = pile((1500, 1.0), (1500, 1.0)), pile((3000, -1.0), (3000, -1.0)), drawn(100, 0.0, 8)
     plain = fit_shared(CONFIG, theirs, ours)(seen)
-    other = fit_shared(CONFIG, *(Pile(each.features * units, each.rows) for each in (theirs, ours)))(seen * units)
+    moved = (Pile(each.features * units + zero, each.rows) for each in (theirs, ours))
+    other = fit_shared(CONFIG, *moved)(seen * units + zero)
     torch.testing.assert_close(plain, other, atol=0.03, rtol=0.03)
+
+
+def test_features_and_units_are_dropped_while_it_learns(monkeypatch):
+    theirs, ours, seen = pile((300, 1.0), (300, 1.0)), pile((600, -1.0), (600, -1.0)), drawn(100, 0.0, 8)
+    dropped = fit_shared(CONFIG, theirs, ours)(seen)
+    monkeypatch.setattr(sharing, "DROPOUT", 0.0)
+    assert not torch.allclose(fit_shared(CONFIG, theirs, ours)(seen), dropped, atol=0.01)
 
 
 def test_it_is_a_function_of_the_seed_and_leaves_other_randomness_alone():
