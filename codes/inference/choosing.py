@@ -50,7 +50,7 @@ def likeness(completion: Completion, route: Route) -> float:
 
 
 def liking(completion: Completion, route: Route, odds: float) -> float:
-    """How well a candidate is liked, in nats: :func:`likeness`, and a little of the critic's log odds."""
+    """How well a candidate is liked, in nats: :func:`likeness`, and most of the critic's log odds."""
     return likeness(completion, route) + SAY * odds
 
 

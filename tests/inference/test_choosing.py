@@ -37,8 +37,8 @@ def test_to_be_known_at_all_counts_as_much():
     assert likeness(completion(0), known) > likeness(completion(0), strange)
 
 
-def test_the_critic_has_a_small_say():
-    """So much that it decides among those the router likes alike, and no more."""
+def test_the_critic_has_a_say():
+    """It decides among those the router likes nearly alike."""
     alike, surer = route("cat", 0.9, 0.0), route("cat", 0.99, 0.0)
     assert liking(completion(0), alike, 1.0) > liking(completion(0), alike, 0.0)
     assert liking(completion(0), alike, 0.1) < liking(completion(0), surer, 0.0)
