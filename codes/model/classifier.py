@@ -14,11 +14,11 @@ from codes.model.raster import RasterEncoder
 class Classifier(nn.Module):
     """Two fully connected layers with an activation between them."""
 
-    def __init__(self, config: RouterConfig) -> None:
+    def __init__(self, features: int, hidden: int, labels: int, dropout: float) -> None:
         super().__init__()
-        self.dropout = config.dropout
-        self.inner = nn.Linear(config.features, config.hidden)
-        self.outer = nn.Linear(config.hidden, config.labels)
+        self.dropout = dropout
+        self.inner = nn.Linear(features, hidden)
+        self.outer = nn.Linear(hidden, labels)
 
     def hidden(self, features: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """``[B, F]`` to what the logits are made of, ``[B, hidden]``."""
@@ -38,7 +38,7 @@ class RouterNet(nn.Module):
         self.config = config
         self.encoder = Encoder(config.encoder)
         self.raster = RasterEncoder(config.raster)
-        self.classifier = Classifier(config)
+        self.classifier = Classifier(config.features, config.hidden, config.labels, config.dropout)
 
     def forward(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """The first ``lengths [B]`` rows of ``points [B, T, 5]`` to logits ``[B, labels]``, float32."""

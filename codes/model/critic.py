@@ -6,31 +6,20 @@ tells the candidates that people draw more often than the decoder does (Azadi et
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from codes.model.cells import drop
+from codes.model.classifier import Classifier
 from codes.model.config import CriticConfig
 
+DROPOUT = 0.5  # share of features, and of units, that are dropped while the shared opinion is learned
 
-class Shared(nn.Module):
-    """Features to log odds by way of hidden units that learned from all categories' drawings.
 
-    Before it has learned anything it says nothing: its odds are 0.
-    """
-
-    def __init__(self, config: CriticConfig) -> None:
-        super().__init__()
-        self.inner = nn.Linear(config.features, config.hidden)
-        self.outer = nn.Linear(config.hidden, config.categories)
-        nn.init.zeros_(self.outer.weight)
-        nn.init.zeros_(self.outer.bias)
-
-    def forward(self, features: Tensor, dropout: float = 0.0, rng: torch.Generator | None = None) -> Tensor:
-        """``[N, F]`` to ``[N, categories]``; a share of features and of units is dropped where there is a generator."""
-        hidden = torch.relu(self.inner(drop(features, dropout, rng)))
-        odds: Tensor = self.outer(drop(hidden, dropout, rng))
-        return odds
+def shared_opinion(config: CriticConfig) -> Classifier:
+    """Features to log odds by way of hidden units that all categories share; before it learns, all odds are 0."""
+    shared = Classifier(config.features, config.hidden, config.categories, DROPOUT)
+    nn.init.zeros_(shared.outer.weight)
+    nn.init.zeros_(shared.outer.bias)
+    return shared
 
 
 class Critic(nn.Module):
@@ -44,7 +33,7 @@ class Critic(nn.Module):
         super().__init__()
         self.config = config
         self.rows = nn.Linear(config.features, config.categories)
-        self.shared = Shared(config)
+        self.shared = shared_opinion(config)
 
     def forward(self, features: Tensor) -> Tensor:
         """``[N, F]`` to log odds ``[N, categories]``, in nats, each for a sketch that was finished as that category."""

@@ -10,14 +10,14 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import trange
 
+from codes.model.classifier import Classifier
 from codes.model.config import CriticConfig
-from codes.model.critic import Shared
+from codes.model.critic import shared_opinion
 from codes.training.config import TrainConfig
 from codes.training.schedules import learning_rate
 
 EPOCHS = 65  # how often each sketch that a person finished is seen, so that from few little is learned
 HALF = 256  # sketches of either kind in a batch
-DROPOUT = 0.5
 DECAY = 0.1
 RATE = 1e-3
 NARROWEST = 1e-3  # a feature that varies less is taken to vary this much
@@ -42,12 +42,12 @@ class Pile:
         return Pile(self.features[chosen].float(), self.rows[chosen])
 
 
-def fit_shared(config: CriticConfig, theirs: Pile, ours: Pile, seed: int = 0) -> Shared:
+def fit_shared(config: CriticConfig, theirs: Pile, ours: Pile, seed: int = 0) -> Classifier:
     """Learn to tell what people finished from what decoders did; half of each batch is of either kind."""
     shift, scale = _spread(theirs, ours)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        shared = Shared(config)
+        shared = shared_opinion(config)
     optimiser = torch.optim.AdamW(shared.parameters(), weight_decay=DECAY)
     steps = -(-EPOCHS * len(theirs.rows) // HALF)
     schedule = TrainConfig(steps=steps, learning_rate=RATE, final_rate=0.0, warmup=min(100, steps))
@@ -70,17 +70,17 @@ def _spread(theirs: Pile, ours: Pile) -> tuple[Tensor, Tensor]:
     return means, (squares - means.square()).clamp(min=0).sqrt() + NARROWEST
 
 
-def _loss(shared: Shared, kinds: tuple[Pile, Pile], spread: tuple[Tensor, Tensor], rng: torch.Generator) -> Tensor:
+def _loss(shared: Classifier, kinds: tuple[Pile, Pile], spread: tuple[Tensor, Tensor], rng: torch.Generator) -> Tensor:
     """Cross-entropy of whether a person finished them."""
     shift, scale = spread
     features = (torch.cat([each.features for each in kinds]) - shift) / scale
     rows = torch.cat([each.rows for each in kinds])
-    odds = shared(features, DROPOUT, rng).gather(1, rows.unsqueeze(1)).squeeze(1)
+    odds = shared(features, rng).gather(1, rows.unsqueeze(1)).squeeze(1)
     return F.binary_cross_entropy_with_logits(odds, (torch.arange(len(rows)) < HALF).float())
 
 
 @torch.no_grad()
-def _unstandardised(shared: Shared, shift: Tensor, scale: Tensor) -> Shared:
+def _unstandardised(shared: Classifier, shift: Tensor, scale: Tensor) -> Classifier:
     """The same for features as they are."""
     shared.inner.weight.div_(scale)
     shared.inner.bias.sub_(shared.inner.weight @ shift)

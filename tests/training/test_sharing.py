@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from codes.model import critic
+from codes.model.classifier import Classifier
 from codes.model.config import CriticConfig
-from codes.model.critic import Shared
+from codes.model.critic import shared_opinion
 from codes.training import sharing
 from codes.training.sharing import Pile, fit_shared
 from tests.helpers import generator
@@ -73,7 +75,7 @@ def test_units_and_zero_of_a_feature_do_not_matter():
 def test_features_and_units_are_dropped_while_it_learns(monkeypatch):
     theirs, ours, seen = pile((300, 1.0), (300, 1.0)), pile((600, -1.0), (600, -1.0)), drawn(100, 0.0, 8)
     dropped = fit_shared(CONFIG, theirs, ours)(seen)
-    monkeypatch.setattr(sharing, "DROPOUT", 0.0)
+    monkeypatch.setattr(critic, "DROPOUT", 0.0)
     assert not torch.allclose(fit_shared(CONFIG, theirs, ours)(seen), dropped, atol=0.01)
 
 
@@ -90,11 +92,11 @@ def test_it_is_a_function_of_the_seed_and_leaves_other_randomness_alone():
 
 def test_it_sees_each_persons_sketch_so_many_times(monkeypatch):
     seen: list[int] = []
-    forward = Shared.forward
-    monkeypatch.setattr(Shared, "forward", lambda *asked: seen.append(len(asked[1])) or forward(*asked))
+    forward = Classifier.forward
+    monkeypatch.setattr(Classifier, "forward", lambda *asked: seen.append(len(asked[1])) or forward(*asked))
     fit_shared(CONFIG, pile((30, 1.0), (34, 1.0)), pile((50, -1.0), (50, -1.0)))
     assert sum(seen) / 2 == pytest.approx(sharing.EPOCHS * 64, abs=sharing.HALF)
 
 
 def test_before_it_learns_it_says_nothing():
-    assert not Shared(CONFIG)(drawn(10, 3.0, 0)).any()
+    assert not shared_opinion(CONFIG)(drawn(10, 3.0, 0)).any()
