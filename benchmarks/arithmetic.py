@@ -12,8 +12,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.reference import Sizes
-from codes.model.config import RasterConfig, RouterConfig
-from codes.model.raster import RasterEncoder
+from codes.model.config import ImageConfig, RouterConfig
+from codes.model.image_encoder import ImageEncoder
 
 POINT = 7  # a row of stroke-5 and where the pen is
 PASSES = 3  # forward, and backward for the inputs and for the weights
@@ -36,10 +36,10 @@ def router_arithmetic(config: RouterConfig, sketches: int, encoder_rows: int, pi
     return float(PASSES * (encoder + sketches * (classifier + picture)))
 
 
-def picture_operations(config: RasterConfig) -> int:
+def picture_operations(config: ImageConfig) -> int:
     """Of the convolutions over one sketch's picture, forward."""
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        RasterEncoder(config)(torch.zeros(1, 1, 5), torch.ones(1, dtype=torch.long))
+        ImageEncoder(config)(torch.zeros(1, 1, 5), torch.ones(1, dtype=torch.long))
     return int(counter.get_total_flops())
 
 

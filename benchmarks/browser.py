@@ -23,10 +23,10 @@ from starlette.applications import Starlette
 
 from codes.inference.completer import load
 from codes.sketch.geometry import resample
-from codes.sketch.strokes import Floats, Sketch
+from codes.sketch.stroke3 import Floats, Sketch
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.serving import listening, server_of
+from codes.web.server import listening, server_of
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (

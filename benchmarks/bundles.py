@@ -10,15 +10,15 @@ from pathlib import Path
 from benchmarks.doodles import doodles
 from benchmarks.reference import Sizes
 from benchmarks.training import router_sizes, vae_sizes
-from codes.checkpoints.bundle import part_folder, seal_bundle
+from codes.checkpoints.bundle import part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.data.batches import collate
-from codes.data.normalise import Normaliser
+from codes.data.transforms import Normaliser
 from codes.inference.completer import Completer, load
 from codes.model.calibration import Calibration
-from codes.model.classifier import RouterNet
+from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 SCALE = 40.0  # pixels to a model unit
 NEVER = -50.0  # a logit
@@ -59,7 +59,7 @@ def make_completer(folder: Path, sizes: Sizes, count: int) -> Completer:
         own = vae.state_dict() if category == categories[0] else {}
         write_part(building / part, config, own, "float16")
         _share_weights(building / decoders[categories[0]], building / part)
-    seal_bundle(building, folder, decoders, "Random weights.\n")
+    publish_bundle(building, folder, decoders, "Random weights.\n")
     return load(folder)
 
 

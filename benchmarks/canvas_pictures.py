@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 
 from benchmarks.browser import PHONE, Page, Screen, canvas_of, on_paper
 from codes.formats.registry import read
-from codes.sketch.strokes import Floats
+from codes.sketch.stroke3 import Floats
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"

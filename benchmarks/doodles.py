@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codes.data.packed import Store, pack
+from codes.data.store import Store, pack
 
 Rows = NDArray[np.int16]
 SHORTEST, LONGEST = 5, 150

@@ -13,13 +13,12 @@ from benchmarks.doodles import write_store
 from benchmarks.effort import Effort, Figures
 from benchmarks.reference import Sizes
 from benchmarks.training import vae_sizes
-from codes.data.packed import Store
-from codes.model.cells import LSTM
+from codes.data.store import Store
+from codes.model.lstm import LSTM
 from codes.training.config import Precision, TrainConfig
-from codes.training.evaluate import evaluate
 from codes.training.jobs import Splits, draw_job
-from codes.training.loop import Trainer
-from codes.training.runfolder import RunFolder
+from codes.training.loop import Trainer, evaluate
+from codes.training.run_folder import RunFolder
 
 SIZES = Sizes(encoder=64, decoder=128, latent=32, mixtures=20)  # small, so that there are many steps
 NEVER = 1 << 30  # sketches in a batch

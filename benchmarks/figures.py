@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.measures import LEAST_GAP, frechet, gap_closed
 from benchmarks.studies import COLUMNS, COMPLETED, FRACTIONS, LENGTH, PREFIX, TRIALS, TRUE, USUAL, Floats, Study
-from codes.formats.atomic import atomic_path
-from codes.training.statistics import Estimate, estimated, estimated_of
+from codes.evaluation.bootstrap import Estimate, estimated, estimated_of
+from codes.formats.files import atomic_path
 
 Figures = dict[str, Any]
 

@@ -24,9 +24,9 @@ from torch.nn import functional as F
 
 from benchmarks.rasters import SIDE, Rows, rasters, seen
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
-from codes.data.labelled import labelled
+from codes.data.store import labelled
 from codes.errors import BadOption
-from codes.training.statistics import estimated
+from codes.evaluation.bootstrap import estimated
 
 SHIPPED = Path(__file__).with_name("judge.safetensors")
 WIDTH = 24

@@ -28,7 +28,7 @@ from websockets.sync.client import connect
 from benchmarks.hostile import flood
 from benchmarks.people import Asked, Moment, Person, moments
 from benchmarks.play import Play
-from codes.formats.polylines import sketch_from_record
+from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.options import Completion, SamplingOptions
 

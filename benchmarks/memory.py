@@ -17,11 +17,11 @@ from benchmarks.doodles import write_store
 from benchmarks.effort import Effort, Figures
 from benchmarks.reference import Sizes
 from benchmarks.training import vae_sizes
-from codes.data.packed import Store
+from codes.data.store import Store
 from codes.training.config import TrainConfig
 from codes.training.jobs import Splits, draw_job
 from codes.training.loop import Trainer
-from codes.training.runfolder import RunFolder
+from codes.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[1]
 STATUS = Path("/proc/self/status")

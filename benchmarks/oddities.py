@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from codes.errors import BadSketch
 from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.strokes import Polylines, from_polylines
+from codes.sketch.stroke3 import Polylines, from_polylines
 
 Rows = NDArray[np.generic]
 Maker = Callable[[np.random.Generator], Polylines]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from codes.data.masking import rows_by_points
+from codes.data.transforms import rows_by_points
 from codes.formats.gif import write_sheet as write_gif
 from codes.formats.png import write_sheet as write_png
 from codes.formats.registry import read, read_all

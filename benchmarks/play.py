@@ -15,10 +15,10 @@ from typing import Any
 
 from benchmarks.people import Asked, Moment
 from codes.inference.completer import Completer
+from codes.inference.requests import Event, SketchRequest
 from codes.web.engine import Engine
 from codes.web.limits import Limits
-from codes.web.messages import Ask, message_of, understood
-from codes.web.questions import Event, Question
+from codes.web.protocol import Ask, message_of, parse_message
 
 
 class Play:
@@ -35,7 +35,7 @@ class Play:
         self.engine = Engine(completer)
         self.clock = self.busy = 0.0
         self._coming = heapq.merge(*(_of(number, each) for number, each in enumerate(crowd)), key=lambda each: each[0])
-        self._latest: dict[int, Question] = {}
+        self._latest: dict[int, SketchRequest] = {}
         self._told: list[tuple[Asked, dict[str, Any]]] = []
         self._asked: list[Asked] = []
         self._points = 0
@@ -57,12 +57,12 @@ class Play:
         return {"points": self._points, "busy": round(self.busy / self.clock, 3)}
 
     def _ask(self, moment: float, person: int, message: dict[str, Any]) -> None:
-        asked, said = Asked(message, moment), understood(json.dumps(message), Limits())
+        asked, said = Asked(message, moment), parse_message(json.dumps(message), Limits())
         assert isinstance(said, Ask)
         if person in self._latest:
             self.engine.cancel(self._latest[person])
         self._asked.append(asked)
-        self._latest[person] = Question(said.sketch, said.options, partial(self._tell, asked))
+        self._latest[person] = SketchRequest(said.sketch, said.options, partial(self._tell, asked))
         self.engine.ask(self._latest[person])
 
     def _tell(self, asked: Asked, event: Event) -> None:

@@ -23,14 +23,14 @@ from benchmarks.judge import SHIPPED, Judge
 from benchmarks.results import IMAGES, PAGE, write_pages
 from benchmarks.routing import routing_figures
 from benchmarks.sheets import best_median_worst
-from benchmarks.studies import Floats, Plan, Sketches, Studio, Study
+from benchmarks.studies import Floats, Sketches, Study, StudyPlan, StudyRunner
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import sha256
-from codes.data.labelled import labelled
+from codes.data.store import labelled
+from codes.evaluation.bootstrap import estimated
+from codes.evaluation.measures import DrawQuality, draw_quality
 from codes.formats.png import write_sheet
 from codes.inference.completer import Completer, use_one_thread
-from codes.training.quality import DrawQuality, draw_quality
-from codes.training.statistics import estimated
 
 FIGURES = PAGE.parent / "figures"
 QUICK = {"many": 12, "few": 6, "varied": 3, "variations": 4, "drawn": 1, "routed": 15, "odd": 20}
@@ -70,7 +70,7 @@ def main(data: Path, model: str, judge: Path, quick: bool, **asked: Any) -> None
     Example:
       python -m benchmarks.quality datasets/core --rare datasets/rare --write
     """
-    plan = Plan(model, judge, seed=asked["seed"])
+    plan = StudyPlan(model, judge, seed=asked["seed"])
     plan = replace(plan, **QUICK) if quick else plan
     images = IMAGES if asked["write"] else None
     with ProcessPoolExecutor(asked["workers"], multiprocessing.get_context("spawn"), use_one_thread) as pool:
@@ -85,7 +85,7 @@ def main(data: Path, model: str, judge: Path, quick: bool, **asked: Any) -> None
     click.echo(f"{asked['out']}: {len(measured)} categories")
 
 
-def facts(plan: Plan, quick: bool) -> Figures:
+def facts(plan: StudyPlan, quick: bool) -> Figures:
     """What was measured, with what."""
     bundle = Bundle.open(plan.model)
     return {
@@ -97,7 +97,7 @@ def facts(plan: Plan, quick: bool) -> Figures:
     }
 
 
-def all_figures(measured: Sequence[Measured], plan: Plan) -> Figures:
+def all_figures(measured: Sequence[Measured], plan: StudyPlan) -> Figures:
     """But for those of routing."""
     return {
         "completions": completion_figures([each.study for each in measured], plan.few),
@@ -109,7 +109,7 @@ def all_figures(measured: Sequence[Measured], plan: Plan) -> Figures:
     }
 
 
-def measure_all(data: Path, plan: Plan, pool: Executor) -> list[Measured]:
+def measure_all(data: Path, plan: StudyPlan, pool: Executor) -> list[Measured]:
     """Every category that the bundle draws, the judge knows and the data has."""
     known, there = Judge.open(plan.judge).categories, labelled(data, "test")
     categories = [name for name in Bundle.open(plan.model).categories if name in known and there.get(name)]
@@ -117,11 +117,11 @@ def measure_all(data: Path, plan: Plan, pool: Executor) -> list[Measured]:
     return list(tqdm(work, total=len(categories), unit=" categories"))
 
 
-def measure(data: Path, plan: Plan, category: str) -> Measured:
+def measure(data: Path, plan: StudyPlan, category: str) -> Measured:
     """One category."""
     test, valid = labelled(data, "test")[category], labelled(data, "valid")[category]
     bundle, judge = Bundle.open(plan.model), Judge.open(plan.judge)
-    study = Studio(Completer(bundle), judge, plan).study(Sketches(category, test, valid))
+    study = StudyRunner(Completer(bundle), judge, plan).study(Sketches(category, test, valid))
     return Measured(study, draw_quality(*bundle.vae(category), test, 0.5), judge.opinion(test).recognised(category))
 
 

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional as F
 
-from codes.sketch.strokes import to_polylines
+from codes.sketch.stroke3 import to_polylines
 
 Rows = NDArray[np.generic]
 Floats = NDArray[np.float64]

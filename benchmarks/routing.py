@@ -7,22 +7,22 @@ from pathlib import Path
 
 from benchmarks.figures import Figures
 from benchmarks.oddities import oddities
-from benchmarks.studies import Plan
+from benchmarks.studies import StudyPlan
 from codes.checkpoints.bundle import Bundle
-from codes.cli.plots import draw_confusion, draw_risk
-from codes.cli.testing import FRACTIONS, all_cuts, refusals, strangers
-from codes.data.catalogue import NONE_OF_THESE
-from codes.data.labelled import Rows, labelled
-from codes.training.quality import Answers, RouterTest
+from codes.cli.test import FRACTIONS, all_cuts, refusals, strangers
+from codes.data.quickdraw import NONE_OF_THESE
+from codes.data.store import Rows, labelled
+from codes.evaluation.measures import RouterPredictions, RouterTest
+from codes.evaluation.plots import draw_confusion, draw_risk
 
 FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
 NEVER_SEEN = "categories never seen"
 BY_FRACTION = [f"{fraction:.0%}" for fraction in FRACTIONS]
 
-Answered = dict[str, Answers]
+Answered = dict[str, RouterPredictions]
 
 
-def routing_figures(plan: Plan, data: Path, rare: Path | None, images: Path | None) -> Figures:
+def routing_figures(plan: StudyPlan, data: Path, rare: Path | None, images: Path | None) -> Figures:
     """Of the bundle's own categories, of five that others report, and of all that the router learned."""
     bundle = Bundle.open(plan.model)
     sketches = {name: rows[: plan.routed] for name, rows in labelled(data, "test").items() if rows}
@@ -56,7 +56,7 @@ def _test(bundle: Bundle, categories: Sequence[str]) -> RouterTest:
 
 
 def kinds_of_unknown(
-    router: RouterTest, sketches: dict[str, list[Rows]], rare: Path | None, plan: Plan
+    router: RouterTest, sketches: dict[str, list[Rows]], rare: Path | None, plan: StudyPlan
 ) -> dict[str, list[Rows]]:
     """Categories never seen, and what is no drawing."""
     known = [rows for name in router.categories for rows in sketches[name]]

@@ -13,9 +13,9 @@ from benchmarks.effort import Effort, Figures
 from benchmarks.reference import Floats, ReferenceVAE, Sizes, continue_sketch
 from benchmarks.timing import in_turn
 from codes.data.batches import collate
-from codes.data.normalise import Normaliser
+from codes.data.transforms import Normaliser
+from codes.inference.decoding import Continuation, collect, continue_drawings, latent_of
 from codes.inference.options import SamplingOptions
-from codes.inference.sampler import Drawn, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
 
@@ -65,12 +65,12 @@ class Ours:
     def __init__(self, vae: SketchVAE) -> None:
         self.vae, self.stepper = vae, Stepper(vae.decoder)
 
-    def draw(self, rows: Floats, variations: int, added: int) -> list[Drawn]:
+    def draw(self, rows: Floats, variations: int, added: int) -> list[Continuation]:
         """``added`` points after the rows, in so many ways."""
         options = SamplingOptions(variations=variations, temperature=TEMPERATURE, max_points=added)
         prefixes = collate([rows], [0])
         z = latent_of(self.vae, prefixes, options)
-        return gather(continue_drawings(self.stepper, prefixes, z, options), variations, added)
+        return collect(continue_drawings(self.stepper, prefixes, z, options), variations, added)
 
 
 def rows_of(count: int) -> Floats:

@@ -12,7 +12,7 @@ from benchmarks.effort import Effort, Figures
 from benchmarks.timing import in_turn
 from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 ROWS = 60
 ADDED = 50

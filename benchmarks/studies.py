@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from benchmarks.judge import SHIPPED, Judge
 from benchmarks.measures import chamfer, ink, spread
-from codes.data.masking import rows_by_points
+from codes.data.transforms import rows_by_points
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 Rows = NDArray[np.generic]
 Floats = NDArray[np.float64]
@@ -70,7 +70,7 @@ TRIALS = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class StudyPlan:
     """How much is measured, and with what.
 
     Attributes:
@@ -167,10 +167,10 @@ class Sketches:
     others: Sequence[Rows]
 
 
-class Studio:
+class StudyRunner:
     """A completer and its judge."""
 
-    def __init__(self, completer: Completer, judge: Judge, plan: Plan) -> None:
+    def __init__(self, completer: Completer, judge: Judge, plan: StudyPlan) -> None:
         self.completer, self.judge, self.plan = completer, judge, plan
 
     def study(self, sketches: Sketches) -> Study:

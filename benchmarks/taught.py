@@ -21,14 +21,14 @@ from benchmarks.judge import SHIPPED, Judge
 from benchmarks.measures import gap_closed
 from benchmarks.quality import FIGURES, facts
 from benchmarks.results import write_pages
-from benchmarks.studies import Floats, Plan, Rows, Trial, cut
+from benchmarks.studies import Floats, Rows, StudyPlan, Trial, cut
 from codes.checkpoints.bundle import Bundle
-from codes.cli.teaching import teach
-from codes.cli.testing import all_cuts
-from codes.data.labelled import labelled
+from codes.cli.build import teach
+from codes.cli.test import all_cuts
+from codes.data.store import labelled
+from codes.evaluation.bootstrap import Estimate, estimated
+from codes.evaluation.measures import RouterTest
 from codes.inference.completer import Completer
-from codes.training.quality import RouterTest
-from codes.training.statistics import Estimate, estimated
 
 SEEN = ("50%", "100%")
 
@@ -49,7 +49,7 @@ def main(files: tuple[Path, ...], data: Path, model: str, judge: Path, quick: bo
     Example:
       python -m benchmarks.taught rare/hand.npz rare/spider.npz --data datasets/router --write
     """
-    plan = Plan(model, judge, seed=asked["seed"])
+    plan = StudyPlan(model, judge, seed=asked["seed"])
     figures: Figures = {**facts(plan, quick), "taught": {}}
     for file in files:
         figures["taught"][file.stem] = taught(file, data, plan, quick)
@@ -60,7 +60,7 @@ def main(files: tuple[Path, ...], data: Path, model: str, judge: Path, quick: bo
     click.echo(f"{asked['out']}: {', '.join(figures['taught'])}")
 
 
-def taught(file: Path, data: Path, plan: Plan, quick: bool) -> Figures:
+def taught(file: Path, data: Path, plan: StudyPlan, quick: bool) -> Figures:
     """Teach one category, and measure it and what was known before."""
     name = file.stem
     whole = [rows for split in ("valid", "test") for rows in labelled(file, split)[name]]
@@ -80,7 +80,7 @@ def taught(file: Path, data: Path, plan: Plan, quick: bool) -> Figures:
         }
 
 
-def _teach(file: Path, data: Path, plan: Plan, out: Path, quick: bool) -> Bundle:
+def _teach(file: Path, data: Path, plan: StudyPlan, out: Path, quick: bool) -> Bundle:
     """As a person does."""
     words = [file.stem, file, "-m", plan.model, "--data", data, "--seed", plan.seed, "-o", out]
     words += ["--steps", 2] if quick else []
@@ -96,7 +96,7 @@ class Lot:
     whole: Sequence[Rows]
 
 
-def judged(completer: Completer, judge: Judge, lot: Lot, plan: Plan) -> Figures:
+def judged(completer: Completer, judge: Judge, lot: Lot, plan: StudyPlan) -> Figures:
     """How many prefixes, completions and true sketches the judge recognises; half of the points, several variations."""
     prefixes = cut(lot.whole, Trial().fraction)
     options = Trial().options(lot.category, plan.seed, plan.variations)

@@ -17,14 +17,14 @@ from benchmarks.doodles import write_store
 from benchmarks.effort import Effort, Figures
 from benchmarks.reference import Corpus, ReferenceRouter, ReferenceTraining, ReferenceVAE, Sizes
 from benchmarks.timing import Timings, in_turn
-from codes.data.normalise import fit_normaliser
-from codes.data.packed import Store
+from codes.data.store import Store
+from codes.data.transforms import fit_normaliser
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
 from codes.training.config import TrainConfig
 from codes.training.jobs import Splits, draw_job, predict_job
 from codes.training.loop import Job, Trainer
 from codes.training.objectives import cut_lengths
-from codes.training.runfolder import RunFolder
+from codes.training.run_folder import RunFolder
 
 REFERENCE_STEPS = 4  # a round; every one of them costs the same
 CATEGORIES = 5

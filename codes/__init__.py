@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from codes.formats.registry import read, read_all, write
     from codes.inference.completer import load
-    from codes.sketch.strokes import Sketch
+    from codes.sketch.stroke3 import Sketch
 
 __all__ = ["Sketch", "load", "read", "read_all", "write"]
 
@@ -25,7 +25,7 @@ _HOMES = {
     "read": "codes.formats.registry",
     "read_all": "codes.formats.registry",
     "write": "codes.formats.registry",
-    "Sketch": "codes.sketch.strokes",
+    "Sketch": "codes.sketch.stroke3",
 }
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from codes.checkpoints.bundle import Bundle
-from codes.data.packed import Store, pack
+from codes.data.store import Store, pack
 from codes.inference.completer import Completer
-from tests.helpers import CATEGORIES, doodles, stirred_router, stirred_vae, tiny_bundle
+from tests.support.worlds import CATEGORIES, doodles, stirred_router, stirred_vae, tiny_bundle
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,14 +14,16 @@ ROOT = Path(__file__).parents[1]
 CODES = ROOT / "codes"
 ORDER = [
     "errors",
+    "runtime",
     "sketch",
     "formats",
     "data",
-    "kernels",
     "model",
     "checkpoints",
     "training",
     "inference",
+    "evaluation",
+    "building",
     "web",
     "cli",
 ]
@@ -142,7 +144,7 @@ def test_models_need_no_plots(module):
     assert run_python(code).strip() == "[]"
 
 
-@pytest.mark.parametrize("client", ["training", "draw", "predict"])
+@pytest.mark.parametrize("client", ["train_or_test", "draw", "predict"])
 def test_a_client_starts_without_plots_and_statistics(client):
     heavy = "{'matplotlib', 'sklearn', 'scipy', 'svgelements', 'PIL', 'starlette', 'uvicorn', 'websockets'}"
     code = f"import sys, codes.cli.{client}; print(sorted({heavy} & sys.modules.keys()))"

@@ -12,8 +12,8 @@ import pytest
 
 from codes.formats import npz
 from codes.formats.registry import read
-from tests.cli.running import flags
-from tests.helpers import doodles
+from tests.support.running import flags
+from tests.support.worlds import doodles
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -21,9 +21,9 @@ from typing import Any
 
 from codes.checkpoints.part import FILES, PartConfig, read_critic, read_router, read_vae, sha256, write_part
 from codes.errors import BadFile, ModelNotFound
-from codes.formats.atomic import atomic_path
-from codes.model.classifier import RouterNet
+from codes.formats.files import atomic_path
 from codes.model.critic import Critic
+from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 
 FORMAT = 4
@@ -158,7 +158,7 @@ def part_folder(category: str) -> str:
     return "decoders/" + re.sub(r"[^\w.-]+", "_", category, flags=re.ASCII).lstrip(".").lower()
 
 
-def seal_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card: str) -> Bundle:
+def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card: str) -> Bundle:
     """Write the table of contents of the parts in ``building``, and put it in the place of ``folder`` whole."""
     (building / "README.md").write_text(card)
     _write_contents(building, decoders)

@@ -14,15 +14,14 @@ from typing import Any, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from codes.checkpoints.precision import Precision, restored, stored
-from codes.checkpoints.tensors import fill, load_tensors, save_tensors
-from codes.data.normalise import Normaliser
+from codes.checkpoints.tensors import Precision, dequantise, fill, load_tensors, quantise, save_tensors
+from codes.data.transforms import Normaliser
 from codes.errors import BadFile, BadOption
-from codes.formats.atomic import atomic_path
+from codes.formats.files import atomic_path
 from codes.model.calibration import Calibration
-from codes.model.classifier import RouterNet
 from codes.model.config import CriticConfig, RouterConfig, VAEConfig
 from codes.model.critic import Critic
+from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 
 Kind = Literal["draw", "predict", "critic"]
@@ -60,7 +59,7 @@ class PartConfig:
 def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], precision: Precision) -> None:
     """Write a part into a new folder, its weights stored in this precision."""
     folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(folder / "weights.safetensors", stored(tensors, precision), {"kind": config.kind})
+    save_tensors(folder / "weights.safetensors", quantise(tensors, precision), {"kind": config.kind})
     with atomic_path(folder / "config.json") as temporary:
         temporary.write_text(json.dumps(asdict(config), indent=1) + "\n")
 
@@ -132,7 +131,7 @@ def _sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
 
 def _filled(model: Model, folder: Path) -> Model:
     path = folder / "weights.safetensors"
-    fill(model, restored(load_tensors(path)[0]), path)
+    fill(model, dequantise(load_tensors(path)[0]), path)
     return model.requires_grad_(False)
 
 

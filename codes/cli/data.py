@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from codes.cli.common import AS_JSON, STORE, Teaching, print_json
-from codes.data.catalogue import ATTRIBUTION, NONE_OF_THESE
+from codes.cli.common import AS_JSON, STORE, ErrorHandlingGroup, print_json
 from codes.data.download import OFFICIAL, Kind, Outcome, Remote, download
-from codes.data.packed import SPLITS, Store
+from codes.data.quickdraw import ATTRIBUTION, NONE_OF_THESE
+from codes.data.store import SPLITS, Store
 from codes.errors import BadOption
 
 if TYPE_CHECKING:
-    from codes.data.summary import Line
+    from codes.data.inspect import Line
 
 PATH = click.Path(path_type=Path)
 SEED = click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result.")
 
 
-@click.group(cls=Teaching)
+@click.group(cls=ErrorHandlingGroup)
 def data() -> None:
     """Get sketches, make packed stores of them, and see what is in them."""
 
@@ -110,7 +110,7 @@ def nonsense_(out: Path, count: int, seed: int) -> None:
     Example:
       train_or_test.py data nonsense -o datasets/rare/nonsense.npz
     """
-    from codes.data.nonsense import nonsense
+    from codes.data.negatives import nonsense
     from codes.formats.npz import write_splits
 
     if out.suffix.lower() != ".npz":
@@ -139,7 +139,7 @@ def look(source: Path, split: str | None, category: str | None, **options: Any) 
       train_or_test.py data look datasets/three --category cat -n 100 -o cats.png
       train_or_test.py data look datasets/quickdraw/cat.npz --split test --lengths lengths.png
     """
-    from codes.data.summary import chosen_split, open_splits, table
+    from codes.data.inspect import chosen_split, open_splits, table
 
     splits = open_splits(source, category)
     if split is not None:
@@ -155,7 +155,7 @@ def look(source: Path, split: str | None, category: str | None, **options: Any) 
 
 def _pictures(source: Path, splits: Any, category: str | None, options: dict[str, Any]) -> list[Path]:
     """Write what was asked for; returns which files."""
-    from codes.data.summary import chosen_split, picked, rows_per_sketch, write_histogram
+    from codes.data.inspect import chosen_split, picked, rows_per_sketch, write_histogram
 
     sheet, histogram = options["out"], options["lengths"]
     if sheet is not None and sheet.suffix.lower() not in (".png", ".svg"):
@@ -172,7 +172,7 @@ def _pictures(source: Path, splits: Any, category: str | None, options: dict[str
 
 def _write_sheet(path: Path, sketches: list[Any], title: str) -> None:
     from codes.formats import png, svg_out
-    from codes.sketch.render import contact_sheet
+    from codes.sketch.sheet import contact_sheet
 
     writer = png if path.suffix.lower() == ".png" else svg_out
     writer.write_sheet(path, contact_sheet(sketches, title))

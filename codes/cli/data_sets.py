@@ -9,15 +9,14 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from codes.cli.common import AS_JSON, print_json
-from codes.cli.options import CANDIDATES, CATEGORY, FRACTION, LATENT, MODEL, SAMPLING, SPLIT
-from codes.data.masking import LAWS, Law
+from codes.cli.common import AS_JSON, CANDIDATES, CATEGORY, FRACTION, LATENT, MODEL, SAMPLING, SPLIT, print_json
+from codes.data.transforms import LAWS, PrefixRule
 from codes.errors import BadFile, BadOption
 from codes.formats.npz import write_arrays
 from codes.formats.registry import read_all
 from codes.inference.completer import Completer, load
 from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 CHUNK = 256
 
@@ -37,7 +36,14 @@ CHUNK = 256
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write completions, as .npz.")
 @AS_JSON
 def data(
-    file: Path, model: str, split: str, fraction: float, law: Law, out: Path | None, as_json: bool, **options: Any
+    file: Path,
+    model: str,
+    split: str,
+    fraction: float,
+    law: PrefixRule,
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Cut every sketch of FILE short, classify what is left, and finish it.
 

@@ -7,23 +7,21 @@ from typing import Any
 
 import click
 
-from codes.cli.common import AS_JSON, Teaching, print_json
-from codes.cli.fields import chosen
-from codes.cli.options import MODEL, OUT, SAMPLING
-from codes.cli.pictures import check_suffix, write_sheet
+from codes.cli.common import AS_JSON, MODEL, OUT, SAMPLING, ErrorHandlingGroup, chosen, print_json
+from codes.cli.output import check_suffix, write_sheet
 from codes.errors import BadOption
-from codes.formats.polylines import record_of
+from codes.formats.polyline_json import record_of
 from codes.formats.registry import read, write
 from codes.inference.completer import Completer, load, use_one_thread
+from codes.inference.generate import CategorySampler
 from codes.inference.options import SamplingOptions
-from codes.inference.studio import Studio
 from codes.sketch.sheet import Cell, Sheet, contact_sheet
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 TEMPERATURES = (0.1, 0.25, 0.4, 0.6, 0.8, 1.0)
 
 
-@click.group(cls=Teaching)
+@click.group(cls=ErrorHandlingGroup)
 def main() -> None:
     """Let a category's model draw by itself."""
     use_one_thread()
@@ -122,8 +120,8 @@ def interpolate(
     _give(sketches, Sheet([row], title=f"from one {studio.category} to another"), out, as_json)
 
 
-def _studio(completer: Completer, category: str) -> Studio:
-    return Studio(*completer.vae(category), category)
+def _studio(completer: Completer, category: str) -> CategorySampler:
+    return CategorySampler(*completer.vae(category), category)
 
 
 def _check(out: Path | None) -> None:

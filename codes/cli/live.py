@@ -8,7 +8,7 @@ from threading import Thread
 
 import click
 
-from codes.cli.options import MODEL
+from codes.cli.common import MODEL
 from codes.errors import BadOption
 from codes.inference.completer import load, use_one_thread
 
@@ -36,9 +36,9 @@ def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
       predict_client.py live --model my-model --port 9000 --no-open
     """
     try:
+        from codes.runtime import keep_few_kernels
         from codes.web.app import LIMITS, make_app
-        from codes.web.memory import keep_few_kernels
-        from codes.web.serving import listening, server_of
+        from codes.web.server import listening, server_of
     except ModuleNotFoundError as error:
         raise BadOption(f"a live canvas needs {error.name}; get it with: pip install 'halfdrawn[live]'") from error
     use_one_thread()

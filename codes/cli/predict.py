@@ -9,23 +9,32 @@ from typing import Any
 
 import click
 
-from codes.cli.common import AS_JSON, Teaching, print_json
+from codes.cli.common import (
+    AS_JSON,
+    CANDIDATES,
+    CATEGORY,
+    LATENT,
+    MODEL,
+    OUT,
+    SAMPLING,
+    VARIATIONS,
+    ErrorHandlingGroup,
+    chosen,
+    print_json,
+)
 from codes.cli.data_sets import data
-from codes.cli.fields import chosen
 from codes.cli.live import live
-from codes.cli.options import CANDIDATES, CATEGORY, LATENT, MODEL, OUT, SAMPLING, VARIATIONS
-from codes.cli.pictures import check_suffix, write_results
+from codes.cli.output import check_suffix, write_results
 from codes.errors import NotRecognised
 from codes.formats.registry import read
 from codes.inference.completer import Completer, load, use_one_thread
-from codes.inference.options import Completion, Route, SamplingOptions
-from codes.inference.records import result_record
-from codes.sketch.strokes import Sketch
+from codes.inference.options import Completion, Route, SamplingOptions, result_record
+from codes.sketch.stroke3 import Sketch
 
 Row = tuple[Sketch, Sequence[Completion], str]
 
 
-@click.group(cls=Teaching)
+@click.group(cls=ErrorHandlingGroup)
 def main() -> None:
     """Recognise sketches that are not finished, and finish them."""
 

@@ -1,21 +1,33 @@
-"""``train_or_test.py train``: the flags of training, turned into runs."""
+"""``train_or_test.py train``: the flags of training, turned into runs.
+
+What a person can look at while a run goes on: curves, and sketches drawn by the weights so far."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import click
+from torch import nn
 
-from codes.cli.common import STORE, Command, Teaching
-from codes.cli.fields import chosen, options_of
+from codes.checkpoints.part import PartConfig
+from codes.cli.common import STORE, Command, ErrorHandlingGroup, chosen, options_of
 from codes.errors import BadOption
-from codes.model.config import DecoderConfig, EncoderConfig, RasterConfig, RouterConfig, VAEConfig
+from codes.evaluation.plots import draw_curves
+from codes.formats.svg_out import write_sheet
+from codes.inference.generate import CategorySampler
+from codes.inference.options import SamplingOptions
+from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
+from codes.model.vae import SketchVAE
+from codes.sketch.sheet import contact_sheet
 from codes.training.config import TrainConfig
+from codes.training.loop import Job
+from codes.training.run_folder import RunFolder
 
 
-@click.group(cls=Teaching)
+@click.group(cls=ErrorHandlingGroup)
 def train() -> None:
     """Train the parts: a decoder for each category, and the router that chooses among them."""
 
@@ -58,11 +70,11 @@ def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **
       train_or_test.py train draw datasets/all -o runs/all --together
       train_or_test.py train draw datasets/all -o runs/draw -c crab --start runs/all --steps 800
     """
-    from codes.cli.watch import watcher
-    from codes.training.runs import Request, run_draw
+    from codes.cli.train import watcher
+    from codes.training.jobs import TrainingRequest, run_draw
 
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=chosen(DecoderConfig, options))
-    request = Request(store, out, sizes, chosen(TrainConfig, options), watch=watcher, **options)
+    request = TrainingRequest(store, out, sizes, chosen(TrainConfig, options), watch=watcher, **options)
     if together and categories:
         raise BadOption("--together trains on every category of the store; leave --category out")
     for line in run_draw(request, categories, together):
@@ -71,7 +83,7 @@ def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **
 
 @train.command()
 @training_options
-@options_of(RasterConfig)
+@options_of(ImageConfig)
 @click.option("--hidden", type=int, default=RouterConfig.hidden, show_default=True, help="Units of the classifier.")
 @click.option(
     "--dropout", type=float, default=RouterConfig.dropout, show_default=True, help="Share of features dropped."
@@ -83,16 +95,38 @@ def predict(store: Path, out: Path, hidden: int, dropout: float, **options: Any)
     Example:
       train_or_test.py train predict datasets/five -o runs/router --steps 4000
     """
-    from codes.cli.watch import watcher
-    from codes.training.runs import Request, run_predict
+    from codes.cli.train import watcher
+    from codes.training.jobs import TrainingRequest, run_predict
 
-    encoder, raster = _encoder(options, RouterConfig().encoder), chosen(RasterConfig, options)
+    encoder, raster = _encoder(options, RouterConfig().encoder), chosen(ImageConfig, options)
     config = chosen(TrainConfig, options)
     sizes = RouterConfig(encoder, raster, hidden=hidden, dropout=dropout)
-    for line in run_predict(Request(store, out, sizes, config, watch=watcher, **options)):
+    for line in run_predict(TrainingRequest(store, out, sizes, config, watch=watcher, **options)):
         click.echo(line)
 
 
 def _encoder(options: dict[str, Any], default: EncoderConfig) -> EncoderConfig:
     size, dropout = options.pop("encoder_size"), options.pop("encoder_dropout")
     return EncoderConfig(size=size, positions=default.positions, pooled=default.pooled, dropout=dropout)
+
+
+SAMPLES = SamplingOptions(variations=12, temperature=0.4, latent="prior")
+
+
+def watcher(run: RunFolder, job: Job) -> Callable[[nn.Module, int], None]:
+    """What to do after each validation of this run."""
+
+    def after_validation(model: nn.Module, step: int) -> None:
+        draw_curves(run)
+        if isinstance(model, SketchVAE):
+            _draw_samples(run, job, model, step)
+
+    return after_validation
+
+
+def _draw_samples(run: RunFolder, job: Job, model: SketchVAE, step: int) -> None:
+    """A sheet of sketches from nothing."""
+    config = PartConfig("draw", job.facts["model"], job.facts["scale"], job.facts["categories"])
+    sketches = CategorySampler(deepcopy(model).cpu(), config, run.path.name).sample(SAMPLES)
+    run.samples.mkdir(exist_ok=True)
+    write_sheet(run.samples / f"{step:06}.svg", contact_sheet(sketches, f"{run.path.name}, step {step}"))

@@ -33,9 +33,9 @@ from urllib.request import (
 
 from tqdm import tqdm
 
-from codes.data.catalogue import categories, is_category_name, no_such_category
+from codes.data.quickdraw import categories, is_category_name, no_such_category
 from codes.errors import BadFile, BadOption
-from codes.formats.disk import disk_errors_of
+from codes.formats.files import disk_errors_of
 
 OFFICIAL = "https://storage.googleapis.com/quickdraw_dataset"
 CHUNK = 1 << 18

@@ -20,14 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from codes.data.catalogue import NONE_OF_THESE, is_category_name, may_teach_refusal
-from codes.data.packed import SPLITS, Rows, StoreWriter, as_int16, new_store
+from codes.data.quickdraw import NONE_OF_THESE, is_category_name, may_teach_refusal
+from codes.data.store import SPLITS, Rows, StoreWriter, as_int16, new_store
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
-from codes.formats.reading import bad_sketches_of, check_source
+from codes.formats.files import bad_sketches_of, check_source
 from codes.formats.registry import READERS, read
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 LARGEST_FILE = 1 << 40
 

@@ -13,20 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from codes.errors import BadOption
-from codes.formats.atomic import atomic_path
-from codes.sketch.render import (
-    PLAIN,
-    Ink,
-    Pixels,
-    Sheet,
-    contact_sheet,
-    ink_length,
-    longest_pen,
-    paced_frames,
-    sheet_frames,
-    view_of,
-)
-from codes.sketch.strokes import Sketch
+from codes.formats.files import atomic_path
+from codes.sketch.layout import PLAIN, Ink, ink_length, view_of
+from codes.sketch.render import Pixels, paced_frames
+from codes.sketch.sheet import Sheet, contact_sheet, longest_pen, sheet_frames
+from codes.sketch.stroke3 import Sketch
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -16,12 +16,10 @@ import numpy as np
 
 from codes.errors import BadFile, BadSketch
 from codes.formats import strict_json
-from codes.formats.atomic import atomic_path
-from codes.formats.disk import disk_errors_of
-from codes.formats.reading import MEGABYTE, check_source
+from codes.formats.files import MEGABYTE, atomic_path, check_source, disk_errors_of
 from codes.formats.strict_json import NotJson
 from codes.sketch.geometry import in_quickdraw_pixels, simplify_like_quickdraw
-from codes.sketch.strokes import MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
+from codes.sketch.stroke3 import MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
 
 MAX_FILE = 1 << 40
 MAX_LINE = 8 * MEGABYTE

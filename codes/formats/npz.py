@@ -1,7 +1,7 @@
 """Sketch-RNN's ``.npz``: a zip of arrays ``train``, ``valid`` and ``test``, each a list of stroke-3 arrays.
 
 ``numpy.load`` with ``allow_pickle=True`` would run whatever code a file brings along; here arrays are read by
-:mod:`codes.formats.pickled_arrays`, which runs none. Sizes are checked before anything is unpacked.
+:mod:`codes.formats.safe_pickle`, which runs none. Sizes are checked before anything is unpacked.
 
 Knows zip archives and stroke-3; knows no units: everything in such a file is in Quick, Draw! pixels.
 """
@@ -23,13 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.errors import BadFile
-from codes.formats import pickled_arrays
-from codes.formats.atomic import atomic_path
-from codes.formats.disk import disk_errors_of
-from codes.formats.pickled_arrays import NotArrays
-from codes.formats.reading import MEGABYTE, bad_sketches_of, check_source
+from codes.formats import safe_pickle as pickled_arrays
+from codes.formats.files import MEGABYTE, atomic_path, bad_sketches_of, check_source, disk_errors_of
+from codes.formats.safe_pickle import NotArrays
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 Stroke3 = NDArray[Any]
 

@@ -10,9 +10,11 @@ from io import BytesIO
 from pathlib import Path
 
 from codes.errors import BadOption
-from codes.formats.atomic import atomic_path
-from codes.sketch.render import Pixels, Sheet, contact_sheet, image, sheet_image, view_of
-from codes.sketch.strokes import Sketch
+from codes.formats.files import atomic_path
+from codes.sketch.layout import view_of
+from codes.sketch.render import Pixels, image
+from codes.sketch.sheet import Sheet, contact_sheet, sheet_image
+from codes.sketch.stroke3 import Sketch
 
 LONGEST_SIDE = 512
 

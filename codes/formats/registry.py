@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from codes.errors import BadFile, BadOption, BadSketch
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 READERS = {
     ".npz": "codes.formats.npz",
     ".ndjson": "codes.formats.ndjson",
-    ".json": "codes.formats.polylines",
+    ".json": "codes.formats.polyline_json",
     ".svg": "codes.formats.svg_in",
 }
 WRITERS = {
     ".npz": "codes.formats.npz",
     ".ndjson": "codes.formats.ndjson",
-    ".json": "codes.formats.polylines",
+    ".json": "codes.formats.polyline_json",
     ".svg": "codes.formats.svg_out",
     ".png": "codes.formats.png",
     ".gif": "codes.formats.gif",

@@ -19,10 +19,10 @@ import numpy as np
 
 from codes.errors import BadFile
 from codes.formats import svg_shapes
-from codes.formats.reading import MEGABYTE, bad_sketches_of, read_text
+from codes.formats.files import MEGABYTE, bad_sketches_of, read_text
 from codes.formats.svg_shapes import NotSvg, Size, Subpath
 from codes.sketch.geometry import Bounds, bounds, unit_of_canvas
-from codes.sketch.strokes import MAX_COORDINATE, MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
+from codes.sketch.stroke3 import MAX_COORDINATE, MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
 
 MAX_FILE = 10 * MEGABYTE
 MAX_ELEMENTS = 50_000

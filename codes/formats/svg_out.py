@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codes.errors import BadOption
-from codes.formats.atomic import atomic_path
-from codes.sketch.render import Sheet, animated_svg_text, contact_sheet, sheet_svg, svg_text
-from codes.sketch.strokes import Sketch
+from codes.formats.files import atomic_path
+from codes.sketch.render import animated_svg_text, svg_text
+from codes.sketch.sheet import Sheet, contact_sheet, sheet_svg
+from codes.sketch.stroke3 import Sketch
 
 ANIMATED = ".anim.svg"
 SECONDS = 4.0

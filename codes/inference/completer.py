@@ -23,15 +23,23 @@ from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
 from codes.errors import BadFile, BadOption, NotRecognised
-from codes.inference.choosing import Taste, chosen, liking
-from codes.inference.drawings import Beginning, Step
+from codes.inference.decoding import (
+    Continuation,
+    Options,
+    PreparedBatch,
+    Step,
+    begin,
+    collect,
+    continue_drawings,
+    latent_of,
+)
 from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
+from codes.inference.ranking import CriticScorer, best_candidates, candidate_score
 from codes.inference.router import Router
-from codes.inference.sampler import Drawn, Options, begin, continue_drawings, gather, latent_of
 from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.strokes import Sketch
+from codes.sketch.stroke3 import Sketch
 
 TOGETHER = 512  # drawings in one batch
 KEPT = 64  # decoders in memory, 10 MB each at the starter's sizes
@@ -56,7 +64,7 @@ def load(name_or_path: str | Path = "starter") -> Completer:
 
 
 @dataclass(frozen=True)
-class Task:
+class CompletionTask:
     """One prefix to be finished as one category."""
 
     sketch: Sketch
@@ -65,7 +73,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Ink:
+class StreamedPoint:
     """One row as it is drawn.
 
     Attributes:
@@ -82,7 +90,7 @@ class Ink:
     end: bool
 
 
-def pixels_of(sketch: Sketch) -> NDArray[np.float64]:
+def model_input(sketch: Sketch) -> NDArray[np.float64]:
     """What a model is to see of a sketch: simplified as the training data is, in QuickDraw pixels; ``[n, 3]``."""
     return in_quickdraw_pixels(sketch).points
 
@@ -107,7 +115,7 @@ class Completer:
         return Router(net, config, self.categories)
 
     @cached_property
-    def taste(self) -> Taste:
+    def critic_scorer(self) -> CriticScorer:
         """The critic, read when candidates are first chosen among.
 
         Raises:
@@ -115,10 +123,10 @@ class Completer:
         """
         critic, config = self.bundle.critic() or (None, None)
         if critic is None or config is None:
-            return Taste(None, ())
+            return CriticScorer(None, ())
         if critic.config.features != self.router.net.config.features:
             raise BadFile(self.bundle.folder, "its critic was made for another router")
-        return Taste(critic, config.categories)
+        return CriticScorer(critic, config.categories)
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
         """A category's model, read when it is first used; of many, those used last are kept.
@@ -136,22 +144,22 @@ class Completer:
         """
         return self._stepper(category)
 
-    def begin(self, category: str, tasks: Sequence[Task], options: Options) -> Beginning:
+    def begin(self, category: str, tasks: Sequence[CompletionTask], options: Options) -> PreparedBatch:
         """Make ready to draw tasks of one category, point by point, with others: see :class:`Drawings`."""
         prefixes, z = self._prefixes(category, tasks, options)
         return begin(self.stepper(category), prefixes, z, options)
 
-    def units(self, task: Task) -> float:
+    def units(self, task: CompletionTask) -> float:
         """How many of the person's units make one of the model's."""
         return self.vae(task.category)[1].scale * task.sketch.unit
 
-    def _continue(self, category: str, tasks: Sequence[Task], options: SamplingOptions) -> Iterator[Step]:
+    def _continue(self, category: str, tasks: Sequence[CompletionTask], options: SamplingOptions) -> Iterator[Step]:
         prefixes, z = self._prefixes(category, tasks, options)
         return continue_drawings(self.stepper(category), prefixes, z, options)
 
-    def _prefixes(self, category: str, tasks: Sequence[Task], options: Options) -> tuple[Batch, Tensor]:
+    def _prefixes(self, category: str, tasks: Sequence[CompletionTask], options: Options) -> tuple[Batch, Tensor]:
         vae, config = self.vae(category)
-        rows = [config.normaliser.apply(pixels_of(task.sketch)) for task in tasks]
+        rows = [config.normaliser.apply(model_input(task.sketch)) for task in tasks]
         prefixes = collate(rows, [0] * len(rows))
         return prefixes, latent_of(vae, prefixes, options)
 
@@ -161,7 +169,7 @@ class Completer:
 
     def classify_many(self, sketches: Sequence[Sketch]) -> list[Route]:
         """What each of many sketches is, in few batches."""
-        return self.router.routes([pixels_of(sketch) for sketch in sketches])
+        return self.router.routes([model_input(sketch) for sketch in sketches])
 
     def complete(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> list[Completion]:
         """Finish a sketch: ``options.variations`` ways for each category drawn, the likeliest category first.
@@ -181,12 +189,12 @@ class Completer:
         """Finish many sketches, each as its likeliest category (or as ``options.category``), whatever was decided."""
         routes = self.classify_many(sketches)
         tasks = [
-            Task(sketch, route, options.category or route.category)
+            CompletionTask(sketch, route, options.category or route.category)
             for sketch, route in zip(sketches, routes, strict=True)
         ]
         return self.draw(tasks, options)
 
-    def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[Ink]:
+    def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[StreamedPoint]:
         """Finish a sketch as one category, giving each row the moment it is drawn.
 
         ``options.top`` must be 1. Candidates are not chosen among: what is drawn already cannot be taken back.
@@ -199,7 +207,7 @@ class Completer:
             raise BadOption("a stream draws one category; leave top at 1")
         return self._ink(self.tasks(sketch, self.classify(sketch), options)[0], options)
 
-    def tasks(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Task]:
+    def tasks(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[CompletionTask]:
         """What is to be drawn, decided before anything is.
 
         Raises:
@@ -208,14 +216,14 @@ class Completer:
         """
         if options.category is not None:
             self.bundle.part_of(options.category)
-            return [Task(sketch, route, options.category)]
+            return [CompletionTask(sketch, route, options.category)]
         if route.decision == "unknown" and not options.draw_unknown:
             raise NotRecognised(
                 f"this looks like nothing the model knows (nearest: {route.category}); name a category to have it drawn"
             )
-        return [Task(sketch, route, category) for category in list(route.probabilities)[: options.top]]
+        return [CompletionTask(sketch, route, category) for category in list(route.probabilities)[: options.top]]
 
-    def draw(self, tasks: Sequence[Task], options: SamplingOptions) -> list[list[Completion]]:
+    def draw(self, tasks: Sequence[CompletionTask], options: SamplingOptions) -> list[list[Completion]]:
         """Draw ``options.variations`` of each task; results in the order of the tasks.
 
         Raises:
@@ -231,17 +239,17 @@ class Completer:
             )
         drawn = self._draw(tasks, replace(options, variations=many, candidates=1))
         likings = iter(self._likings([completion for each in drawn for completion in each]))
-        return [chosen(each, [next(likings) for _ in each], options.candidates) for each in drawn]
+        return [best_candidates(each, [next(likings) for _ in each], options.candidates) for each in drawn]
 
     def _likings(self, completions: Sequence[Completion]) -> Iterator[float]:
         """How well each is liked."""
         rest = iter(completions)
-        for look in self.router.looks([pixels_of(each.sketch) for each in completions]):
+        for look in self.router.encode([model_input(each.sketch) for each in completions]):
             some = list(islice(rest, len(look)))
-            odds = self.taste.odds(look.features, [each.category for each in some])
-            yield from map(liking, some, self.router.routes_of(look), odds)
+            odds = self.critic_scorer.odds(look.features, [each.category for each in some])
+            yield from map(candidate_score, some, self.router.decide(look), odds)
 
-    def _draw(self, tasks: Sequence[Task], options: SamplingOptions) -> list[list[Completion]]:
+    def _draw(self, tasks: Sequence[CompletionTask], options: SamplingOptions) -> list[list[Completion]]:
         """Category by category, and those of like length together."""
         groups: dict[str, list[int]] = defaultdict(list)
         for number in sorted(range(len(tasks)), key=lambda i: len(tasks[i].sketch)):
@@ -254,23 +262,25 @@ class Completer:
                 done.update(zip(some, self._draw_batch(category, [tasks[i] for i in some], options), strict=True))
         return [done[number] for number in range(len(tasks))]
 
-    def _draw_batch(self, category: str, tasks: list[Task], options: SamplingOptions) -> list[list[Completion]]:
+    def _draw_batch(
+        self, category: str, tasks: list[CompletionTask], options: SamplingOptions
+    ) -> list[list[Completion]]:
         _, config = self.vae(category)
         steps = self._continue(category, tasks, options)
-        drawn = gather(steps, len(tasks) * options.variations, options.max_points)
+        drawn = collect(steps, len(tasks) * options.variations, options.max_points)
         many = options.variations
         return [
             [_completion(task, each, config) for each in drawn[number * many : (number + 1) * many]]
             for number, task in enumerate(tasks)
         ]
 
-    def _ink(self, task: Task, options: SamplingOptions) -> Iterator[Ink]:
+    def _ink(self, task: CompletionTask, options: SamplingOptions) -> Iterator[StreamedPoint]:
         scale = self.units(task)
         for step in self._continue(task.category, [task], options):
             for variation, row, over in zip(
                 *(part.tolist() for part in (step.drawings, step.points, step.over)), strict=True
             ):
-                yield Ink(variation, row[0] * scale, row[1] * scale, row[3] == 1, over)
+                yield StreamedPoint(variation, row[0] * scale, row[1] * scale, row[3] == 1, over)
 
 
 def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> SamplingOptions:
@@ -286,7 +296,7 @@ def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> Sa
     return replace(options or SamplingOptions(), **changes)
 
 
-def _completion(task: Task, drawn: Drawn, config: PartConfig) -> Completion:
+def _completion(task: CompletionTask, drawn: Continuation, config: PartConfig) -> Completion:
     """The person's rows as they were, then ours in their units."""
     ours = config.normaliser.undo(drawn.points)
     ours[:, :2] *= task.sketch.unit

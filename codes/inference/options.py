@@ -1,14 +1,18 @@
-"""What can be asked of a completion and what comes back; both frozen, contradictions refused once, here."""
+"""What can be asked of a completion and what comes back; both frozen, contradictions refused once, here.
+
+Results as plain values for JSON: one form for the command line, for HTTP and for whoever reads either."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, log
 from numbers import Integral, Real
-from typing import Literal
+from typing import Any, Literal
 
 from codes.errors import BadOption
-from codes.sketch.strokes import Sketch
+from codes.formats.polyline_json import record_of
+from codes.sketch.stroke3 import Sketch
 
 LatentSource = Literal["prefix", "zero", "prior"]
 Decision = Literal["known", "unsure", "unknown"]
@@ -117,3 +121,28 @@ class Completion:
     def adds(self) -> bool:
         """Whether anything was drawn at all."""
         return len(self.sketch) > (self.sketch.prefix_rows or 0)
+
+
+def result_record(route: Route, completions: Sequence[Completion]) -> dict[str, Any]:
+    """What became of one sketch."""
+    return {**route_record(route), "completions": [_completion_record(each) for each in completions]}
+
+
+def route_record(route: Route) -> dict[str, Any]:
+    """What it was recognised as."""
+    return {
+        "category": route.category,
+        "decision": route.decision,
+        "known_score": route.known_score,
+        "probabilities": route.probabilities,
+    }
+
+
+def _completion_record(completion: Completion) -> dict[str, Any]:
+    return {
+        "category": completion.category,
+        "probability": completion.probability,
+        "ended": completion.ended,
+        "log_likelihood": completion.log_likelihood,
+        "sketch": record_of(completion.sketch),
+    }

@@ -15,14 +15,14 @@ from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
 from codes.inference.options import Decision, Route
 from codes.model.calibration import Calibration, known_scores
-from codes.model.classifier import RouterNet
+from codes.model.router import RouterNet
 
 Pixels = NDArray[np.float64]
 TOGETHER = 256
 
 
 @dataclass(frozen=True)
-class Look:
+class RouterFeatures:
     """What the shared encoder makes of sketches: ``features [N, F]``, and how many rows they have, ``lengths [N]``."""
 
     features: Tensor
@@ -44,19 +44,19 @@ class Router:
 
     def routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
         """A route for each prefix, given as stroke-3 rows ``[n, 3]`` in QuickDraw pixels."""
-        return [route for look in self.looks(prefixes) for route in self.routes_of(look)]
+        return [route for look in self.encode(prefixes) for route in self.decide(look)]
 
-    def looks(self, prefixes: Sequence[Pixels]) -> Iterator[Look]:
+    def encode(self, prefixes: Sequence[Pixels]) -> Iterator[RouterFeatures]:
         """What the shared encoder makes of them, :data:`TOGETHER` at a time and in order."""
         return (self._look(prefixes[start : start + TOGETHER]) for start in range(0, len(prefixes), TOGETHER))
 
     @torch.no_grad()
-    def _look(self, prefixes: Sequence[Pixels]) -> Look:
+    def _look(self, prefixes: Sequence[Pixels]) -> RouterFeatures:
         batch: Batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
-        return Look(self.net.features(batch.points, batch.lengths), batch.lengths)
+        return RouterFeatures(self.net.features(batch.points, batch.lengths), batch.lengths)
 
     @torch.no_grad()
-    def routes_of(self, look: Look) -> list[Route]:
+    def decide(self, look: RouterFeatures) -> list[Route]:
         """What follows from a look."""
         logits = self.calibration.scaled(self.net.classifier(look.features).float(), look.lengths)
         scores = known_scores(logits, self.offered)

@@ -75,7 +75,7 @@ class VAEConfig:
 
 
 @dataclass(frozen=True)
-class RasterConfig:
+class ImageConfig:
     """A convolutional encoder of the picture of a sketch.
 
     Attributes:
@@ -107,7 +107,7 @@ class RouterConfig:
     """
 
     encoder: EncoderConfig = field(default_factory=lambda: EncoderConfig(pooled=True))
-    raster: RasterConfig = field(default_factory=RasterConfig)
+    raster: ImageConfig = field(default_factory=ImageConfig)
     labels: int = 5
     hidden: int = 512
     dropout: float = 0.3
@@ -127,7 +127,7 @@ class RouterConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RouterConfig:
         """The inverse of :meth:`to_dict`; a wrong name is a TypeError or KeyError, a wrong size a BadOption."""
-        parts = {"encoder": EncoderConfig(**values["encoder"]), "raster": RasterConfig(**values["raster"])}
+        parts = {"encoder": EncoderConfig(**values["encoder"]), "raster": ImageConfig(**values["raster"])}
         return cls(**{**values, **parts})
 
 
@@ -158,7 +158,7 @@ class CriticConfig:
         return cls(**values)
 
 
-Config = EncoderConfig | DecoderConfig | RasterConfig | RouterConfig | CriticConfig
+Config = EncoderConfig | DecoderConfig | ImageConfig | RouterConfig | CriticConfig
 
 
 def _check(config: Config, sizes: tuple[str, ...]) -> None:

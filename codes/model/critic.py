@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from codes.model.classifier import Classifier
 from codes.model.config import CriticConfig
+from codes.model.router import Classifier
 
 DROPOUT = 0.5  # share of features, and of units, that are dropped while the shared opinion is learned
 

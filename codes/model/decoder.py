@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codes.model.cells import LSTM
 from codes.model.config import DecoderConfig
 from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
+from codes.model.fused_lstm.cell import candidate_doubled, through_gates
+from codes.model.fused_lstm.sequence import CellState, packed_linear
+from codes.model.lstm import LSTM
 from codes.model.mixture import PointDistribution, outputs_for
-from codes.model.moment import candidate_doubled, through_gates
-from codes.model.recurrence import CellState, many_products
 
 
 class DecoderState(NamedTuple):
@@ -113,8 +113,8 @@ class Stepper:
         lstm, positions = decoder.lstm, decoder.config.positions
         moved, self.kept = torch.split(lstm.weight_input, [POINT + POSITION * positions, decoder.config.latent], dim=1)
         self.decoder = decoder
-        self.times_weight = many_products(candidate_doubled(torch.cat([moved, lstm.weight_hidden], dim=1), dim=0))
-        self.outputs_of = many_products(decoder.output.weight, decoder.output.bias)
+        self.times_weight = packed_linear(candidate_doubled(torch.cat([moved, lstm.weight_hidden], dim=1), dim=0))
+        self.outputs_of = packed_linear(decoder.output.weight, decoder.output.bias)
 
     @torch.no_grad()
     def held(self, z: Tensor) -> Tensor:

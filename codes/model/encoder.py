@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from codes.model.cells import LSTM
 from codes.model.config import EncoderConfig
+from codes.model.lstm import LSTM
 
 POINT = 5
 POSITION = 2

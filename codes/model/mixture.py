@@ -45,7 +45,7 @@ def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
     return torch.cat([gumbel, torch.view_as_real(normal)], dim=-1).float()
 
 
-def heated(noise: Tensor, temperature: Tensor) -> Tensor:
+def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
     """Noise ``[..., M + 5]`` with which a sample is one at ``temperature [...]``, float64.
 
     The mixture's logits are to be divided by it, the variance multiplied (Ha and Eck 2017, section 3.3). But the
@@ -146,7 +146,7 @@ class PointDistribution:
         """One point for each distribution, stroke-5 ``[..., 5]``, a pure function of ``noise [..., M + 5]``.
 
         The component and the pen are Gumbel-max draws: there is no sum of probabilities to fall short of 1. See
-        :func:`heated` for temperatures.
+        :func:`apply_temperature` for temperatures.
         """
         parts = self._parts
         gumbel_weights, gumbel_pen, normal = torch.split(noise, [parts.shape[-1], PEN_STATES, OFFSET], dim=-1)

@@ -1,6 +1,10 @@
-"""The variational autoencoder of a category: encoder, latent code, decoder."""
+"""The latent code: features to a Gaussian over z.
+
+The variational autoencoder of a category: encoder, latent code, decoder."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -8,8 +12,42 @@ from torch import Tensor, nn
 from codes.model.config import VAEConfig
 from codes.model.decoder import Decoder
 from codes.model.encoder import Encoder
-from codes.model.latent import LatentHead, Posterior
 from codes.model.mixture import PointDistribution
+
+
+class Posterior(NamedTuple):
+    """A diagonal Gaussian over z; ``mean`` and ``log_var`` are ``[B, Z]``."""
+
+    mean: Tensor
+    log_var: Tensor
+
+    def rsample(self, rng: torch.Generator) -> Tensor:
+        """``mean + sd * noise``, differentiable in both; ``[B, Z]``."""
+        noise = torch.randn(self.mean.shape, generator=rng, device=self.mean.device)
+        return self.mean + torch.exp(0.5 * self.log_var) * noise
+
+    def kl(self) -> Tensor:
+        """Divergence from the standard normal in nats, averaged over the Z numbers; ``[B]``.
+
+        Ha and Eck 2017, equation 10.
+        """
+        return -0.5 * (1 + self.log_var - self.mean.square() - self.log_var.exp()).mean(dim=-1)
+
+
+class LatentHead(nn.Module):
+    """Two linear maps, to the mean and to the log variance."""
+
+    def __init__(self, features: int, latent: int) -> None:
+        super().__init__()
+        self.mean = nn.Linear(features, latent)
+        self.log_var = nn.Linear(features, latent)
+        for layer in (self.mean, self.log_var):
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, features: Tensor) -> Posterior:
+        """``[B, F]`` to a posterior over ``[B, Z]``."""
+        return Posterior(self.mean(features).float(), self.log_var(features).float())
 
 
 class SketchVAE(nn.Module):

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codes.errors import BadSketch
-from codes.sketch.strokes import Floats, Polylines, Sketch, from_polylines
+from codes.sketch.stroke3 import Floats, Polylines, Sketch, from_polylines
 
 QUICKDRAW_SIDE = 255.0
 QUICKDRAW_SPACING = 1.0

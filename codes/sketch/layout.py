@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codes.sketch.geometry import bounds
-from codes.sketch.strokes import Floats, Sketch
+from codes.sketch.stroke3 import Floats, Sketch
 
 # A whole Quick, Draw! sketch is 255 pixels long and was drawn on a canvas of about 280.
 MARGIN = 0.05

@@ -2,34 +2,243 @@
 
 Nothing here changes the sketch it is given, opens a window or writes a file. ``layout`` says what is drawn where
 and in which ink, ``vector`` and ``raster`` draw one sketch, and the modules named ``sheet`` draw many.
+
+A sketch as SVG text, still or drawing itself.
+
+Knows SVG; knows no files and no pixels. Coordinates stay in the sketch's own units, so the picture lies exactly
+over the drawing it was made from. One ``<path>`` is one stroke. The stroke in which the continuation takes over
+needs two colours, hence two paths; the second is marked ``data-joined="true"`` (the pen never lifted between
+them), so that a reader can put the stroke together again.
+
+A sketch as pixels: one picture, or the frames of the pen's movement.
+
+Knows Pillow's drawing calls; knows no files, no display and no text. Ink is laid on at several times the size
+and averaged down, which is what makes its edges smooth.
 """
 
 from __future__ import annotations
 
-from codes.sketch.layout import PLAIN, Ink, View, ink_length, view_of
-from codes.sketch.raster import Pixels, frames, image, paced_frames
-from codes.sketch.sheet import Cell, Sheet, contact_sheet
-from codes.sketch.sheet_raster import longest_pen, sheet_frames, sheet_image
-from codes.sketch.sheet_vector import sheet_svg
-from codes.sketch.vector import animated_svg_text, svg_text
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from itertools import groupby, pairwise
 
-__all__ = [
-    "PLAIN",
-    "Cell",
-    "Ink",
-    "Pixels",
-    "Sheet",
-    "View",
-    "animated_svg_text",
-    "contact_sheet",
-    "frames",
-    "image",
-    "ink_length",
-    "longest_pen",
-    "paced_frames",
-    "sheet_frames",
-    "sheet_image",
-    "sheet_svg",
-    "svg_text",
-    "view_of",
-]
+import numpy as np
+from numpy.typing import NDArray
+
+from codes.errors import BadOption
+from codes.sketch.layout import PLAIN, Ink, Mark, Piece, View, by_length, by_points, marks, pieces, view_of
+from codes.sketch.stroke3 import Floats, Sketch
+
+NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+# A frame is at least this many times as long as what its coordinates count as a pixel.
+COARSEST = 16
+# Pixels that a picture takes where nobody gives it a size.
+LONGEST_SIDE = 512
+
+# Without motion, or without CSS, the rules below are not there and the whole drawing shows.
+MOTION = """<style>
+@media (prefers-reduced-motion: no-preference) {
+  .pen { stroke-dasharray: 1 2; animation: draw var(--for) linear var(--at) both }
+  .dot { animation: appear 1ms linear var(--at) both }
+}
+@keyframes draw { from { stroke-dashoffset: 1; opacity: 0 } 1% { opacity: 1 } to { stroke-dashoffset: 0 } }
+@keyframes appear { from { opacity: 0 } }
+</style>
+"""
+
+
+def svg_text(sketch: Sketch, ink: Ink = PLAIN, view: View | None = None) -> str:
+    """A still picture, framed by ``view`` or by the sketch's own bounds and a margin."""
+    return _document(sketch, ink, view or view_of(sketch), strokes_markup(sketch, ink, view))
+
+
+def animated_svg_text(sketch: Sketch, ink: Ink = PLAIN, seconds: float = 4.0, view: View | None = None) -> str:
+    """A picture that draws itself once at constant pen speed, the person's strokes first.
+
+    It needs no scripts, and stands still for those who ask their system for less motion.
+
+    Raises:
+        BadOption: ``seconds`` is not a positive number.
+    """
+    body = MOTION + strokes_markup(sketch, ink, view, seconds)
+    return _document(sketch, ink, view or view_of(sketch), body)
+
+
+def strokes_markup(sketch: Sketch, ink: Ink = PLAIN, view: View | None = None, seconds: float | None = None) -> str:
+    """The drawing alone: one group for each ink. With ``seconds`` every path carries its timing for ``MOTION``.
+
+    Raises:
+        BadOption: ``seconds`` is not a positive number.
+    """
+    frame = view or view_of(sketch)
+    drawn = pieces(sketch)
+    timings = [""] * len(drawn) if seconds is None else _timings(drawn, seconds)
+    digits = decimals(sketch.unit, frame.side)
+    paths = [(piece.own, _path(piece, digits, timing)) for piece, timing in zip(drawn, timings, strict=True)]
+    width = number(ink.width * frame.side, digits + 1)
+    groups = "".join(
+        f'<g stroke="{xml_text(ink.of(own))}">\n' + "".join(path for _, path in members) + "</g>\n"
+        for own, members in groupby(paths, key=lambda pair: pair[0])
+    )
+    return f'<g fill="none" stroke-width="{width}" stroke-linecap="round" stroke-linejoin="round">\n{groups}</g>\n'
+
+
+def view_box(view: View, digits: int = 2) -> str:
+    """The value of a ``viewBox`` attribute."""
+    return " ".join(number(value, digits) for value in (view.x, view.y, view.width, view.height))
+
+
+def title_markup(category: str | None) -> str:
+    """A ``<title>``, or nothing for a sketch without a name."""
+    return f"<title>{xml_text(category)}</title>\n" if category else ""
+
+
+def xml_text(text: str) -> str:
+    """Text made safe for XML content and attributes; characters that XML cannot hold are left out."""
+    return escape(NOT_IN_XML.sub("", text))
+
+
+def decimals(unit: float, side: float) -> int:
+    """How many decimals show a hundredth of a QuickDraw pixel, or less where the whole frame is so small."""
+    finest = min(unit, side / COARSEST)
+    return max(0, int(np.ceil(2 - np.log10(finest) - 1e-9)))
+
+
+def number(value: float, digits: int) -> str:
+    """Decimal notation without an exponent and without idle zeros."""
+    text = f"{value:.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def _document(sketch: Sketch, ink: Ink, view: View, body: str) -> str:
+    box = view_box(view, decimals(sketch.unit, view.side))
+    width, height = view.size(LONGEST_SIDE)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="{box}" role="img" '
+        f'style="background:{xml_text(ink.paper)}">\n{title_markup(sketch.category)}{body}</svg>\n'
+    )
+
+
+def _path(piece: Piece, digits: int, timing: str) -> str:
+    joined = ' data-joined="true"' if piece.joined else ""
+    return f'<path d="{_path_data(piece.line, digits)}"{joined}{timing}/>\n'
+
+
+def _path_data(line: Floats, digits: int) -> str:
+    """Absolute corners. A dot is a line of no length, which round caps turn into a disc."""
+    corners = [f"{number(x, digits)} {number(y, digits)}" for x, y in line.tolist()]
+    return f"M{corners[0]}L" + " ".join(corners[1:] or corners)
+
+
+def _timings(drawn: list[Piece], seconds: float) -> list[str]:
+    """Attributes that say when each piece begins and how long it takes; the pen is as fast in the air."""
+    if not 0 < seconds < np.inf:
+        raise BadOption(f"an animation takes a positive number of seconds, not {seconds:g}")
+    lengths = [float(np.hypot(*np.diff(piece.line, axis=0).T).sum()) for piece in drawn]
+    flights = [0.0] + [float(np.hypot(*(b.line[0] - a.line[-1]))) for a, b in pairwise(drawn)]
+    pace = seconds / (sum(lengths) + sum(flights) or 1.0)
+    begins = np.cumsum(flights) + np.cumsum([0.0, *lengths[:-1]])
+    return [_timing(begin * pace, length * pace) for begin, length in zip(begins, lengths, strict=True)]
+
+
+def _timing(begin: float, duration: float) -> str:
+    if duration == 0:
+        return f' class="dot" style="--at:{number(begin, 3)}s"'
+    times = f"--at:{number(begin, 3)}s;--for:{number(duration, 3)}s"
+    return f' class="pen" pathLength="1" style="{times}"'
+
+
+Pixels = NDArray[np.uint8]
+
+SUPERSAMPLING = 4
+LARGEST = 8192
+THINNEST = 1.2
+FAR = 1e6
+
+
+class Canvas:
+    """Paper of ``size`` (width, height) pixels that shows ``view``, centred; ink is added mark by mark."""
+
+    def __init__(self, size: tuple[int, int], view: View, ink: Ink = PLAIN) -> None:
+        from PIL import Image, ImageDraw
+
+        if not all(1 <= side <= LARGEST for side in size):
+            raise BadOption(f"a picture has 1 to {LARGEST} pixels a side, not {size[0]} x {size[1]}")
+        large = np.multiply(size, SUPERSAMPLING)
+        self._image = Image.new("RGB", (int(large[0]), int(large[1])), ink.paper)
+        self._pen = ImageDraw.Draw(self._image)
+        self._ink = ink
+        self._scale = min(large[0] / view.width, large[1] / view.height)
+        self._shift = large / 2 - self._scale * np.array([view.x + view.width / 2, view.y + view.height / 2])
+        # An odd width has a middle pixel, so that lines and the discs at their ends have the same edges.
+        width = max(ink.width * view.side * self._scale, THINNEST * SUPERSAMPLING)
+        self._radius = round((width - 1) / 2)
+
+    def draw(self, drawn: Iterable[Mark]) -> None:
+        """Lay ink on, over whatever is there."""
+        for mark in drawn:
+            colour = self._ink.of(mark.own)
+            start, end = self._on_paper(mark.start), self._on_paper(mark.end)
+            self._pen.line([start, end], fill=colour, width=2 * self._radius + 1)
+            self._disc(start, colour)
+            self._disc(end, colour)
+
+    def pixels(self) -> Pixels:
+        """What is on the paper now, ``[height, width, 3]``."""
+        return np.array(self._image.reduce(SUPERSAMPLING))
+
+    def _on_paper(self, position: Floats) -> tuple[int, int]:
+        # Pillow turns coordinates into C integers; a view may show a small part of a huge drawing.
+        x, y = np.clip(self._scale * position + self._shift, -FAR, FAR).round().astype(int).tolist()
+        return x, y
+
+    def _disc(self, centre: tuple[int, int], colour: str) -> None:
+        (x, y), radius = centre, self._radius
+        self._pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
+
+
+def image(sketch: Sketch, size: tuple[int, int] = (256, 256), ink: Ink = PLAIN, view: View | None = None) -> Pixels:
+    """The whole sketch on paper of ``size`` (width, height), ``[height, width, 3]``.
+
+    Raises:
+        BadOption: a side without pixels, or with too many.
+    """
+    canvas = Canvas(size, view or view_of(sketch), ink)
+    canvas.draw(marks(sketch))
+    return canvas.pixels()
+
+
+def frames(
+    sketch: Sketch,
+    size: tuple[int, int] = (256, 256),
+    ink: Ink = PLAIN,
+    points_per_frame: int = 1,
+    view: View | None = None,
+) -> Iterator[Pixels]:
+    """The drawing as it grows point by point; the last frame is :func:`image`.
+
+    Raises:
+        BadOption: no point in a frame, a side without pixels, or with too many.
+    """
+    if points_per_frame < 1:
+        raise BadOption(f"a frame adds at least one point, not {points_per_frame}")
+    canvas = Canvas(size, view or view_of(sketch), ink)
+    return _reveal(canvas, by_points(marks(sketch), points_per_frame))
+
+
+def paced_frames(sketch: Sketch, size: tuple[int, int], ink: Ink, step: float) -> Iterator[Pixels]:
+    """The drawing as a pen of constant speed draws it: ``step`` of the sketch's units a frame.
+
+    Raises:
+        BadOption: a side without pixels, or with too many.
+    """
+    return _reveal(Canvas(size, view_of(sketch), ink), by_length(marks(sketch), step))
+
+
+def _reveal(canvas: Canvas, groups: Iterable[Sequence[Mark]]) -> Iterator[Pixels]:
+    for group in groups:
+        canvas.draw(group)
+        yield canvas.pixels()

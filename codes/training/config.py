@@ -1,11 +1,14 @@
-"""Every choice of a training run, each default stated once. The configuration used is written into the run."""
+"""Every choice of a training run, each default stated once. The configuration used is written into the run.
+
+Numbers that change with the step: pure functions of it."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from codes.data.augment import Augmentation
+from codes.data.transforms import Augmentation
 from codes.errors import BadOption
 
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -32,7 +35,7 @@ class TrainConfig:
         kl_tolerance: nats a latent number below which the KL term pushes no more.
         mask: share of sketches that the encoder sees cut short.
         shortest: smallest share of a cut sketch that is left.
-        scale, drop, mirror, rotate: augmentation, see :class:`codes.data.augment.Augmentation`.
+        scale, drop, mirror, rotate: augmentation, see :class:`codes.data.transforms.Augmentation`.
         balance: 1 draws sketches alike, 0 draws categories alike.
         longest: rows after which a sketch is left out of training.
         seed: of everything random.
@@ -95,3 +98,16 @@ class TrainConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
+
+
+def kl_weight(config: TrainConfig, step: int) -> float:
+    """The KL term's weight: ``w (1 - (1 - start) decay^step)`` (Ha and Eck 2017, section 4.2)."""
+    return config.kl_weight * (1 - (1 - config.kl_start) * config.kl_decay**step)
+
+
+def learning_rate(config: TrainConfig, step: int) -> float:
+    """A linear warm-up, then half a cosine from ``learning_rate`` to ``final_rate`` at the last step."""
+    if step < config.warmup:
+        return config.learning_rate * (step + 1) / config.warmup
+    done = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
+    return config.final_rate + (config.learning_rate - config.final_rate) * 0.5 * (1 + math.cos(math.pi * done))

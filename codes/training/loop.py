@@ -1,4 +1,6 @@
-"""The one training loop. Always in the same order: stop, evaluate, sample, save, step, log."""
+"""Averages over a whole split: sums over counts, whatever the batches.
+
+The one training loop. Always in the same order: stop, evaluate, sample, save, step, log."""
 
 from __future__ import annotations
 
@@ -15,16 +17,40 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from codes.data.ahead import batches
-from codes.data.batches import Batch, BatchSource
+from codes.data.batches import Batch, BatchSource, batches
 from codes.errors import TrainingStopped
-from codes.training.allocator import keep_freed_memory
-from codes.training.config import TrainConfig
-from codes.training.evaluate import Tally, evaluate
-from codes.training.objectives import Objective
-from codes.training.runfolder import RunFolder
-from codes.training.schedules import learning_rate
+from codes.runtime import keep_freed_memory
+from codes.training.config import TrainConfig, learning_rate
+from codes.training.objectives import Measures, Objective
+from codes.training.run_folder import RunFolder
 from codes.training.state import TrainState
+
+
+class MeasureSums:
+    """Adds measures up; totals and counts are plain floats, so that they can be saved."""
+
+    def __init__(self, sums: dict[str, list[float]] | None = None) -> None:
+        self.sums = sums or {}
+
+    def add(self, measures: Measures) -> None:
+        """Take in one batch."""
+        for name, measure in measures.items():
+            total, count = self.sums.setdefault(name, [0.0, 0.0])
+            self.sums[name] = [total + float(measure.total.detach()), count + float(measure.count)]
+
+    def averages(self) -> dict[str, float]:
+        """Each sum over its count; a measure that counted nothing is left out."""
+        return {name: total / count for name, (total, count) in self.sums.items() if count}
+
+
+@torch.no_grad()
+def evaluate(objective: Objective, batches: Iterable[Batch], device: torch.device) -> dict[str, float]:
+    """The objective's measures over all batches."""
+    tally = MeasureSums()
+    for batch in batches:
+        tally.add(objective.measure(batch.to(device)))
+    return tally.averages()
+
 
 MakeObjective = Callable[[Any, TrainConfig], Objective]
 NOISE_STREAM = 0x9E3779B9  # keeps the seeds of neighbouring runs' noise apart
@@ -96,7 +122,7 @@ class Trainer:
         if run.last.exists():
             self.state.load(run.last)
         self.batches = batches(job.source, range(self.state.progress.step, config.steps), workers)
-        self.tally = Tally(self.state.progress.sums)
+        self.tally = MeasureSums(self.state.progress.sums)
         self.since = time.monotonic()
 
     @property
@@ -167,7 +193,7 @@ class Trainer:
         train = {f"train/{name}": value for name, value in self.tally.averages().items()}
         valid = {f"valid/{name}": value for name, value in measures.items()}
         self.run.append_log({**row, **train, **valid})
-        self.tally = Tally()
+        self.tally = MeasureSums()
 
     def save(self) -> None:
         """Write everything that going on takes."""

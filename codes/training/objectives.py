@@ -15,12 +15,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codes.data.batches import Batch
-from codes.model.classifier import RouterNet
-from codes.model.latent import Posterior
 from codes.model.mixture import PointDistribution
-from codes.model.vae import SketchVAE
-from codes.training.config import TrainConfig
-from codes.training.schedules import kl_weight
+from codes.model.router import RouterNet
+from codes.model.vae import Posterior, SketchVAE
+from codes.training.config import TrainConfig, kl_weight
 
 
 @dataclass(frozen=True)

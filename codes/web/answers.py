@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 
 from codes.errors import SketchError
-from codes.inference.options import Completion, Route, SamplingOptions
-from codes.inference.records import result_record
-from codes.sketch.strokes import Floats, Sketch
+from codes.inference.options import Completion, Route, SamplingOptions, result_record
+from codes.inference.requests import Classified, Completed, Event, PointsDrawn, Refused, Row, SketchRequest, Stopped
+from codes.sketch.stroke3 import Floats, Sketch
 from codes.web.engine import Engine
-from codes.web.questions import Done, Event, Inked, Question, Refused, Routed, Row, Stopped
 
 
 async def answer(engine: Engine, sketch: Sketch, options: SamplingOptions) -> dict[str, Any]:
@@ -30,10 +29,10 @@ async def answer(engine: Engine, sketch: Sketch, options: SamplingOptions) -> di
 
     def tell(event: Event) -> None:
         events.append(event)
-        if isinstance(event, Done | Refused | Stopped):
+        if isinstance(event, Completed | Refused | Stopped):
             loop.call_soon_threadsafe(over.set)
 
-    question = Question(sketch, options, tell)
+    question = SketchRequest(sketch, options, tell)
     engine.ask(question)
     try:
         await over.wait()
@@ -52,12 +51,12 @@ def completions_of(sketch: Sketch, events: Sequence[Event]) -> tuple[Route, list
     for event in events:
         if isinstance(event, Refused):
             raise event.error
-        if isinstance(event, Routed):
+        if isinstance(event, Classified):
             route = event.route
-        elif isinstance(event, Inked):
+        elif isinstance(event, PointsDrawn):
             for row in event.rows:
                 rows[row[0]].append(row)
-    if not isinstance(events[-1], Done):
+    if not isinstance(events[-1], Completed):
         raise SketchError("the server was closed before this was finished")
     return route, [
         Completion(

@@ -20,14 +20,13 @@ from starlette.staticfiles import StaticFiles
 
 from codes.errors import BadFile, OverLimit, SketchError
 from codes.inference.completer import Completer
-from codes.web.bodies import refused
+from codes.inference.requests import OUR_MISTAKE
+from codes.web.context import ServerContext
+from codes.web.endpoints import STATIC, Pages, refused
 from codes.web.engine import Engine
 from codes.web.gallery import Gallery
-from codes.web.headers import SAFE, Guarded
-from codes.web.house import House
-from codes.web.limits import Limits, Tally
-from codes.web.pages import STATIC, Pages
-from codes.web.questions import OUR_MISTAKE
+from codes.web.limits import Counters, Limits
+from codes.web.security import SECURITY_HEADERS, OriginGuard
 
 GALLERY = Path("drawings")
 LIMITS = Limits()
@@ -49,11 +48,11 @@ def make_app(
     """
     if not (STATIC / "index.html").is_file():
         raise BadFile(STATIC / "index.html", "the page is missing")
-    house = House(Engine(completer), limits, Tally())
+    house = ServerContext(Engine(completer), limits, Counters())
     return Starlette(
-        routes=_routes(Pages(house, Gallery(gallery, limits, house.tally))),
-        middleware=[Middleware(Guarded, tally=house.tally, hosts=hosts)],
-        exception_handlers={SketchError: _teller(house.tally), HTTPException: _elsewhere, Exception: _failed},
+        routes=_routes(Pages(house, Gallery(gallery, limits, house.counters))),
+        middleware=[Middleware(OriginGuard, counters=house.counters, hosts=hosts)],
+        exception_handlers={SketchError: _teller(house.counters), HTTPException: _elsewhere, Exception: _failed},
         lifespan=_lifespan(house.engine),
     )
 
@@ -82,12 +81,12 @@ def _lifespan(engine: Engine) -> Callable[[Starlette], AbstractAsyncContextManag
     return lifespan
 
 
-def _teller(tally: Tally) -> Callable[[Request, Exception], Response]:
+def _teller(counters: Counters) -> Callable[[Request, Exception], Response]:
     """What a client can cause is counted and told in a sentence."""
 
     def tell(_: Request, error: Exception) -> Response:
         assert isinstance(error, SketchError)
-        tally.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
+        counters.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
         return refused(error)
 
     return tell
@@ -101,4 +100,4 @@ def _elsewhere(_: Request, error: Exception) -> Response:
 
 def _failed(_: Request, error: Exception) -> Response:
     """Our own mistake; the traceback goes to the log."""
-    return JSONResponse({"error": OUR_MISTAKE}, 500, headers=SAFE)
+    return JSONResponse({"error": OUR_MISTAKE}, 500, headers=SECURITY_HEADERS)

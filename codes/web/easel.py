@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from codes.inference.completer import Completer, Task
-from codes.inference.drawings import END, Drawings, Step
+from codes.inference.completer import Completer, CompletionTask
+from codes.inference.decoding import END, Drawings, Step
 from codes.inference.options import SamplingOptions
-from codes.web.questions import Finished, Inked, Question, Row
+from codes.inference.requests import Finished, PointsDrawn, Row, SketchRequest
 
 UNMEASURED = 4096  # points that may wait to have their likelihoods measured together
 
@@ -21,14 +21,14 @@ UNMEASURED = 4096  # points that may wait to have their likelihoods measured tog
 class Part:
     """What is to be drawn of a question in one category, its variations numbered from ``first``."""
 
-    question: Question
+    question: SketchRequest
     options: SamplingOptions
-    task: Task
+    task: CompletionTask
     first: int
 
 
 @dataclass(eq=False)
-class Hand:
+class ActiveDrawing:
     """One drawing that is under way."""
 
     part: Part
@@ -42,7 +42,7 @@ class Hand:
         return self.variation, point[0] * self.units, point[1] * self.units, point[3] == 1, over
 
 
-class Easel:
+class DecoderBatch:
     """All drawings of one category that are under way.
 
     Attributes:
@@ -51,12 +51,12 @@ class Easel:
 
     def __init__(self, completer: Completer, category: str) -> None:
         self.completer, self.category = completer, category
-        self.hands: dict[int, Hand] = {}
+        self.hands: dict[int, ActiveDrawing] = {}
         self._drawings = Drawings(completer.stepper(category))
-        self._teams: dict[Part, dict[int, Hand]] = {}
+        self._teams: dict[Part, dict[int, ActiveDrawing]] = {}
         self._steps: list[Step] = []  # whose likelihoods are not measured yet
 
-    def questions(self) -> list[Question]:
+    def questions(self) -> list[SketchRequest]:
         """Whose drawings they are."""
         return list(dict.fromkeys(part.question for part in self._teams))
 
@@ -67,7 +67,7 @@ class Easel:
         for part in parts:
             units = self.completer.units(part.task)
             variations = range(part.first, part.first + part.options.variations)
-            self._teams[part] = {next(numbers): Hand(part, variation, units) for variation in variations}
+            self._teams[part] = {next(numbers): ActiveDrawing(part, variation, units) for variation in variations}
             self.hands |= self._teams[part]
 
     def leave(self) -> None:
@@ -91,7 +91,7 @@ class Easel:
                 hand.ended = point[END] == 1
                 del self.hands[number]
         for part, some in rows.items():
-            part.question.tell(Inked(some))
+            part.question.tell(PointsDrawn(some))
         self._finish(part for part in rows if not self._teams[part].keys() & self.hands.keys())
         if sum(len(each.drawings) for each in self._steps) > UNMEASURED:
             self._measure()

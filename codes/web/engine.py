@@ -17,8 +17,8 @@ from threading import Condition, Thread
 from codes.errors import NotRecognised, SketchError
 from codes.inference.completer import Completer
 from codes.inference.options import Route
-from codes.web.easel import Easel, Part
-from codes.web.questions import OUR_MISTAKE, Done, Question, Refused, Routed, Stopped
+from codes.inference.requests import OUR_MISTAKE, Classified, Completed, Refused, SketchRequest, Stopped
+from codes.web.easel import DecoderBatch, Part
 
 LOG = logging.getLogger(__name__)
 
@@ -29,11 +29,11 @@ class Engine:
     def __init__(self, completer: Completer) -> None:
         self.completer = completer
         self._news = Condition()
-        self._asked: list[Question] = []  # this and the next by any thread, all else by the engine's own
+        self._asked: list[SketchRequest] = []  # this and the next by any thread, all else by the engine's own
         self._closing = False
-        self._open: list[Question] = []
+        self._open: list[SketchRequest] = []
         self._parts: list[Part] = []  # routed, but their decoders are still being read
-        self._easels: dict[str, Easel] = {}
+        self._easels: dict[str, DecoderBatch] = {}
         self._read: dict[str, Future[None]] = {}  # decoders; the completer holds them
         self._reader = ThreadPoolExecutor(1, "decoders")
         self._thread = Thread(target=self._run, name="engine", daemon=True)
@@ -60,7 +60,7 @@ class Engine:
         self._thread.join()
         self._reader.shutdown(cancel_futures=True)
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: SketchRequest) -> None:
         """Have a question answered; returns at once."""
         with self._news:
             if self._closing:
@@ -69,7 +69,7 @@ class Engine:
                 self._asked.append(question)
                 self._news.notify()
 
-    def cancel(self, question: Question) -> None:
+    def cancel(self, question: SketchRequest) -> None:
         """Answer it no more: it is told Stopped before the next point, unless it is over."""
         with self._news:
             question.cancelled = True
@@ -97,7 +97,7 @@ class Engine:
             return True
         return any(question.cancelled for question in self._open) or any(map(self._can_begin, self._parts))
 
-    def _take(self) -> list[Question]:
+    def _take(self) -> list[SketchRequest]:
         """What was asked since the last turn; those who cancelled are told and forgotten."""
         with self._news:
             asked, self._asked = self._asked, []
@@ -107,7 +107,7 @@ class Engine:
         self._open = [question for question in [*self._open, *asked] if not question.over]
         return [question for question in asked if not question.over]
 
-    def _classify(self, questions: Sequence[Question]) -> None:
+    def _classify(self, questions: Sequence[SketchRequest]) -> None:
         """One batch of all that wait."""
         if questions:
             with _answering(questions):
@@ -115,21 +115,21 @@ class Engine:
                 for question, route in zip(questions, routes, strict=True):
                     self._route(question, route)
 
-    def _route(self, question: Question, route: Route) -> None:
+    def _route(self, question: SketchRequest, route: Route) -> None:
         """Tell what it is, and have its decoders read."""
-        question.tell(Routed(route))
+        question.tell(Classified(route))
         self._call_for(route.category)
         with _answering([question]):
             parts = self._parts_of(question, route)
             if not parts:
-                question.end(Done([]))
+                question.end(Completed([]))
                 return
             question.expect([part.task.category for part in parts for _ in range(part.options.variations)])
             for part in parts:
                 self._call_for(part.task.category)
             self._parts += parts
 
-    def _parts_of(self, question: Question, route: Route) -> list[Part]:
+    def _parts_of(self, question: SketchRequest, route: Route) -> list[Part]:
         options = question.options
         if options is None:
             return []
@@ -180,7 +180,7 @@ class Engine:
     def _draw_on(self, category: str, parts: Sequence[Part]) -> None:
         """Off with those who do not want to know, on with these, and one point of all."""
         self._read[category].result()  # what went wrong in reading is told here
-        easel = self._easels.pop(category, None) or Easel(self.completer, category)
+        easel = self._easels.pop(category, None) or DecoderBatch(self.completer, category)
         easel.leave()
         if parts:
             easel.join(parts)
@@ -191,7 +191,7 @@ class Engine:
 
 
 @contextmanager
-def _answering(questions: Sequence[Question]) -> Iterator[None]:
+def _answering(questions: Sequence[SketchRequest]) -> Iterator[None]:
     """Whatever goes wrong is told to those who asked, and the engine goes on."""
     try:
         yield

@@ -16,8 +16,8 @@ from codes.formats import ndjson, svg_in
 from codes.formats.registry import WRITERS
 from codes.formats.strict_json import NotJson, shown
 from codes.formats.svg_shapes import NotSvg
-from codes.sketch.strokes import Sketch
-from codes.web.limits import Limits, at_most
+from codes.sketch.stroke3 import Sketch
+from codes.web.limits import Limits, check_limit
 
 MEDIA: Mapping[str, str] = MappingProxyType(
     {"svg": "image/svg+xml", "png": "image/png", "gif": "image/gif", "ndjson": "application/x-ndjson"}
@@ -64,8 +64,8 @@ def read_bytes(name: str, data: bytes, limits: Limits) -> Sketch:
     except (NotSvg, NotJson) as error:
         raise BadOption(f"the file {error}" if isinstance(error, NotSvg) else f"the file: {error}") from error
     strokes = sketch.polylines()
-    at_most("strokes", limits.strokes, len(strokes), "strokes in a sketch")
-    at_most("points", limits.points, sum(map(len, strokes)), "points in a sketch")
+    check_limit("strokes", limits.strokes, len(strokes), "strokes in a sketch")
+    check_limit("points", limits.points, sum(map(len, strokes)), "points in a sketch")
     return sketch
 
 

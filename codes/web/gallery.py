@@ -13,14 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from codes.data.catalogue import is_category_name
+from codes.data.quickdraw import is_category_name
 from codes.errors import BadFile, BadOption
 from codes.formats import ndjson
-from codes.formats.disk import disk_errors_of
-from codes.formats.polylines import record_of
+from codes.formats.files import disk_errors_of
+from codes.formats.polyline_json import record_of
 from codes.formats.registry import read
-from codes.sketch.strokes import Sketch
-from codes.web.limits import Limits, Tally, at_most
+from codes.sketch.stroke3 import Sketch
+from codes.web.limits import Counters, Limits, check_limit
 
 NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}\.ndjson")
 
@@ -31,7 +31,7 @@ class Gallery:
 
     folder: Path
     limits: Limits
-    tally: Tally
+    counters: Counters
 
     def keep(self, sketch: Sketch, word: object) -> str:
         """Write a drawing of a category; the name of its file, without the suffix.
@@ -43,8 +43,8 @@ class Gallery:
         """
         if not isinstance(word, str) or not is_category_name(word):
             raise BadOption('a drawing that is kept needs a "word" that can name a category')
-        at_most("word", self.limits.word, len(word), "letters in a word")
-        at_most("kept", self.limits.kept, len(self._files()) + 1, "drawings in the gallery")
+        check_limit("word", self.limits.word, len(word), "letters in a word")
+        check_limit("kept", self.limits.kept, len(self._files()) + 1, "drawings in the gallery")
         path = self.folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(4)}.ndjson"
         with disk_errors_of(self.folder, "made"):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ class Gallery:
             try:
                 sketch = read(path)
             except BadFile:
-                self.tally.add("damaged")
+                self.counters.add("damaged")
                 continue
             shown.append({"name": path.stem, "word": sketch.category or "", "sketch": record_of(sketch)})
         return shown

@@ -58,7 +58,7 @@ class Limits:
     kept: int = 2_000
 
 
-class Tally:
+class Counters:
     """How often each thing happened, counted by any thread."""
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class Tally:
             return dict(sorted(self._counts.items()))
 
 
-class Pace:
+class TokenBucket:
     """A bucket of ``burst`` tokens that fills at ``rate`` a second: one token, one message."""
 
     def __init__(self, rate: float, burst: int, now: float) -> None:
@@ -93,7 +93,7 @@ class Pace:
         return True
 
 
-def at_most(limit: str, most: float, value: float, what: str) -> None:
+def check_limit(limit: str, most: float, value: float, what: str) -> None:
     """Refuse more than ``most``.
 
     Raises:

@@ -14,13 +14,12 @@ import torch
 from codes.checkpoints import bundle as bundles
 from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, shipped_bundles, with_critic
 from codes.checkpoints.part import PartConfig, read_config, read_critic, read_router, read_vae, write_part
-from codes.checkpoints.precision import restored, stored
-from codes.checkpoints.tensors import fill, load_tensors, save_tensors
+from codes.checkpoints.tensors import dequantise, fill, load_tensors, quantise, save_tensors
 from codes.errors import BadFile, ModelNotFound, SketchError
 from codes.inference.completer import Completer
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic
-from tests.helpers import (
+from tests.support.worlds import (
     CATEGORIES,
     SCALE,
     TINY_ROUTER,
@@ -31,7 +30,7 @@ from tests.helpers import (
     stirred_router,
     stirred_vae,
 )
-from tests.helpers import tiny_bundle as make
+from tests.support.worlds import tiny_bundle as make
 
 
 @pytest.fixture
@@ -110,8 +109,8 @@ def test_a_critic_of_more_rows_than_categories(tmp_path):
 
 
 def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):
-    stored, _ = load_tensors(bundle.folder / "decoders" / "circle" / "weights.safetensors")
-    assert {value.dtype for value in stored.values()} == {torch.float16}
+    quantise, _ = load_tensors(bundle.folder / "decoders" / "circle" / "weights.safetensors")
+    assert {value.dtype for value in quantise.values()} == {torch.float16}
     batch = batch_of(3)
     read, _ = bundle.vae("circle")
     mean = read.encode(batch.points, batch.lengths).mean
@@ -230,7 +229,7 @@ def test_a_router_that_never_learned_a_category(tmp_path):
     config = PartConfig("predict", sizes, SCALE, ["circle", "square", "cow"])
     write_part(building / "router", config, stirred_router().state_dict(), "float32")
     write_part(building / "decoders" / "zigzag", draw_config(), stirred_vae().state_dict(), "float32")
-    made = bundles.seal_bundle(building, tmp_path / "made", {"zigzag": "decoders/zigzag"}, "")
+    made = bundles.publish_bundle(building, tmp_path / "made", {"zigzag": "decoders/zigzag"}, "")
     with pytest.raises(BadFile, match="never learned zigzag") as error:
         Completer(made).classify(prefixes(1)[0])
     told(error)
@@ -381,7 +380,7 @@ def test_sealing_replaces_a_bundle_whole(tmp_path):
 @pytest.mark.parametrize(("precision", "error"), [("float32", 0.0), ("float16", 1e-3), ("int8", 0.5 / 127)])
 def test_stored_weights_come_back_to_their_precision(precision, error):
     tensors = stirred_vae().state_dict()
-    back = restored(stored(tensors, precision))
+    back = dequantise(quantise(tensors, precision))
     assert back.keys() == tensors.keys()
     for name, value in tensors.items():
         assert back[name].dtype == torch.float32
@@ -391,11 +390,11 @@ def test_stored_weights_come_back_to_their_precision(precision, error):
 
 def test_a_row_of_zeros_survives_int8():
     matrix = {"w": torch.tensor([[0.0, 0.0], [1.0, -0.5]])}
-    torch.testing.assert_close(restored(stored(matrix, "int8"))["w"], matrix["w"], atol=5e-3, rtol=0)
+    torch.testing.assert_close(dequantise(quantise(matrix, "int8"))["w"], matrix["w"], atol=5e-3, rtol=0)
 
 
 def test_a_scale_without_its_matrix_is_refused(tmp_path):
-    tensors = {**stored(stirred_vae().state_dict(), "int8"), "stray.row_scale": torch.ones(3)}
+    tensors = {**quantise(stirred_vae().state_dict(), "int8"), "stray.row_scale": torch.ones(3)}
     write_part(tmp_path / "part", draw_config(), {}, "float32")
     save_tensors(tmp_path / "part" / "weights.safetensors", tensors, {})
     with pytest.raises(BadFile, match="do not fit"):

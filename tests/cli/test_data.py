@@ -12,12 +12,12 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from codes.cli.training import main
-from codes.data.catalogue import ATTRIBUTION
-from codes.data.packed import Store
+from codes.cli.train_or_test import main
+from codes.data.quickdraw import ATTRIBUTION
+from codes.data.store import Store
 from codes.formats import npz
 from codes.formats.registry import write
-from codes.sketch.strokes import sketch_from_polylines
+from codes.sketch.stroke3 import sketch_from_polylines
 from tests.data.test_download import Site, serving
 from tests.data.test_importing import official
 

@@ -9,8 +9,8 @@ import pytest
 
 from codes.cli.draw import TEMPERATURES, main
 from codes.formats.registry import read_all, write
-from codes.sketch.strokes import sketch_from_polylines
-from tests.cli.running import told, works
+from codes.sketch.stroke3 import sketch_from_polylines
+from tests.support.running import told, works
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from codes.cli.predict import main
-from tests.cli.running import told, works
+from tests.support.running import told, works
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,9 +11,9 @@ from PIL import Image
 from codes.cli.predict import main
 from codes.formats import npz
 from codes.formats.registry import read, read_all, write
-from codes.sketch.strokes import sketch_from_polylines
-from tests.cli.running import run, told, works
-from tests.helpers import CATEGORIES, doodles, tiny_bundle
+from codes.sketch.stroke3 import sketch_from_polylines
+from tests.support.running import run, told, works
+from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
 
 HALF = [np.array([[10.0, 10.0], [60.0, 12.0], [62.0, 70.0]]), np.array([[20.0, 30.0], [25.0, 40.0]])]
 

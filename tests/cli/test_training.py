@@ -8,15 +8,15 @@ import shutil
 import pytest
 
 from codes.checkpoints.bundle import Bundle
-from codes.cli.bundling import criticised, evenly, to_practise
+from codes.cli.build import criticised, evenly, to_practise
 from codes.cli.predict import main as predict_main
-from codes.cli.training import main
-from codes.data.packed import pack
+from codes.cli.train_or_test import main
+from codes.data.store import pack
 from codes.formats import npz
 from codes.inference.completer import load
-from codes.sketch.strokes import Sketch
-from tests.cli.running import flags, run, told, works
-from tests.helpers import CATEGORIES, doodles, sketch_of, tiny_bundle
+from codes.sketch.stroke3 import Sketch
+from tests.support.running import flags, run, told, works
+from tests.support.worlds import CATEGORIES, doodles, sketch_of, tiny_bundle
 
 QUICK = flags(steps=4, batch=6, evaluate_every=2, save_every=2, encoder_size=6, threads=1, precision="float32")
 SMALL = [*QUICK, *flags(size=8, latent=4, mixtures=2)]
@@ -212,7 +212,7 @@ def test_predict_is_tested_at_every_fraction_and_refusal_on_strangers(made, stor
     assert answer["recognition"]["U50"]["count"] == 18
     assert all(picture.stat().st_size > 1000 for picture in pictures)
     assert answer["refusal"].keys() == answer["recognition"].keys()
-    from codes.data.catalogue import may_teach_refusal
+    from codes.data.quickdraw import may_teach_refusal
 
     strangers = 5 * sum(not may_teach_refusal(name) for name in ("axe", "ladder"))
     assert strangers > 0

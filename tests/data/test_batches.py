@@ -1,7 +1,13 @@
-"""Collation, and batches that are functions of the step."""
+"""Collation, and batches that are functions of the step.
+
+Batches made by other processes are the batches that this one would have made."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -9,11 +15,10 @@ import numpy as np
 import pytest
 import torch
 
-from codes.data.augment import Augmentation
-from codes.data.batches import Batch, BatchSource, collate, in_order
-from codes.data.normalise import Normaliser
-from codes.data.packed import pack
-from tests.helpers import CATEGORIES, SCALE, doodles
+from codes.data.batches import Batch, BatchSource, batches, collate, in_order
+from codes.data.store import pack
+from codes.data.transforms import Augmentation, Normaliser
+from tests.support.worlds import CATEGORIES, SCALE, doodles
 
 UNCHANGED = Augmentation(scale=0.0, drop=0.0)
 
@@ -144,3 +149,45 @@ def test_one_category_of_a_store_is_that_category(store):
     batch = BatchSource(squares, Normaliser(1.0), UNCHANGED, size=8).at(0)
     assert batch.labels.tolist() == [0] * 8
     assert squares.categories == (CATEGORIES[1],)
+
+
+STEPS = range(3, 9)
+
+
+@pytest.fixture
+def six_step_source(store) -> BatchSource:
+    return BatchSource(store.split("train"), Normaliser(SCALE), Augmentation(), size=5, seed=3, pool=4)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_every_step_has_its_own_batch_whoever_makes_it(six_step_source, workers):
+    made = list(batches(six_step_source, STEPS, workers))
+    assert len(made) == len(STEPS)
+    assert all(same(batch, six_step_source.at(step)) for step, batch in zip(STEPS, made, strict=True))
+
+
+def test_without_workers_nothing_is_made_before_it_is_wanted(six_step_source, monkeypatch):
+    asked: list[int] = []
+    monkeypatch.setattr(BatchSource, "at", lambda self, step: asked.append(step))
+    coming = batches(six_step_source, STEPS)
+    assert asked == []
+    next(coming)
+    assert asked == [3]
+
+
+def test_workers_leave_ctrl_c_to_the_process_that_trains(six_step_source):
+    """However early it is pressed."""
+    coming = batches(six_step_source, range(40), workers=2)
+    helpers = multiprocessing.active_children()
+    assert len(helpers) == 2
+    for helper in helpers:
+        os.kill(helper.pid, signal.SIGINT)
+    assert all(same(batch, six_step_source.at(step)) for step, batch in enumerate(coming))
+
+
+def test_the_process_that_trains_still_hears_it(six_step_source):
+    coming = batches(six_step_source, range(4), workers=1)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+    assert same(next(coming), six_step_source.at(0))

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from codes.data import importing
-from codes.data.catalogue import NONE_OF_THESE
 from codes.data.importing import Rules, category_of, divide, find_others, find_sources, import_sketches
-from codes.data.packed import Store
+from codes.data.quickdraw import NONE_OF_THESE
+from codes.data.store import Store
 from codes.errors import BadFile, BadOption
 from codes.formats import ndjson, npz
 from codes.formats.registry import write
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.strokes import Sketch, sketch_from_polylines
+from codes.sketch.stroke3 import Sketch, sketch_from_polylines
 
 # By their SHA-256 "ant" and "apple" may not teach refusal; "airplane" and "axe" may.
 TEACHING, TESTING = ("airplane", "axe"), ("ant", "apple")

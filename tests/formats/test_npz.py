@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from codes.errors import BadFile
 from codes.formats import npz
 from codes.formats.registry import read_all
-from tests.formats.drawings import HOUSE, assert_same_strokes, house
+from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 ROWS = np.array([[10, 0, 0], [0, 10, 1], [5, 5, 0], [-5, 0, 1]])
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import codes
 from codes.errors import BadFile, BadOption, BadSketch, SketchError
 from codes.formats import npz, registry
-from codes.sketch.strokes import sketch_from_polylines
-from tests.formats.drawings import HOUSE, assert_same_strokes, house
+from codes.sketch.stroke3 import sketch_from_polylines
+from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 SEVERAL = (".npz", ".ndjson", ".json")
 

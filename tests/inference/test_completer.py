@@ -16,11 +16,11 @@ from codes.checkpoints.bundle import Bundle
 from codes.data.batches import collate
 from codes.errors import BadOption, ModelNotFound, NotRecognised
 from codes.inference import completer as module
-from codes.inference.completer import Completer, pixels_of
+from codes.inference.completer import Completer, model_input
 from codes.inference.options import Completion, SamplingOptions
 from codes.model.decoder import start_row
-from codes.sketch.strokes import Sketch, sketch_from_polylines
-from tests.helpers import CATEGORIES, prefixes, sketch_of, tiny_bundle
+from codes.sketch.stroke3 import Sketch, sketch_from_polylines
+from tests.support.worlds import CATEGORIES, prefixes, sketch_of, tiny_bundle
 
 LATENTS = ["prefix", "zero", "prior"]
 
@@ -339,12 +339,12 @@ def test_nothing_is_asked_and_nothing_is_drawn(completer):
 
 
 def test_a_model_sees_quickdraw_pixels_whatever_the_person_drew_in(drawn_by_hand):
-    rows = pixels_of(drawn_by_hand)
+    rows = model_input(drawn_by_hand)
     assert len(rows) < len(drawn_by_hand) / 3
     np.testing.assert_allclose(rows[:, :2].sum(axis=0) * 2.5, drawn_by_hand.points[:, :2].sum(axis=0))
     assert rows[-1, 2] == 0
     already = sketch_of("square", 1)
-    np.testing.assert_array_equal(pixels_of(already), already.points)
+    np.testing.assert_array_equal(model_input(already), already.points)
 
 
 def test_the_package_offers_load(bundle):

@@ -11,7 +11,7 @@ import torch
 
 from codes.inference.completer import Completer
 from codes.inference.router import TOGETHER
-from tests.helpers import BACKGROUND, CATEGORIES, SCALE, prefixes, sketch_of, tiny_bundle
+from tests.support.worlds import BACKGROUND, CATEGORIES, SCALE, prefixes, sketch_of, tiny_bundle
 
 
 def test_the_same_sketch_gets_the_same_answer(completer, bundle):

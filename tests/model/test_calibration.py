@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from codes.model.calibration import SHARPEST, USUAL_ROWS, Calibration, known_scores
-from tests.helpers import generator
+from tests.support.worlds import generator
 
 
 def test_a_known_score_is_the_log_of_the_chance_of_all_on_offer():

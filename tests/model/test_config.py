@@ -9,7 +9,7 @@ import pytest
 from codes.errors import BadOption
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
 from codes.model.encoder import Encoder
-from tests.helpers import TINY_ROUTER, TINY_VAE, batch_of
+from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of
 
 
 @pytest.mark.parametrize("config", [TINY_VAE, TINY_ROUTER, VAEConfig(), RouterConfig()])

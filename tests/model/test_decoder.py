@@ -8,7 +8,7 @@ import torch
 from codes.model.config import DecoderConfig
 from codes.model.decoder import Decoder, DecoderState, Stepper, start_row
 from codes.model.mixture import PointDistribution
-from tests.helpers import batch_of, generator, stirred
+from tests.support.worlds import batch_of, generator, stirred
 
 
 @pytest.fixture(params=[True, False], ids=["positions", "moves only"])

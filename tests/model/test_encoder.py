@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from codes.model.classifier import RouterNet
 from codes.model.config import EncoderConfig
 from codes.model.encoder import Encoder, with_positions
-from tests.helpers import TINY_ROUTER, batch_of, generator, stirred, stirred_router
+from codes.model.router import RouterNet
+from tests.support.worlds import TINY_ROUTER, batch_of, generator, stirred, stirred_router
 
 
 def encoder(positions: bool = True, pooled: bool = True) -> Encoder:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from codes.model.latent import LatentHead, Posterior
-from tests.helpers import batch_of, generator
+from codes.model.vae import LatentHead, Posterior
+from tests.support.worlds import batch_of, generator
 
 
 def test_the_divergence_is_that_of_torch_distributions():

@@ -12,8 +12,8 @@ import torch
 from scipy.stats import chisquare
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from codes.model.mixture import PointDistribution, draw_noise, heated, noise_for, outputs_for
-from tests.helpers import generator
+from codes.model.mixture import PointDistribution, apply_temperature, draw_noise, noise_for, outputs_for
+from tests.support.worlds import generator
 
 MIXTURES = 3
 PARTS = 100  # of a cell's side, in a sum that stands for an integral
@@ -47,7 +47,7 @@ def oracle(ours: PointDistribution) -> MixtureSameFamily:
 def many(ours: PointDistribution, count: int, seed: int = 1, temperature: float = 1.0) -> torch.Tensor:
     """Samples ``[count, 5]`` of one distribution."""
     noise = draw_noise(count, ours.weights.shape[-1], generator(seed))
-    return PointDistribution(ours.outputs.expand(count, -1)).sample(heated(noise, heat(temperature)))
+    return PointDistribution(ours.outputs.expand(count, -1)).sample(apply_temperature(noise, heat(temperature)))
 
 
 def heat(temperature: float) -> torch.Tensor:
@@ -145,7 +145,9 @@ def test_a_temperature_divides_logits_and_multiplies_the_variance(temperature):
     ours, noise = distribution(2000), draw_noise(2000, MIXTURES, generator(9))
     pen = ours.pen / min(temperature**0.125, 20 * temperature)
     sharp = made_of(ours.weights / temperature, ours.mean, ours.log_sd + 0.5 * math.log(temperature), ours.skew, pen)
-    torch.testing.assert_close(ours.sample(heated(noise, heat(temperature))), sharp.sample(noise), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        ours.sample(apply_temperature(noise, heat(temperature))), sharp.sample(noise), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("temperature", [1e-8, 1e-30, 1e-300, 0.0])
@@ -203,7 +205,7 @@ def test_a_distribution_is_immutable_and_a_sample_is_a_function_of_its_noise():
     noise = draw_noise(4, MIXTURES, generator(3))
     before, kept = ours.outputs.clone(), noise.clone()
     assert torch.equal(ours.sample(noise), ours.sample(noise))
-    ours.sample(heated(noise, heat(0.3)))
+    ours.sample(apply_temperature(noise, heat(0.3)))
     assert torch.equal(ours.outputs, before)
     assert torch.equal(noise, kept)
 
@@ -233,4 +235,4 @@ def test_the_distributions_after_one_row_are_taken_by_time():
 def test_each_may_have_a_temperature_of_its_own():
     noise, temperatures = draw_noise(3, 4, generator(5)), torch.tensor([0.1, 0.4, 1.0], dtype=torch.float64)
     for row, temperature in enumerate(temperatures):
-        assert torch.equal(heated(noise, temperatures)[row], heated(noise[row], temperature))
+        assert torch.equal(apply_temperature(noise, temperatures)[row], apply_temperature(noise[row], temperature))

@@ -26,7 +26,7 @@ from codes.sketch.geometry import (
     simplify_like_quickdraw,
     unit_of_canvas,
 )
-from codes.sketch.strokes import Sketch, sketch_from_polylines
+from codes.sketch.stroke3 import Sketch, sketch_from_polylines
 
 SQUARE = np.array([[0.0, 0.0], [10, 0], [10, 10], [0, 10], [0, 0]])
 

@@ -11,25 +11,10 @@ import numpy as np
 import pytest
 
 from codes.errors import BadOption
-from codes.sketch.render import (
-    PLAIN,
-    Cell,
-    Ink,
-    Pixels,
-    Sheet,
-    View,
-    animated_svg_text,
-    contact_sheet,
-    frames,
-    image,
-    paced_frames,
-    sheet_frames,
-    sheet_image,
-    sheet_svg,
-    svg_text,
-    view_of,
-)
-from codes.sketch.strokes import Sketch, sketch_from_polylines
+from codes.sketch.layout import PLAIN, Ink, View, view_of
+from codes.sketch.render import Pixels, animated_svg_text, frames, image, paced_frames, svg_text
+from codes.sketch.sheet import Cell, Sheet, contact_sheet, sheet_frames, sheet_image, sheet_svg
+from codes.sketch.stroke3 import Sketch, sketch_from_polylines
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'cat"></title><script>alert(1)</script>&amp; \x00\x1b\ud800 <b>'

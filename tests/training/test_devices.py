@@ -10,8 +10,8 @@ import torch
 from codes.training.config import TrainConfig
 from codes.training.jobs import Splits, draw_job, predict_job
 from codes.training.loop import Job, Trainer
-from codes.training.runfolder import RunFolder
-from tests.helpers import TINY_ROUTER, TINY_VAE
+from codes.training.run_folder import RunFolder
+from tests.support.worlds import TINY_ROUTER, TINY_VAE
 
 CONFIG = TrainConfig(steps=6, batch=8, warmup=2, mask=0.0, kl_weight=0.0, precision="float32")
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -17,14 +17,12 @@ from torch import nn
 from codes.checkpoints.tensors import fill, load_tensors
 from codes.errors import BadFile, TrainingStopped
 from codes.model.vae import SketchVAE
-from codes.training.config import TrainConfig
-from codes.training.evaluate import evaluate
+from codes.training.config import TrainConfig, learning_rate
 from codes.training.jobs import Splits, draw_job, predict_job
-from codes.training.loop import Job, Trainer, choose_precision
+from codes.training.loop import Job, Trainer, choose_precision, evaluate
 from codes.training.objectives import DrawObjective
-from codes.training.runfolder import RunFolder
-from codes.training.schedules import learning_rate
-from tests.helpers import TINY_ROUTER, TINY_VAE
+from codes.training.run_folder import RunFolder
+from tests.support.worlds import TINY_ROUTER, TINY_VAE
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig(

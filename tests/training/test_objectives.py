@@ -11,14 +11,13 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from codes.data.batches import Batch
-from codes.model.classifier import RouterNet
 from codes.model.decoder import start_row
+from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.training.config import TrainConfig
-from codes.training.evaluate import Tally, evaluate
+from codes.training.config import TrainConfig, kl_weight
+from codes.training.loop import MeasureSums, evaluate
 from codes.training.objectives import DrawObjective, PointNats, PredictObjective, cut_lengths
-from codes.training.schedules import kl_weight
-from tests.helpers import TINY_ROUTER, TINY_VAE, batch_of, generator, stirred_router, stirred_vae
+from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of, generator, stirred_router, stirred_vae
 
 CPU = torch.device("cpu")
 CONFIG = TrainConfig()
@@ -177,10 +176,10 @@ def test_a_tally_that_counted_nothing_leaves_the_measure_out():
 
 def test_a_tally_goes_on_from_what_was_saved():
     objective = PredictObjective(stirred_router(), CONFIG)
-    whole, begun = Tally(), Tally()
+    whole, begun = MeasureSums(), MeasureSums()
     for tally in (whole, begun):
         tally.add(objective.measure(batch_of(4)))
-    resumed = Tally(dict(begun.sums))
+    resumed = MeasureSums(dict(begun.sums))
     for tally in (whole, resumed):
         tally.add(objective.measure(batch_of(5, seed=2)))
     assert resumed.averages() == whole.averages()

@@ -12,8 +12,8 @@ import pytest
 from codes.inference.completer import Completer
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from tests.helpers import tiny_bundle
-from tests.web.asgi import Client
+from tests.support.asgi import Client
+from tests.support.worlds import tiny_bundle
 
 QUICK = Limits(frame=0.001, messages_a_second=10_000.0, burst=10_000)
 

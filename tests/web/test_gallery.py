@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from codes.cli.data import data
-from codes.data.packed import Store
-from codes.formats.polylines import sketch_from_record
+from codes.data.store import Store
+from codes.formats.polyline_json import sketch_from_record
 from codes.formats.registry import read
 from codes.inference.completer import Completer
 from codes.sketch.geometry import in_quickdraw_pixels
-from tests.cli.running import works
-from tests.helpers import sketch_of
-from tests.web.asks import sketch_record
+from tests.support.asks import sketch_record
+from tests.support.running import works
+from tests.support.worlds import sketch_of
 
 
 def keep(client, word="circle", seed=0):

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
+from codes.inference.requests import OUR_MISTAKE
 from codes.web.limits import Limits
-from codes.web.messages import Misunderstood, understood
-from codes.web.questions import OUR_MISTAKE
-from tests.helpers import prefixes
-from tests.web.asks import ask
+from codes.web.protocol import InvalidMessage, parse_message
+from tests.support.asks import ask
+from tests.support.worlds import prefixes
 
 DOT = {"strokes": [[[0, 0], [9, 9]]]}
 LINE = '{"type": "ask", "id": 1, "sketch": {"strokes": [[[%s, 0], [9, 9]]]}}'
@@ -88,17 +88,17 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_makes_no_sense_is_one_sentence(text):
-    said = understood(text, Limits())
-    assert isinstance(said, Misunderstood)
+    said = parse_message(text, Limits())
+    assert isinstance(said, InvalidMessage)
     sentence = str(said.error)
     assert sentence and "\n" not in sentence and len(sentence) < 300
     assert said.id in (None, 1)
 
 
 def test_our_own_mistake_in_reading_is_told_and_logged(monkeypatch, caplog):
-    monkeypatch.setattr("codes.web.messages.simplify_drawn", lambda sketch: 1 / 0)
-    said = understood(json.dumps(ask(4, prefixes(1)[0])), Limits())
-    assert said == Misunderstood(4, said.error) and str(said.error) == OUR_MISTAKE
+    monkeypatch.setattr("codes.web.protocol.simplify_drawn", lambda sketch: 1 / 0)
+    said = parse_message(json.dumps(ask(4, prefixes(1)[0])), Limits())
+    assert said == InvalidMessage(4, said.error) and str(said.error) == OUR_MISTAKE
     assert "ZeroDivisionError" in caplog.text
 
 

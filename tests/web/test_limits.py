@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from codes.inference.completer import Completer
-from codes.sketch.strokes import Sketch
-from codes.web.limits import Limits, Pace, Tally
-from codes.web.outbox import Outbox
-from tests.helpers import prefixes
-from tests.web.asgi import Exchange, scope_of
-from tests.web.asks import ask, sketch_record
+from codes.sketch.stroke3 import Sketch
+from codes.web.limits import Counters, Limits, TokenBucket
+from codes.web.socket import Outbox
+from tests.support.asgi import Exchange, scope_of
+from tests.support.asks import ask, sketch_record
+from tests.support.worlds import prefixes
 
 DOT = {"strokes": [[[0, 0], [9, 9]]]}
 
@@ -147,17 +147,17 @@ def test_whoever_does_not_read_is_cut_off(serving, bundle):
 
 
 def test_tokens_come_back_with_time():
-    pace = Pace(rate=2.0, burst=2, now=0.0)
+    pace = TokenBucket(rate=2.0, burst=2, now=0.0)
     assert [pace.take(0.0) for _ in range(3)] == [True, True, False]
     assert [pace.take(0.6), pace.take(0.6)] == [True, False]
     assert [pace.take(100.0) for _ in range(3)] == [True, True, False]
 
 
 def test_a_tally_counts():
-    tally = Tally()
+    counters = Counters()
     for name in ("b", "a", "b"):
-        tally.add(name)
-    assert list(tally.counts().items()) == [("a", 1), ("b", 2)]
+        counters.add(name)
+    assert list(counters.counts().items()) == [("a", 1), ("b", 2)]
 
 
 def test_the_limits_are_told_to_the_page(client):

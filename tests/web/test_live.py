@@ -11,22 +11,22 @@ import numpy as np
 import pytest
 
 from codes.checkpoints.bundle import Bundle
-from codes.formats.polylines import sketch_from_record
+from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
-from codes.web.easel import Easel
+from codes.inference.requests import OUR_MISTAKE, Completed, SketchRequest, Stopped
+from codes.web.easel import DecoderBatch
 from codes.web.engine import Engine
-from codes.web.questions import OUR_MISTAKE, Done, Question, Stopped
-from tests.helpers import CATEGORIES, prefixes, tiny_bundle
-from tests.web.asks import ask, drawn, sketch_record, types
+from tests.support.asks import ask, drawn, sketch_record, types
+from tests.support.worlds import CATEGORIES, prefixes, tiny_bundle
 
 
 @pytest.fixture
 def gate(monkeypatch) -> Semaphore:
     """Points are drawn only as it lets them: ``gate.release(n)`` is n steps, so slow that others are heard between."""
     gate = Semaphore(0)
-    step = Easel.step
-    monkeypatch.setattr(Easel, "step", lambda self: (gate.acquire(timeout=60), time.sleep(0.005), step(self))[2])
+    step = DecoderBatch.step
+    monkeypatch.setattr(DecoderBatch, "step", lambda self: (gate.acquire(timeout=60), time.sleep(0.005), step(self))[2])
     return gate
 
 
@@ -87,9 +87,9 @@ def test_variations_run_on_through_the_categories(client, bundle):
 
 def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monkeypatch):
     """They join while others are under way, with other seeds, temperatures and lengths."""
-    under_way, step = [], Easel.step
+    under_way, step = [], DecoderBatch.step
     monkeypatch.setattr(
-        Easel, "step", lambda self: (time.sleep(0.02), under_way.append(len(self.questions())), step(self))[2]
+        DecoderBatch, "step", lambda self: (time.sleep(0.02), under_way.append(len(self.questions())), step(self))[2]
     )
     client = serving(Completer(bundle))
     sketches = prefixes(6)
@@ -112,15 +112,17 @@ def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monk
 
 def test_all_that_wait_are_classified_in_one_batch_and_stepped_together(bundle, monkeypatch):
     batches, steps, over = [], [], Semaphore(0)
-    classify, step = Completer.classify_many, Easel.step
+    classify, step = Completer.classify_many, DecoderBatch.step
     monkeypatch.setattr(
         Completer, "classify_many", lambda self, many: (batches.append(len(many)), classify(self, many))[1]
     )
-    monkeypatch.setattr(Easel, "step", lambda self: (steps.append(len(self.hands)), step(self))[1])
+    monkeypatch.setattr(DecoderBatch, "step", lambda self: (steps.append(len(self.hands)), step(self))[1])
     engine = Engine(Completer(bundle))
     options = SamplingOptions(variations=3, category="circle", max_points=20)
     for sketch in prefixes(5):
-        engine.ask(Question(sketch, options, lambda event: over.release() if isinstance(event, Done) else None))
+        engine.ask(
+            SketchRequest(sketch, options, lambda event: over.release() if isinstance(event, Completed) else None)
+        )
     engine.start()
     for _ in range(5):
         assert over.acquire(timeout=60)
@@ -187,7 +189,7 @@ def test_whatever_is_open_when_the_engine_closes_is_stopped(endless, gate):
         begun.release()
 
     engine = Engine(endless)
-    question = Question(prefixes(1)[0], SamplingOptions(max_points=200), tell)
+    question = SketchRequest(prefixes(1)[0], SamplingOptions(max_points=200), tell)
     engine.ask(question)
     engine.start()
     gate.release(1)
@@ -198,7 +200,7 @@ def test_whatever_is_open_when_the_engine_closes_is_stopped(endless, gate):
     gate.release(1)
     closing.join(60)
     assert isinstance(said[-1], Stopped)
-    engine.ask(late := Question(prefixes(1)[0], None, said.append))
+    engine.ask(late := SketchRequest(prefixes(1)[0], None, said.append))
     assert late.over and isinstance(said[-1], Stopped)
 
 
@@ -277,8 +279,8 @@ def test_a_decoder_that_is_damaged_is_told_and_others_are_drawn(serving, tmp_pat
 
 def test_our_own_mistake_is_told_logged_and_the_engine_goes_on(serving, bundle, monkeypatch, caplog):
     client = serving(Completer(bundle))
-    step = Easel.step
-    monkeypatch.setattr(Easel, "step", lambda self: 1 / 0)
+    step = DecoderBatch.step
+    monkeypatch.setattr(DecoderBatch, "step", lambda self: 1 / 0)
     with client.socket() as socket:
         socket.say(ask(1, prefixes(1)[0]))
         heard = socket.hear_out(1)
@@ -287,7 +289,7 @@ def test_our_own_mistake_is_told_logged_and_the_engine_goes_on(serving, bundle, 
             "id": 1,
             "error": OUR_MISTAKE,
         }
-        monkeypatch.setattr(Easel, "step", step)
+        monkeypatch.setattr(DecoderBatch, "step", step)
         socket.say(ask(2, prefixes(1)[0]))
         assert socket.hear_out(2)[-1]["type"] == "done"
     assert "ZeroDivisionError" in caplog.text

@@ -19,15 +19,15 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from codes.cli.fields import attribute_docs
+from codes.cli.common import attribute_docs
 from codes.errors import BadOption
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.serving import listening, server_of
-from tests.helpers import prefixes
-from tests.web.asks import ask
+from codes.web.server import listening, server_of
+from tests.support.asks import ask
+from tests.support.worlds import prefixes
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 

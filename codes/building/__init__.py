@@ -1,0 +1,1 @@
+"""Parts to bundles: calibration, the critic, and categories taught from a few drawings."""

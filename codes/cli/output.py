@@ -1,0 +1,52 @@
+"""Results to files: one sketch as itself, several as a sheet, by the suffix that was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from codes.errors import BadFile
+from codes.formats.registry import WRITERS, write
+from codes.inference.options import Completion
+from codes.sketch.layout import view_of
+from codes.sketch.sheet import Cell, Sheet
+from codes.sketch.stroke3 import Sketch
+
+PICTURES = (".svg", ".png", ".gif")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a suffix that nothing writes before any work is done.
+
+    Raises:
+        BadFile: no such format, or the folder is not there.
+    """
+    if path.suffix.lower() not in WRITERS:
+        raise BadFile(path, f"cannot be written; the suffix must be one of {', '.join(WRITERS)}")
+    if not path.parent.is_dir():
+        raise BadFile(path, "its folder does not exist")
+
+
+def write_sheet(path: Path, sheet: Sheet) -> None:
+    """Write a sheet as SVG (animated for ``.anim.svg``), PNG or GIF."""
+    import_module(WRITERS[path.suffix.lower()]).write_sheet(path, sheet)
+
+
+def completion_row(prefix: Sketch, completions: Sequence[Completion], caption: str) -> list[Cell]:
+    """The prefix and what became of it, all in one frame."""
+    view = view_of(prefix, *(completion.sketch for completion in completions))
+    later = [Cell(each.sketch, f"{each.category} {each.probability:.0%}", view) for each in completions]
+    return [Cell(prefix, caption if later else "none of these", view), *later]
+
+
+def write_results(path: Path, rows: Sequence[tuple[Sketch, Sequence[Completion], str]]) -> None:
+    """Write prefixes with their completions: a sheet if a picture is asked for, else the finished sketches.
+
+    A single completion of a single prefix is written as itself, in the prefix's own units and place.
+    """
+    finished = [completion.sketch for _, completions, _ in rows for completion in completions]
+    if (len(rows) == 1 and len(finished) == 1) or path.suffix.lower() not in PICTURES:
+        write(path, finished)
+    else:
+        write_sheet(path, Sheet([completion_row(*row) for row in rows]))

@@ -1,0 +1,189 @@
+"""What is in a data set, for people: counts, lengths and a few sketches picked at random.
+
+Knows packed splits, and turns files into them; knows no pictures of sketches, but draws one histogram.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codes.data.importing import category_of, own_splits
+from codes.data.store import PackedSplit, Rows, Store, as_int16
+from codes.errors import BadFile, BadOption
+from codes.formats import npz
+from codes.formats.files import atomic_path, bad_sketches_of
+from codes.formats.registry import read_all
+from codes.sketch.geometry import in_quickdraw_pixels
+from codes.sketch.layout import PLAIN
+from codes.sketch.stroke3 import Sketch
+
+Splits = dict[str, PackedSplit]
+QUANTILES = {"median": 0.5, "95 %": 0.95, "99 %": 0.99}
+
+
+def open_splits(path: Path, category: str | None = None) -> Splits:
+    """The splits of a store or of one file, by name; a file without splits has one, named "all".
+
+    Sketches of a file are simplified and in Quick, Draw! pixels, as a store would hold them.
+
+    Raises:
+        BadFile: it is neither, or cannot be read.
+        BadOption: there is no such category.
+    """
+    if path.is_dir():
+        store = Store(path)
+        splits = {name: store.split(name) for name in store.splits}
+    elif path.suffix.lower() == ".npz":
+        splits = {name: _split_of_npz(path, name) for name in own_splits(path)}
+    else:
+        splits = {"all": _split_of_sketches(path)}
+    return splits if category is None else {name: split.only(category) for name, split in splits.items()}
+
+
+def _split_of_npz(path: Path, name: str) -> PackedSplit:
+    return _in_memory(path, {category_of(path): npz.read_split(path, name)})
+
+
+def _split_of_sketches(path: Path) -> PackedSplit:
+    found: dict[str, list[NDArray[Any]]] = {}
+    unnamed = category_of(path)
+    for sketch in read_all(path):
+        found.setdefault(sketch.category or unnamed, []).append(in_quickdraw_pixels(sketch).points)
+    return _in_memory(path, found)
+
+
+def _in_memory(path: Path, found: Mapping[str, list[NDArray[Any]]]) -> PackedSplit:
+    """A split as a store has it, without a store."""
+    sketches: list[Rows] = []
+    for category, many in found.items():
+        for index, points in enumerate(many):
+            with bad_sketches_of(path, f"sketch {index} of {category!r}"):
+                sketches.append(as_int16(points))
+    rows = np.concatenate([np.empty((0, 3), dtype=np.int16), *sketches])
+    return PackedSplit(rows, _sums(map(len, sketches)), _sums(map(len, found.values())), tuple(found))
+
+
+def _sums(counts: Iterable[int]) -> NDArray[np.int64]:
+    return np.cumsum([0, *counts], dtype=np.int64)
+
+
+def chosen_split(splits: Splits, name: str | None, path: Path) -> tuple[str, PackedSplit]:
+    """The split of that name, and its name; without a name the first that has a sketch, ``train`` before the others.
+
+    Raises:
+        BadFile: there is no such split, or no sketch in it.
+    """
+    if name is None:
+        name = next((each for each, split in splits.items() if len(split)), next(iter(splits)))
+    if name not in splits:
+        raise BadFile(path, f"no split '{name}'; there are {', '.join(splits)}")
+    if len(splits[name]) == 0:
+        raise BadFile(path, f"there is no sketch in split '{name}'")
+    return name, splits[name]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One category, or all together, in a table.
+
+    Attributes:
+        category: its name.
+        counts: sketches by split.
+        mean: rows per sketch, on average over all splits.
+        median: half of the sketches have at most so many rows.
+        most: 95 % of them have at most so many.
+        longest: no sketch has more.
+    """
+
+    category: str
+    counts: dict[str, int]
+    mean: float
+    median: float
+    most: float
+    longest: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def table(splits: Splits) -> list[Line]:
+    """A line for each category and, where there are several, one for all together."""
+    names = next(iter(splits.values())).categories
+    lines = [_line(name, {key: split.only(name) for key, split in splits.items()}) for name in names]
+    return [*lines, _line("all together", splits)] if len(names) > 1 else lines
+
+
+def _line(category: str, splits: Splits) -> Line:
+    counts = {name: len(split) for name, split in splits.items()}
+    lengths = np.concatenate([rows_per_sketch(split) for split in splits.values()])
+    if len(lengths) == 0:
+        return Line(category, counts, 0.0, 0.0, 0.0, 0)
+    median, most = np.quantile(lengths, [0.5, 0.95]).tolist()
+    return Line(category, counts, round(float(lengths.mean()), 2), median, round(most, 2), int(lengths.max()))
+
+
+def rows_per_sketch(split: PackedSplit) -> NDArray[np.int64]:
+    """How long each sketch is."""
+    return np.diff(split.offsets)
+
+
+def picked(split: PackedSplit, count: int, seed: int) -> list[Sketch]:
+    """Different sketches at random, in the order of the split; all of them where there are not so many.
+
+    Raises:
+        BadOption: ``count`` is below 1.
+    """
+    if count < 1:
+        raise BadOption(f"a sheet shows at least 1 sketch, not {count}")
+    rng = np.random.default_rng(abs(seed))
+    indices = np.sort(rng.choice(len(split), size=min(count, len(split)), replace=False))
+    labels = split.labels(indices)
+    return [
+        Sketch(points=split[int(index)].astype(np.float64), category=split.categories[int(label)])
+        for index, label in zip(indices, labels, strict=True)
+    ]
+
+
+def write_histogram(path: Path, lengths: NDArray[np.int64], title: str) -> None:
+    """A picture of how many sketches have how many rows, with quantiles marked.
+
+    Raises:
+        BadFile: matplotlib writes no such files, or the disk refuses.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in canvas.get_supported_filetypes():
+        raise BadFile(path, "a histogram is written as .png, .svg or .pdf")
+    _draw_histogram(figure.add_subplot(), lengths, title)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=150)
+
+
+def _draw_histogram(axes: Any, lengths: NDArray[np.int64], title: str) -> None:
+    """Bars up to a little beyond the last quantile; what lies farther is told, not shown."""
+    marks = {name: float(np.quantile(lengths, share)) for name, share in QUANTILES.items()}
+    right = max(int(max(marks.values()) * 1.15) + 1, 2)
+    # Bars of whole numbers of rows; others would hold now one length, now two, and look like a comb.
+    width = -(-right // 100)
+    axes.hist(lengths, bins=np.arange(0.5, right + width, width), color=PLAIN.added, alpha=0.85)
+    for level, (name, value) in enumerate(marks.items()):
+        axes.axvline(value, color=PLAIN.own, linewidth=1, linestyle=":")
+        where = (value, 0.96 - 0.07 * level)
+        axes.text(*where, f" {name}: {value:g}", transform=axes.get_xaxis_transform(), va="top", color=PLAIN.own)
+    beyond = int((lengths > right).sum())
+    told = f"{len(lengths):,} sketches, mean {lengths.mean():.1f}, longest {lengths.max()}"
+    axes.set(title=f"{title}: {told}", xlabel="rows of stroke-3", ylabel="sketches", xlim=(0, right))
+    if beyond:
+        axes.set_xlabel(f"rows of stroke-3 ({beyond:,} longer sketches are not shown)")
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,405 @@
+"""A data set as flat files that are mapped, not read: knows int16 rows and offsets, knows no tensors.
+
+A store is a folder. For every split it holds ``<split>.rows.npy`` (``[rows, 3]`` int16 stroke-3 in QuickDraw pixels,
+all sketches end to end) and ``<split>.offsets.npy`` (``[sketches + 1]`` int64, where each sketch begins). Sketches
+stand category by category, so a category is a range. ``store.json`` names the categories and their ranges.
+
+Opening reads the offsets once, to see that they fit, and no row. A store may come from a stranger: whatever in it does
+not fit together is refused, and nothing in it is run.
+
+Sketches with their categories, out of a packed store or a data file: what testing reads."""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+import secrets
+import shutil
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from tokenize import TokenError
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codes.data.quickdraw import is_category_name
+from codes.errors import BadFile, BadOption, BadSketch
+from codes.formats.files import MEGABYTE, disk_errors_of, read_text
+from codes.formats.npz import read_split
+from codes.formats.registry import read_all
+from codes.formats.strict_json import NotJson, parse
+from codes.sketch.geometry import in_quickdraw_pixels
+
+Rows = NDArray[np.int16]
+SPLITS = ("train", "valid", "test")
+FORMAT = 1
+MAX_FACTS = 16 * MEGABYTE
+
+
+@dataclass(frozen=True)
+class PackedSplit:
+    """One split of a store, mapped from disk.
+
+    Attributes:
+        rows: ``[rows, 3]`` int16, every sketch end to end.
+        offsets: ``[sketches + 1]`` int64; sketch ``i`` is ``rows[offsets[i]:offsets[i + 1]]``.
+        starts: ``[categories + 1]``; category ``c`` is the sketches ``starts[c]:starts[c + 1]``.
+        categories: the names, in order.
+    """
+
+    rows: Rows
+    offsets: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    categories: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> Rows:
+        return self.rows[self.offsets[index] : self.offsets[index + 1]]
+
+    def counts(self) -> NDArray[np.int64]:
+        """Sketches of each category, ``[categories]``."""
+        return np.diff(self.starts)
+
+    def lengths(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of each of these sketches."""
+        return self.offsets[indices + 1] - self.offsets[indices]
+
+    def labels(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Category numbers of these sketches."""
+        return np.searchsorted(self.starts, indices, side="right") - 1
+
+    def only(self, category: str) -> PackedSplit:
+        """The same mapping, seen as a split of this one category.
+
+        Raises:
+            BadOption: there is no such category.
+        """
+        if category not in self.categories:
+            raise BadOption(f"there is no category {category!r}; there are {', '.join(self.categories)}")
+        number = self.categories.index(category)
+        start, end = self.starts[number], self.starts[number + 1]
+        starts = np.array([0, end - start], dtype=np.int64)
+        return PackedSplit(self.rows, self.offsets[start : end + 1], starts, (category,))
+
+    def sketches(self) -> Iterator[Rows]:
+        """Every sketch, in order."""
+        return (self[index] for index in range(len(self)))
+
+    def release(self) -> None:
+        """Hand mapped pages back to the system; they are mapped again when they are read.
+
+        Sketches that are read here and there would otherwise make the whole file count as this process's memory, and
+        the system would read on behind each of them, from a slow disk for seconds a step.
+        """
+        for mapped in (self.rows.base, self.offsets.base):
+            if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+                mapped.madvise(mmap.MADV_DONTNEED)
+                mapped.madvise(mmap.MADV_RANDOM)
+
+    def chunks(self, size: int = 1 << 16, most: int | None = None) -> Iterator[Rows]:
+        """The rows of this split in order, ``size`` at a time; of a large split at most ``most`` chunks, evenly spread.
+
+        What is read of a mapped file counts as memory until the system wants it back, so few large reads are bounded.
+        """
+        first, last = int(self.offsets[0]), int(self.offsets[-1])
+        starts = range(first, last, size)
+        step = 1 if most is None else max(1, -(-len(starts) // most))
+        return (self.rows[start : min(start + size, last)] for start in starts[::step])
+
+
+class Store:
+    """A packed data set: a folder with up to three splits.
+
+    Raises:
+        BadFile: the folder is no store, or its ``store.json`` is not what it should be.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        facts = _facts(self.folder)
+        self.categories: tuple[str, ...] = tuple(facts["categories"])
+        self._starts: dict[str, list[int]] = facts["starts"]
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits there are, in the usual order."""
+        return tuple(split for split in SPLITS if split in self._starts)
+
+    def split(self, name: str) -> PackedSplit:
+        """Map one split.
+
+        Raises:
+            BadFile: there is no such split, or its files are missing, cut short or do not fit together.
+        """
+        if name not in self._starts:
+            raise BadFile(self.folder, f"no split '{name}'; there are {', '.join(self.splits)}")
+        starts = np.asarray(self._starts[name], dtype=np.int64)
+        rows = _mapped(self.folder / f"{name}.rows.npy", np.dtype(np.int16), (3,))
+        offsets = _mapped(self.folder / f"{name}.offsets.npy", np.dtype(np.int64), ())
+        ends_fit = len(offsets) == starts[-1] + 1 and offsets[0] == 0 and offsets[-1] == len(rows)
+        if not ends_fit or not _ascends(offsets):
+            raise BadFile(self.folder, f"the files of split '{name}' do not fit together")
+        return PackedSplit(rows, offsets, starts, self.categories)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What ``store.json`` says, once it has been checked."""
+    path = folder / "store.json"
+    with disk_errors_of(folder):
+        if not path.is_file():
+            raise BadFile(folder, "no packed store; make one with `train_or_test.py data import`")
+    try:
+        facts = parse(read_text(path, MAX_FACTS))
+    except NotJson as error:
+        raise BadFile(path, str(error)) from error
+    if not isinstance(facts, dict) or facts.get("format") != FORMAT:
+        raise BadFile(folder, f"not a store of format {FORMAT}")
+    if not _are_names(facts.get("categories")):
+        raise BadFile(path, '"categories" is no list of different names')
+    if not _are_ranges(facts.get("starts"), len(facts["categories"])):
+        raise BadFile(path, '"starts" does not say where the categories of each split begin and end')
+    return facts
+
+
+def _are_names(value: Any) -> bool:
+    if not isinstance(value, list) or not value or not all(is_category_name(name) for name in value):
+        return False
+    return len(set(value)) == len(value)
+
+
+def _are_ranges(value: Any, categories: int) -> bool:
+    """Whether this maps splits to numbers from 0 that never fall, one more than there are categories."""
+    if not isinstance(value, dict) or not value or not set(value) <= set(SPLITS):
+        return False
+    return all(_is_range(numbers, categories) for numbers in value.values())
+
+
+def _is_range(numbers: Any, categories: int) -> bool:
+    if not isinstance(numbers, list) or len(numbers) != categories + 1:
+        return False
+    if not all(type(number) is int and 0 <= number < 1 << 62 for number in numbers):
+        return False
+    return numbers[0] == 0 and all(start <= end for start, end in pairwise(numbers))
+
+
+def _mapped(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray[Any]:
+    """The array in an ``.npy`` file, mapped; its rows must have this type and shape."""
+    try:
+        mapped: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError, OverflowError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
+        raise BadFile(path, "is missing, cut short or no array of numbers") from error
+    if mapped.dtype != kind or mapped.ndim != 1 + len(row) or mapped.shape[1:] != row:
+        raise BadFile(path, f"is an array of {mapped.dtype} and shape {mapped.shape}, not what a store holds")
+    return mapped
+
+
+def _ascends(offsets: NDArray[np.int64], chunk: int = 1 << 20) -> bool:
+    """Whether every sketch has a row; asked in chunks, as there may be fifty million."""
+    return all((np.diff(offsets[start : start + chunk + 1]) > 0).all() for start in range(0, len(offsets) - 1, chunk))
+
+
+SketchesByCategory = Mapping[str, Iterable[NDArray[np.generic]]]
+
+
+def pack(folder: str | Path, splits: Mapping[str, SketchesByCategory]) -> Store:
+    """Write a store from ``split -> category -> stroke-3 arrays``; arrays are streamed, not gathered.
+
+    The folder appears whole or not at all.
+
+    Raises:
+        BadFile: the folder is there already, or cannot be written.
+        BadSketch: an array is no stroke-3 sketch, or its offsets do not fit int16.
+    """
+    categories = dict.fromkeys(name for split in splits.values() for name in split)
+    with new_store(folder, splits=tuple(splits)) as writer:
+        for category in categories:
+            writer.begin(category)
+            for name, split in splits.items():
+                for sketch in split.get(category, ()):
+                    writer.add(name, sketch)
+    return Store(folder)
+
+
+class StoreWriter:
+    """Takes sketches category by category, of any split in any order; holds their offsets, never their rows."""
+
+    def __init__(self, folder: Path, splits: Iterable[str]) -> None:
+        self.folder = folder
+        self.categories: list[str] = []
+        self._splits = {name: _SplitWriter(folder, name) for name in splits}
+
+    def begin(self, category: str) -> None:
+        """The sketches that follow show this; each category comes once."""
+        assert category not in self.categories
+        self.categories.append(category)
+        for split in self._splits.values():
+            split.starts.append(split.count)
+
+    def add(self, split: str, sketch: NDArray[np.generic]) -> None:
+        """One stroke-3 sketch of the category that was begun last.
+
+        Raises:
+            BadSketch: it is none, or its offsets do not fit int16.
+        """
+        self._splits[split].add(as_int16(sketch))
+
+    def finish(self) -> None:
+        """Write what can only be known at the end."""
+        for split in self._splits.values():
+            split.finish()
+        starts = {name: split.starts for name, split in self._splits.items()}
+        facts = {"format": FORMAT, "categories": self.categories, "starts": starts}
+        with (self.folder / "store.json").open("w", encoding="utf-8") as file:
+            file.write(json.dumps(facts, indent=1))
+            os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for split in self._splits.values():
+            split.rows.close()
+
+
+class _SplitWriter:
+    """One split's two files, while they grow."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.starts: list[int] = []
+        self.offsets = array("q", [0])
+        self.target = folder / f"{name}.offsets.npy"
+        self.rows = (folder / f"{name}.rows.npy").open("wb")
+        self._write_header()
+
+    @property
+    def count(self) -> int:
+        return len(self.offsets) - 1
+
+    def add(self, rows: Rows) -> None:
+        self.rows.write(rows.astype("<i2", copy=False).tobytes())
+        self.offsets.append(self.offsets[-1] + len(rows))
+
+    def finish(self) -> None:
+        self.starts.append(self.count)
+        end = self.rows.tell()
+        self.rows.seek(0)
+        self._write_header()
+        # numpy leaves room in the header for the number of rows to grow in place.
+        assert end == self.rows.tell() + 6 * self.offsets[-1]
+        self.rows.flush()
+        os.fsync(self.rows.fileno())
+        with self.target.open("wb") as file:
+            np.save(file, np.frombuffer(self.offsets, dtype=np.int64))
+            os.fsync(file.fileno())
+
+    def _write_header(self) -> None:
+        header = {"descr": "<i2", "fortran_order": False, "shape": (self.offsets[-1], 3)}
+        np.lib.format.write_array_header_2_0(self.rows, header)
+
+
+@contextmanager
+def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool = False) -> Iterator[StoreWriter]:
+    """A writer whose store takes its place in the file system when the block ends well, and leaves nothing otherwise.
+
+    Args:
+        folder: where the store shall be.
+        splits: the splits it will have.
+        replace: take the place of a store that is there already; of anything else never.
+
+    Raises:
+        BadFile: there is something of that name already, or the disk refuses.
+    """
+    target = Path(folder).resolve()
+    check_place(folder, replace)
+    building = target.with_name(f".{target.name}.{secrets.token_hex(4)}.building")
+    with disk_errors_of(folder, "written"):
+        try:
+            building.mkdir(parents=True)
+            writer = StoreWriter(building, splits)
+            try:
+                yield writer
+                writer.finish()
+            finally:
+                writer.close()
+            _take_place(building, target)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def check_place(folder: str | Path, replace: bool) -> None:
+    """Refuse a place for a new store where there is something else, before any work is done.
+
+    Raises:
+        BadFile: there is a store and ``replace`` is false, or anything but a store.
+    """
+    if not Path(folder).exists():
+        return
+    if not replace:
+        raise BadFile(folder, "there is something of that name already (--force replaces a store)")
+    if not (Path(folder) / "store.json").is_file():
+        raise BadFile(folder, "is no packed store, so it is not replaced")
+
+
+def _take_place(building: Path, target: Path) -> None:
+    """Rename the finished folder; a store that was there goes only once the new one stands."""
+    old = building.with_suffix(".old")
+    replaced = target.exists()
+    if replaced:
+        target.rename(old)
+    try:
+        building.rename(target)
+    except OSError:
+        if replaced:
+            old.rename(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def as_int16(sketch: NDArray[np.generic]) -> Rows:
+    """Rows rounded so that *positions* stay within half a pixel, however long the sketch.
+
+    Raises:
+        BadSketch: not ``[n, 3]``, no rows, outside int16, or a lift other than 0 and 1.
+    """
+    if sketch.ndim != 2 or sketch.shape[1] != 3 or len(sketch) == 0:
+        raise BadSketch(f"a sketch is a table of rows (dx, dy, lift), not an array of shape {sketch.shape}")
+    if not ((sketch[:, 2] == 0) | (sketch[:, 2] == 1)).all():
+        raise BadSketch("the third column of stroke-3 (pen lift) must be 0 or 1")
+    if sketch.dtype == np.int16:
+        return sketch.astype(np.int16, copy=False)
+    values = sketch.astype(np.float64)
+    positions = np.rint(np.cumsum(values[:, :2], axis=0))
+    offsets = np.diff(positions, axis=0, prepend=0.0)
+    if not np.isfinite(offsets).all() or np.abs(offsets).max() > np.iinfo(np.int16).max:
+        raise BadSketch("an offset is not a number, or outside -32767 to 32767 pixels")
+    return np.column_stack([offsets, values[:, 2]]).astype(np.int16)
+
+
+AnyRows = NDArray[np.generic]
+
+
+def labelled(path: Path, split: str) -> dict[str, list[AnyRows]]:
+    """Category to stroke-3 sketches in QuickDraw pixels, of a store, a file, or a folder of files.
+
+    Raises:
+        BadFile: none of these, or without that split.
+    """
+    if (path / "store.json").exists():
+        packed = Store(path).split(split)
+        return {category: list(packed.only(category).sketches()) for category in packed.categories}
+    files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
+    found: dict[str, list[AnyRows]] = defaultdict(list)
+    for file in files:
+        if file.suffix.lower() == ".npz":
+            found[file.stem] += read_split(file, split)
+        else:
+            for sketch in read_all(file):
+                found[sketch.category or file.stem].append(in_quickdraw_pixels(sketch).points)
+    return dict(found)

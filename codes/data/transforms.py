@@ -1,0 +1,172 @@
+"""The one place where a scale is applied and undone. Fitted on train, saved with the weights.
+
+Small changes that leave a sketch what it is: of size, slant and points. Pure, seeded by the generator given.
+
+Complete sketches to incomplete ones: knows where to cut, knows no model.
+
+A law turns a share of a sketch into a number of rows to keep; the rest is cut off. What is kept keeps its pen
+states: a prefix is not an ended sketch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codes.data.store import PackedSplit
+from codes.errors import BadSketch
+
+MOST_CHUNKS = 64
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """Divides offsets by one scale, in QuickDraw pixels; lifts are left alone.
+
+    The offsets are not centred: a pen that stays where it is stays at zero. (Ha and Eck 2017, section 3.1.)
+    """
+
+    scale: float
+
+    def apply(self, points: NDArray[np.generic]) -> NDArray[np.float32]:
+        """Pixels to model units; ``[..., 3]``, a new array."""
+        out = points.astype(np.float32)
+        out[..., :2] /= np.float32(self.scale)
+        return out
+
+    def undo(self, points: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Model units to pixels; ``[..., 3]``, a new array."""
+        out = points.astype(np.float64)
+        out[..., :2] *= self.scale
+        return out
+
+
+def fit_normaliser(split: PackedSplit) -> Normaliser:
+    """The standard deviation of the offsets of a split; of millions of sketches, of those in an even sample of rows.
+
+    Raises:
+        BadSketch: there are no offsets, or they do not differ.
+    """
+    total = squares = count = 0.0
+    for rows in split.chunks(most=MOST_CHUNKS):
+        offsets = rows[:, :2].astype(np.float64)
+        total += float(offsets.sum())
+        squares += float(np.square(offsets).sum())
+        count += offsets.size
+    variance = squares / count - (total / count) ** 2 if count else 0.0
+    if not variance > 0:
+        raise BadSketch("the sketches to train on are all of equal offsets, so they have no scale")
+    return Normaliser(scale=float(np.sqrt(variance)))
+
+
+class Flat(NamedTuple):
+    """Sketches end to end.
+
+    Attributes:
+        rows: ``[N, 3]`` stroke-3, float32.
+        lengths: ``[B]`` rows of each sketch, at least one, ``N`` in all.
+    """
+
+    rows: NDArray[np.float32]
+    lengths: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a sketch may be changed.
+
+    Attributes:
+        scale: width and height are each multiplied by a number uniform in ``1 - scale`` to ``1 + scale``.
+        drop: probability that a point inside a stroke is left out; the line then goes straight on to the next.
+        mirror: probability that the sketch is turned left to right.
+        rotate: degrees; the sketch is turned by an angle uniform in ``-rotate`` to ``rotate``.
+    """
+
+    scale: float = 0.15
+    drop: float = 0.1
+    mirror: float = 0.0
+    rotate: float = 0.0
+
+    def apply(self, sketches: Flat, rng: np.random.Generator) -> Flat:
+        """Changed copies, each sketch by numbers of its own."""
+        rows, lengths = drop_points(sketches, self.drop, rng)
+        factors = rng.uniform(1 - self.scale, 1 + self.scale, size=(len(lengths), 2))
+        factors[rng.random(len(lengths)) < self.mirror, 0] *= -1
+        rows[:, :2] *= np.repeat(factors, lengths, axis=0).astype(np.float32)
+        if self.rotate:
+            degrees = rng.uniform(-self.rotate, self.rotate, size=len(lengths))
+            rows[:, :2] = rotated(rows[:, :2], np.repeat(degrees, lengths))
+        return Flat(rows, lengths)
+
+
+def rotated(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Offsets ``[N, 2]``, x to the right and y downwards, each turned clockwise by ``degrees [N]``."""
+    x, y = offsets.T
+    angle = np.deg2rad(degrees)
+    cosine, sine = np.cos(angle), np.sin(angle)
+    return np.column_stack([x * cosine - y * sine, x * sine + y * cosine]).astype(np.float32)
+
+
+def drop_points(sketches: Flat, probability: float, rng: np.random.Generator) -> Flat:
+    """Leave out points inside strokes; their offsets go to the next point, so every position left stays.
+
+    The first and the last row of each sketch, the first row of each stroke and every lift stay.
+    """
+    rows, lengths = sketches
+    ends = np.cumsum(lengths) - 1
+    lifts = rows[:, 2] == 1
+    fixed = lifts | np.concatenate([[True], lifts[:-1]])
+    fixed[ends] = fixed[ends + 1 - lengths] = True
+    kept = np.flatnonzero(fixed | (rng.random(len(rows)) >= probability))
+    starts = np.concatenate([[0], kept[:-1] + 1])
+    offsets = np.add.reduceat(rows[:, :2], starts, axis=0)
+    left = np.diff(np.searchsorted(kept, ends, side="right"), prepend=0)
+    return Flat(np.column_stack([offsets, rows[kept, 2]]).astype(np.float32), left)
+
+
+Rows = NDArray[np.generic]
+PrefixRule = Literal["points", "strokes", "ink"]
+
+
+def rows_by_points(sketch: Rows, fraction: float) -> int:
+    """The first ``max(1, round(f n))`` of ``n`` rows."""
+    return max(1, round(fraction * len(sketch)))
+
+
+def rows_by_strokes(sketch: Rows, fraction: float) -> int:
+    """The first ``max(1, round(f s))`` of ``s`` strokes, whole."""
+    ends = np.flatnonzero(sketch[:, 2]) + 1
+    if len(ends) == 0 or ends[-1] != len(sketch):
+        ends = np.append(ends, len(sketch))
+    return int(ends[max(1, round(fraction * len(ends))) - 1])
+
+
+def rows_by_ink(sketch: Rows, fraction: float) -> int:
+    """As many rows as lay down this share of the length of all pen-down lines, at least one; all of them at 1."""
+    if fraction >= 1:
+        return len(sketch)
+    in_air = np.concatenate([[0], sketch[:-1, 2]]).astype(bool)
+    lengths = np.hypot(sketch[:, 0].astype(np.float64), sketch[:, 1].astype(np.float64))
+    drawn = np.cumsum(np.where(in_air, 0.0, lengths))
+    return min(len(sketch), int(np.searchsorted(drawn, fraction * drawn[-1] - 1e-9)) + 1)
+
+
+LAWS: dict[PrefixRule, Callable[[Rows, float], int]] = {
+    "points": rows_by_points,
+    "strokes": rows_by_strokes,
+    "ink": rows_by_ink,
+}
+
+
+def u50_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows kept under the seed's law (U50): uniform on the integers from round(n / 2) to n, in order, seed 0.
+
+    At least one row is kept. The same cut for everyone who measures, see docs/results.md.
+    """
+    rng = np.random.default_rng(0)
+    kept = [int(rng.integers(round(0.5 * int(n)), int(n), endpoint=True)) for n in lengths]
+    return np.maximum(1, np.asarray(kept, dtype=np.int64))

@@ -1,0 +1,1 @@
+"""Weights to numbers: how well trained parts draw and recognise."""

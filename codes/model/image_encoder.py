@@ -1,0 +1,113 @@
+"""Sketch to features by way of a picture: what the strokes look like, whatever the order and the size they came in.
+
+Stroke models read half sketches better, pictures whole ones; the router sees both. The picture is made from the same
+points inside the model, so nobody else knows of it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codes.model.config import ImageConfig
+
+CHANNELS = 2  # ink, and how late it was laid down
+OFF_THE_EDGE = (
+    1e-3  # of a cell; the middle of an upright line would else lie between two, for rounding errors to decide
+)
+RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))  # what is positive of a standard normal has a variance of 1 / its square
+SMALLEST = 1e-6
+SAMPLES = 24  # points along each segment; enough that a line across the picture has no wide gaps
+
+
+class ImageEncoder(nn.Module):
+    """Five convolutions over a small picture of the sketch, then the maximum and the mean of what they found."""
+
+    def __init__(self, config: ImageConfig) -> None:
+        super().__init__()
+        self.side = config.side
+        width = config.width
+        self.layers = nn.Sequential(
+            StandardisedConv(CHANNELS, width, kernel=5, stride=2),
+            nn.MaxPool2d(2),
+            StandardisedConv(width, 2 * width),
+            StandardisedConv(2 * width, 2 * width),
+            nn.MaxPool2d(2),
+            StandardisedConv(2 * width, 4 * width),
+            StandardisedConv(4 * width, config.features // 2),
+        )
+
+    def forward(self, points: Tensor, lengths: Tensor) -> Tensor:
+        """``points [B, T, 5]``, ``lengths [B]`` to features ``[B, config.features]``, float32."""
+        seen = rasterise(points, lengths, self.side).to(memory_format=torch.channels_last)
+        found = self.layers(seen).float().flatten(2)
+        return torch.cat([found.amax(dim=-1), found.mean(dim=-1)], dim=-1)
+
+
+class StandardisedConv(nn.Module):
+    """A convolution whose kernels have mean 0 and a length of their own, then what is positive of it.
+
+    Scaled weight standardisation (Brock, De and Smith 2021, equation 1): what a normalisation of activations does for
+    training is done to the weights, which are few, so a step costs nothing more, and no sketch depends on others.
+    """
+
+    def __init__(self, before: int, after: int, kernel: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.stride, self.padding = stride, kernel // 2
+        self.weight = nn.Parameter(torch.empty(after, before, kernel, kernel))
+        self.gain = nn.Parameter(torch.ones(after))
+        self.bias = nn.Parameter(torch.zeros(after))
+        nn.init.kaiming_normal_(self.weight)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``[B, before, H, W]`` to ``[B, after, H / stride, W / stride]``."""
+        return torch.relu(F.conv2d(values, self.kernels(), self.bias, self.stride, self.padding))
+
+    def kernels(self) -> Tensor:
+        """The weights as they are used: each output's of mean 0 and of length :data:`RELU_GAIN` times its gain."""
+        rows = self.weight.flatten(1)
+        centred = rows - rows.mean(dim=1, keepdim=True)
+        length = torch.sqrt(centred.square().sum(dim=1) + SMALLEST)
+        return (centred * (RELU_GAIN * self.gain / length).unsqueeze(1)).view_as(self.weight)
+
+
+@torch.no_grad()
+def rasterise(points: Tensor, lengths: Tensor, side: int) -> Tensor:
+    """The first ``lengths [B]`` rows of ``points [B, T, 5]`` as ``[B, 2, side, side]``.
+
+    The drawing fills the picture, its proportions kept. The first channel is 1 where there is ink; the second says how
+    late in the drawing it was laid down, from 0 to 1.
+    """
+    batch, rows = points.shape[:2]
+    inside = torch.arange(rows, device=points.device) < lengths.unsqueeze(1)
+    ends = points[..., :2].masked_fill(~inside.unsqueeze(-1), 0.0).cumsum(dim=1)
+    starts = F.pad(ends, (0, 0, 1, 0))[:, :-1]
+    on_paper = inside & ~_in_air(points)
+    shares = torch.linspace(0, 1, SAMPLES, device=points.device).view(1, 1, -1, 1)
+    spots = starts.unsqueeze(2) * (1 - shares) + ends.unsqueeze(2) * shares  # [B, T, SAMPLES, 2]
+    cells = _cells(spots, ends, side)
+    late = torch.arange(1, rows + 1, device=points.device) / lengths.unsqueeze(1)
+    flat = points.new_zeros(batch * side * side + 1)  # the last cell takes what is not on paper
+    place = cells + torch.arange(batch, device=points.device).view(-1, 1, 1) * side * side
+    place = torch.where(on_paper.unsqueeze(-1), place, flat.numel() - 1)
+    flat.scatter_reduce_(0, place.flatten(), late.unsqueeze(-1).expand_as(place).flatten(), "amax")
+    recency = flat[:-1].view(batch, side, side)
+    return torch.stack([(recency > 0).to(recency.dtype), recency], dim=1)
+
+
+def _in_air(points: Tensor) -> Tensor:
+    """Which rows the pen moved to through the air: those after a lift; ``[B, T]``."""
+    return F.pad(points[..., 3] == 1, (1, 0))[:, :-1]
+
+
+def _cells(spots: Tensor, ends: Tensor, side: int) -> Tensor:
+    """Which cell of its picture each spot falls into, ``[B, T, SAMPLES]``; the drawing and its origin fit."""
+    low = ends.amin(dim=1).clamp(max=0.0)
+    high = ends.amax(dim=1).clamp(min=0.0)
+    size = (high - low).amax(dim=-1).clamp(min=1e-6)
+    centred = (spots - ((low + high) / 2).view(-1, 1, 1, 2)) / size.view(-1, 1, 1, 1)  # in -0.5 to 0.5
+    columns = ((centred + 0.5) * (side - 1) + OFF_THE_EDGE).round().long().clamp(0, side - 1)
+    return columns[..., 1] * side + columns[..., 0]

@@ -1,0 +1,95 @@
+"""The folder of a run: what was asked, what came of it, and all that going on takes.
+
+    config.json         the configuration, written once
+    log.jsonl           a line of numbers for each validation
+    best.safetensors    the averaged weights that validated best
+    last.safetensors    weights, average, optimiser and step: everything a resumed run needs
+    curves.png          the log as a picture
+    samples/            sketches drawn along the way
+
+Every file is replaced whole, so a run that is killed leaves the ones before it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from codes.checkpoints.tensors import load_tensors, save_tensors
+from codes.errors import BadFile, TrainingStopped
+from codes.formats.files import atomic_path
+
+
+class RunFolder:
+    """One run's folder."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.best = self.path / "best.safetensors"
+        self.last = self.path / "last.safetensors"
+        self.samples = self.path / "samples"
+
+    def prepare(self, config: dict[str, Any]) -> None:
+        """Make the folder, or check that what is there is this very run.
+
+        Raises:
+            TrainingStopped: the folder holds a run of another configuration, or something else.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        written = self._written_config()
+        if written is None:
+            self._write_text("config.json", json.dumps(config, indent=1))
+        elif written != json.loads(json.dumps(config)):
+            odd = sorted(_differences(written, json.loads(json.dumps(config))))
+            raise TrainingStopped(
+                f"{self.path} holds a run with other settings ({', '.join(odd)}); "
+                "use those again to go on with it, or name another folder"
+            )
+
+    def _written_config(self) -> Any:
+        path = self.path / "config.json"
+        if not path.exists():
+            if any(self.path.iterdir()):
+                raise TrainingStopped(f"{self.path} is a folder with other things in it; name a new one")
+            return None
+        try:
+            return dict(json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError) as error:
+            raise BadFile(path, "not the configuration of a run") from error
+
+    def _write_text(self, name: str, text: str) -> None:
+        with atomic_path(self.path / name) as temporary:
+            temporary.write_text(text)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every logged line, oldest first."""
+        path = self.path / "log.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def append_log(self, row: dict[str, Any]) -> None:
+        """Add a line; lines of this step or later, left by a run that was killed, go."""
+        rows = [old for old in self.log() if old["step"] < row["step"]]
+        self._write_text("log.jsonl", "".join(json.dumps(old) + "\n" for old in [*rows, row]))
+
+    def finished(self) -> bool:
+        """Whether the run came to its own end."""
+        return self.last.exists() and bool(load_tensors(self.last)[1].get("finished"))
+
+    def save_best(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
+        """Keep weights that validated better than all before."""
+        save_tensors(self.best, weights, facts)
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> set[str]:
+    """Names, dotted, of the settings that are not the same."""
+    odd: set[str] = set()
+    for name in old.keys() | new.keys():
+        a, b = old.get(name), new.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            odd |= _differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            odd.add(prefix + name)
+    return odd

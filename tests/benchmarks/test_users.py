@@ -1,0 +1,83 @@
+"""The benchmarks of the live canvas measure what they say; tiny, no speed tested."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchmarks import live
+from benchmarks.people import GLANCE, Asked, moments
+from codes.inference.completer import Completer
+from codes.sketch.stroke3 import MAX_POINTS
+
+
+def run(*words: object) -> dict[str, float]:
+    result = CliRunner().invoke(live.main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    figures: dict[str, float] = json.loads(result.stdout.splitlines()[-1])
+    return figures
+
+
+def test_a_person_draws_stroke_by_stroke_and_asks_at_the_end_of_each():
+    asked = list(moments(3, 20.0, 4))
+    times = [each.time for each in asked]
+    assert times == sorted(times) and 15 < times[-1] < 40
+    assert {each.message["draw"] for each in asked} == {0, 4}
+    assert [each.message["id"] for each in asked] == list(range(len(asked)))
+    for before, after in pairwise(asked):
+        if before.message["sketch"]["pen_down"]:
+            assert after.time - before.time == pytest.approx(GLANCE)
+            grown = [len(each.message["sketch"]["strokes"][-1]) for each in (before, after)]
+            assert 0 < grown[0] <= grown[1] < MAX_POINTS
+    assert [each.message for each in moments(3, 20.0, 4)] == [each.message for each in asked]
+
+
+@pytest.mark.slow
+def test_people_wait_and_every_answer_is_right(bundle):
+    figures = run("people", "--people", 2, "--seconds", 3, "--draw", 2, "--model", bundle.folder)
+    assert figures["asks"] == figures["done"] + figures["stopped"] and figures["refused"] == 0
+    assert figures["checked"] > 0 and figures["wrong"] == 0
+    assert 0 < figures["bars_p50_ms"] <= figures["bars_p95_ms"] and 0 < figures["ink_p50_ms"] <= figures["ink_p95_ms"]
+
+
+def test_an_answer_that_is_wrong_is_seen(bundle):
+    completer = Completer(bundle)
+    message = next(each.message for each in moments(1, 5.0, 2) if each.message["draw"])
+    asked = live.ask_engine(completer, message)
+    assert live.check(completer, [asked]) == {"checked": 1, "wrong": 0}
+    for change in (shift, lengthen, rename):
+        other = live.ask_engine(completer, message)
+        change(other)
+        assert live.check(completer, [other])["wrong"] == 1, change
+
+
+def shift(asked: Asked) -> None:
+    ink = next(said for said in asked.heard if said["type"] == "ink")
+    ink["rows"][0][1] += 5.0 if not ink["rows"][0][4] else 0.0
+    ink["rows"][1][1] += 5.0
+
+
+def lengthen(asked: Asked) -> None:
+    asked.heard.insert(-1, {"type": "ink", "rows": [[0, 1.0, 1.0, 0, 0]] * 300})
+
+
+def rename(asked: Asked) -> None:
+    asked.heard[0]["probabilities"] = dict.fromkeys(asked.heard[0]["probabilities"], 0.1)
+
+
+def test_the_engine_alone_is_played_on_a_clock_of_its_own(bundle):
+    figures = run("engine", "--people", 3, "--seconds", 4, "--draw", 3, "--model", bundle.folder)
+    assert figures["asks"] == figures["done"] + figures["stopped"]
+    assert 0 < figures["busy"] < 1 and figures["points"] > 0
+    assert np.isfinite(figures["ink_p95_ms"])
+
+
+@pytest.mark.slow
+def test_the_hostile_are_answered_and_gone(bundle):
+    figures = run("hostile", "--messages", 60, "--sockets", 3, "--model", bundle.folder)
+    assert figures["open"] == 0 and figures["good_after_ms"] > 0
+    assert figures["answers"] + figures["cut"] > 0

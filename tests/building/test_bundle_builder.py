@@ -1,0 +1,115 @@
+"""From finished runs to a bundle that draws."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from codes.building.bundle_builder import BundlePlan, make_bundle, runs_below
+from codes.checkpoints.tensors import load_tensors
+from codes.data.store import pack
+from codes.errors import BadFile, BadOption, TrainingStopped
+from codes.inference.completer import Completer
+from codes.inference.options import SamplingOptions
+from codes.training.config import TrainConfig
+from codes.training.jobs import TrainingRequest, choose_device, run_draw, run_predict
+from codes.training.run_folder import RunFolder
+from tests.support.worlds import CATEGORIES, TINY_ROUTER, TINY_VAE, doodles, prefixes
+
+CONFIG = TrainConfig(steps=4, batch=4, evaluate_every=2, save_every=2, precision="float32")
+
+
+@pytest.fixture(scope="module")
+def runs(store, tmp_path_factory) -> Path:
+    """A router of three categories and decoders of two of them."""
+    folder = tmp_path_factory.mktemp("runs")
+    drawn = run_draw(TrainingRequest(store.folder, folder / "draw", TINY_VAE, CONFIG), CATEGORIES[:2])
+    told = [*drawn, *run_predict(TrainingRequest(store.folder, folder / "router", TINY_ROUTER, CONFIG))]
+    assert len(told) == 3
+    assert all("best validation figure" in line for line in told)
+    return folder
+
+
+def plan(runs: Path, store, **changes: object) -> BundlePlan:
+    return BundlePlan(
+        **{"router": RunFolder(runs / "router"), "decoders": runs_below(runs / "draw"), "store": store, **changes}
+    )
+
+
+@pytest.mark.parametrize("precision", ["float16", "float32"])
+def test_a_bundle_of_runs_draws_with_their_best_weights(runs, store, tmp_path, precision):
+    bundle = make_bundle(plan(runs, store, precision=precision), tmp_path / "made", "A card.")
+    assert bundle.categories == CATEGORIES[:2]
+    for category in CATEGORIES[:2]:
+        vae, config = bundle.vae(category)
+        tensors, facts = load_tensors(runs / "draw" / category / "best.safetensors")
+        dtype = getattr(torch, precision)
+        assert all(torch.equal(value, tensors[name].to(dtype).float()) for name, value in vae.state_dict().items())
+        assert config.scale == facts["scale"]
+        assert config.categories == [category]
+    _, config = bundle.router()
+    assert config.categories == list(CATEGORIES)
+    assert len(config.calibration["by_logits"]) == len(CATEGORIES)
+    assert any(config.calibration["by_logits"])
+    for done in Completer(bundle).complete_many(prefixes(3), SamplingOptions(max_points=5)):
+        assert done[0].category in CATEGORIES[:2]
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+
+
+def test_runs_are_found_below_a_folder_or_are_it(runs, tmp_path):
+    assert list(runs_below(runs / "draw")) == ["circle", "square"]
+    assert list(runs_below(runs / "draw" / "square")) == ["square"]
+    with pytest.raises(BadFile, match="no run of a single category"):
+        runs_below(tmp_path)
+    with pytest.raises(BadFile, match="not a run of `train draw`"):
+        runs_below(runs / "router")
+
+
+def test_a_router_that_never_saw_a_category_is_refused_and_nothing_left(runs, store, tmp_path):
+    odd = plan(runs, store, decoders={"cow": RunFolder(runs / "draw" / "circle")})
+    with pytest.raises(BadOption, match="never saw cow"):
+        make_bundle(odd, tmp_path / "made", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_of_other_categories_cannot_calibrate(runs, tmp_path):
+    other = pack(tmp_path / "data", {"valid": {name: doodles(2, 0, (name,)) for name in reversed(CATEGORIES)}})
+    with pytest.raises(BadOption, match="router's order"):
+        make_bundle(plan(runs, other), tmp_path / "made", "")
+
+
+def test_names_too_alike_and_no_names_are_refused(runs, store):
+    run = RunFolder(runs / "draw" / "circle")
+    with pytest.raises(BadOption, match="too alike"):
+        plan(runs, store, decoders={"ice cream": run, "ice_cream": run})
+    with pytest.raises(BadOption, match="at least one decoder"):
+        plan(runs, store, decoders={})
+
+
+def test_a_second_run_says_that_there_is_nothing_to_do_or_asks_to_resume(runs, store, tmp_path):
+    """A second run once failed as its folder existed."""
+    again = TrainingRequest(store.folder, runs / "router", TINY_ROUTER, CONFIG)
+    assert list(run_predict(again)) == [f"{runs / 'router'}: finished before, nothing to do"]
+    request = TrainingRequest(store.folder, tmp_path / "run", TINY_ROUTER, CONFIG, watch=lambda run, job: cut)
+    with pytest.raises(RuntimeError, match="power cut"):
+        list(run_predict(request))
+    request = replace(request, watch=None)
+    with pytest.raises(TrainingStopped, match="add --resume"):
+        list(run_predict(request))
+    (line,) = run_predict(replace(request, resume=True))
+    assert "best validation figure" in line
+
+
+def cut(model: torch.nn.Module, step: int) -> None:
+    if step == 4:
+        raise RuntimeError("power cut")
+
+
+def test_the_processor_is_always_there_and_a_strange_device_is_named():
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device(None).type in ("cpu", "cuda")
+    with pytest.raises(BadOption, match="no device 'abacus'"):
+        choose_device("abacus")

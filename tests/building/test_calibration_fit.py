@@ -1,0 +1,125 @@
+"""Calibration finds what it should, against slow or known answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from codes.building.calibration_fit import (
+    Shown,
+    calibrate,
+    fit_sharpness,
+    logits_of_prefixes,
+)
+from codes.evaluation.measures import expected_calibration_error
+from codes.model.calibration import known_scores
+from tests.support.worlds import batch_of, generator
+
+
+def overconfident(count: int, times: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits that are right about their chances when divided by ``times``."""
+    logits = torch.randn(count, 4, generator=generator(1)) * 2
+    labels = torch.multinomial(logits.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
+    return logits * times, labels
+
+
+EVERY = [0, 1, 2, 3]
+
+
+def factors(shown: Shown) -> torch.Tensor:
+    """What the fitted calibration multiplies the logits of each sketch by."""
+    scaled = fit_sharpness(shown, EVERY, shown.labels).scaled(shown.logits, shown.lengths)
+    return (scaled / shown.logits)[:, 0]
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
+def test_the_temperature_is_found(times):
+    logits, labels = overconfident(20_000, times)
+    found = factors(Shown(logits, labels, torch.full((20_000,), 30)))
+    assert found.mean().item() == pytest.approx(1 / times, rel=0.06)
+    assert found.std().item() < 0.1 / times
+
+
+def test_one_that_is_always_right_may_be_sure_and_one_that_never_is_may_not():
+    logits = torch.randn(50, 4, generator=generator(5))
+    rows = torch.full((50,), 30)
+    assert factors(Shown(logits, logits.argmax(dim=-1), rows)).mean() > 3
+    assert factors(Shown(logits, logits.argmin(dim=-1), rows)).mean() < 0.2
+
+
+def shown_of(count: int, few: float, many: float) -> Shown:
+    """Sketches of 5 rows that are overconfident by one factor, and of 80 rows by another."""
+    short, long = (overconfident(count, times) for times in (few, many))
+    lengths = torch.tensor([5, 80]).repeat_interleave(count)
+    return Shown(*(torch.cat(pair) for pair in zip(short, long, strict=True)), lengths)
+
+
+def test_how_much_was_seen_tells_how_sure_one_may_be():
+    found = factors(shown_of(20_000, 2.0, 0.8))
+    assert found[:20_000].mean().item() == pytest.approx(1 / 2.0, rel=0.15)
+    assert found[20_000:].mean().item() == pytest.approx(1 / 0.8, rel=0.15)
+
+
+def test_what_a_sketch_is_taken_for_tells_it_too():
+    """Overconfident wherever the first label is likely, the background of no category on offer."""
+    logits = torch.randn(20_000, 4, generator=generator(1)) * 2
+    doubtful = logits[:, 0] > 0
+    honest = torch.where(doubtful.unsqueeze(1), logits[:, 1:] / 2, logits[:, 1:])
+    labels = torch.multinomial(honest.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
+    shown = Shown(logits, labels + 1, torch.full((20_000,), 30))
+    fitted = fit_sharpness(shown, [1, 2, 3], labels)
+    found = (fitted.scaled(logits, shown.lengths) / logits)[:, 1]
+    assert found[doubtful].mean() < 0.8 * found[~doubtful].mean()
+
+
+def test_of_one_thing_few_rows_may_say_more_than_many_of_another():
+    logits = torch.randn(40_000, 4, generator=generator(1)) * 3
+    first, lengths = logits[:, :2].sum(dim=1) > logits[:, 2:].sum(dim=1), torch.tensor([5, 80]).repeat(20_000)
+    doubtful = first == (lengths == 5)  # few rows of the first two, many of the others
+    honest = torch.where(doubtful.unsqueeze(1), logits / 3, logits)
+    labels = torch.multinomial(honest.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
+    found = factors(Shown(logits, labels, lengths))
+    for group in (first, ~first):
+        assert found[group & doubtful].mean() < 0.7 * found[group & ~doubtful].mean()
+
+
+def test_a_label_that_was_taught_afterwards_changes_no_other():
+    shown = shown_of(500, 2.0, 0.8)
+    fitted = fit_sharpness(shown, EVERY, shown.labels)
+    wider = torch.cat([shown.logits, torch.full((1000, 1), 7.0)], dim=1)
+    assert torch.equal(fitted.scaled(wider, shown.lengths)[:, :4], fitted.scaled(shown.logits, shown.lengths))
+
+
+def test_nineteen_in_twenty_known_sketches_are_accepted():
+    shown = shown_of(2000, 1.5, 0.8)
+    settled = calibrate(shown, [0, 2])
+    mine = shown.where((shown.labels == 0) | (shown.labels == 2))
+    scores = known_scores(settled.scaled(mine.logits, mine.lengths), [0, 2])
+    assert float((scores >= settled.known).float().mean()) == pytest.approx(0.95, abs=0.01)
+
+
+def test_the_calibration_error_is_that_of_a_slow_loop():
+    rng = np.random.default_rng(0)
+    chances = rng.dirichlet([0.5] * 5, size=3000)
+    chances[0] = [1, 0, 0, 0, 0]
+    hits = rng.random(3000) < 0.6
+    expected = 0.0
+    top = chances.max(axis=1)
+    for i in range(15):
+        inside = (top >= i / 15) & ((top < (i + 1) / 15) | (i == 14))
+        if inside.any():
+            expected += inside.mean() * abs(top[inside].mean() - hits[inside].mean())
+    assert expected_calibration_error(chances, hits) == pytest.approx(expected)
+    assert expected_calibration_error(np.eye(3), np.ones(3, dtype=bool)) == 0.0
+
+
+def test_prefixes_are_shown_at_four_fractions(router_net):
+    batch = batch_of(5)
+    shown = logits_of_prefixes(router_net, [batch])
+    assert shown.logits.shape == (20, 3)
+    assert shown.labels.tolist() == batch.labels.tolist() * 4
+    for i, fraction in enumerate((0.25, 0.5, 0.75, 1.0)):
+        kept = torch.tensor([max(1, round(fraction * n)) for n in batch.lengths.tolist()])
+        assert torch.equal(shown.lengths[5 * i : 5 * i + 5], kept)
+        torch.testing.assert_close(shown.logits[5 * i : 5 * i + 5], router_net(batch.points, kept))

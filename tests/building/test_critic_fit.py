@@ -1,0 +1,213 @@
+"""A critic tells what people finished from what decoders did, as far as there is something to tell.
+
+What all categories' drawings have in common is learned from all of them, and used for each.
+
+What a critic learns from: the person's own sketches as they are, and the decoder's from their beginnings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from codes.building import critic_fit as sharing
+from codes.building.critic_fit import (
+    SEEN,
+    TEMPERATURES,
+    CriticExamples,
+    LabelledFeatures,
+    critic_examples,
+    fit_critic,
+    fit_shared,
+)
+from codes.model import critic
+from codes.model.config import CriticConfig
+from codes.model.critic import shared_opinion
+from codes.model.router import Classifier
+from tests.support.worlds import doodles, generator
+
+
+def drawn(count: int, centre: float, seed: int, spread: float = 1.0) -> torch.Tensor:
+    """``[count, 6]`` features: the first tells, the last never changes."""
+    features = torch.randn(count, 6, generator=generator(seed)) * spread
+    features[:, 0] += centre
+    features[:, 5] = 0.1
+    return features
+
+
+CAT = CriticExamples(drawn(1500, 1.0, 4), drawn(3000, -1.0, 5))
+DOG = CriticExamples(drawn(1500, -1.0, 6), drawn(3000, 1.0, 7))  # the other way round
+
+
+def test_what_people_do_more_often_has_odds_above_nothing():
+    critic = fit_critic({"cat": CriticExamples(drawn(300, 1.0, 0), drawn(900, -1.0, 1))})
+    people, decoder = critic(drawn(300, 1.0, 2))[:, 0], critic(drawn(300, -1.0, 3))[:, 0]
+    assert (people > 0).float().mean() > 0.75
+    assert (decoder < 0).float().mean() > 0.75
+    assert float(critic.rows.weight[0, 5]) == pytest.approx(0.0, abs=1e-6)
+    assert critic.rows.weight[0].abs().argmax() == 0
+
+
+def test_three_drawings_for_each_of_a_person_do_not_make_a_decoder_likelier():
+    critic = fit_critic({"cat": CriticExamples(drawn(300, 0.5, 0), drawn(900, -0.5, 1))})
+    middle = torch.cat([drawn(2000, 0.5, 4), drawn(2000, -0.5, 5)])
+    assert float(critic(middle).mean()) == pytest.approx(0.0, abs=0.05)
+
+
+def test_units_of_a_feature_do_not_matter():
+    theirs, ours = drawn(200, 1.0, 0), drawn(200, -1.0, 1)
+    scaled = torch.tensor([1000.0, 1.0, 0.001, 1.0, 1.0, 1.0])
+    plain = fit_critic({"cat": CriticExamples(theirs, ours)}).rows(theirs)
+    other = fit_critic({"cat": CriticExamples(theirs * scaled, ours * scaled)}).rows(theirs * scaled)
+    torch.testing.assert_close(plain, other, atol=1e-3, rtol=1e-3)
+
+
+def test_its_opinion_is_the_mean_of_that_of_the_category_and_of_all():
+    critic = fit_critic({"cat": CAT, "dog": DOG})
+    seen = drawn(50, 0.5, 2)
+    one, other = critic.rows(seen), critic.shared(seen)
+    torch.testing.assert_close(critic(seen), (one + other) / 2)
+    assert (one - other).abs().mean() > 0.05
+    for opinion in (one, other):
+        assert float(opinion[:, 0].mean()) > 0.2 > -0.2 > float(opinion[:, 1].mean())
+
+
+def test_every_category_has_a_row_of_its_own():
+    one, two = (
+        CriticExamples(drawn(200, 1.0, 0), drawn(200, -1.0, 1)),
+        CriticExamples(drawn(200, -1.0, 2), drawn(200, 1.0, 3)),
+    )
+    critic = fit_critic({"cat": one, "dog": two})
+    torch.testing.assert_close(critic.rows.weight[0], fit_critic({"cat": one}).rows.weight[0])
+    assert float(critic.rows.weight[0, 0]) > 0 > float(critic.rows.weight[1, 0])
+
+
+def test_few_sketches_say_little():
+    """Of ten drawings a person's hand cannot be known; the critic then hardly moves a choice."""
+    few = fit_critic({"cat": CriticExamples(drawn(10, 1.0, 0), drawn(40, -1.0, 1))})
+    many = fit_critic({"cat": CriticExamples(drawn(500, 1.0, 0), drawn(2000, -1.0, 1))})
+    seen = drawn(100, 1.0, 2)
+    assert float(few(seen).abs().mean()) < 0.3 * float(many(seen).abs().mean())
+
+
+CONFIG = CriticConfig(features=6, categories=2, hidden=64)
+ALONE = CriticConfig(features=6, categories=1, hidden=64)
+
+
+def pile(*counts_and_centres: tuple[int, float]) -> LabelledFeatures:
+    """Sketches of as many categories, each around its own centre of the feature that tells."""
+    return LabelledFeatures.of([drawn(count, centre, seed) for seed, (count, centre) in enumerate(counts_and_centres)])
+
+
+def test_sketches_keep_the_rows_of_their_categories():
+    both = LabelledFeatures.of([torch.full((2, 3), 4.0), torch.full((5, 3), 7.0)])
+    assert both.rows.tolist() == [0, 0, 1, 1, 1, 1, 1]
+    some = both.some(generator(0))
+    assert some.features.shape == (sharing.HALF, 3)
+    assert torch.equal(some.features[:, 0], torch.tensor([4.0, 7.0])[some.rows])
+    assert set(some.rows.tolist()) == {0, 1}
+
+
+def test_of_a_category_with_few_sketches_it_knows_what_others_have_taught():
+    shared = fit_shared(CONFIG, pile((4000, 1.0), (40, 1.0)), pile((8000, -1.0), (80, -1.0)))
+    people, decoder = shared(drawn(300, 1.0, 8))[:, 1], shared(drawn(300, -1.0, 9))[:, 1]
+    few, ours = pile((40, 1.0)), pile((80, -1.0))
+    alone = fit_shared(ALONE, few, ours)(drawn(300, 1.0, 8))
+    assert float(people.mean()) > 0.1 > -0.1 > float(decoder.mean())
+    assert float(people.mean()) > 5 * float(alone.mean().abs())
+
+
+def test_categories_may_be_of_opposite_opinions():
+    shared = fit_shared(CONFIG, pile((2000, 1.5), (2000, -1.5)), pile((2000, -1.5), (2000, 1.5)))
+    odds = shared(drawn(300, 1.5, 8)).mean(dim=0)
+    assert float(odds[0]) > 0.3 > -0.3 > float(odds[1])
+
+
+def test_it_may_be_curved():
+    """Neither much nor little of a feature is a person's, but what lies between: no row can say that."""
+    theirs = LabelledFeatures.of([drawn(4000, 0.0, 0, spread=0.3)])
+    ours = LabelledFeatures.of([torch.cat([drawn(2000, 2.0, 1, spread=0.3), drawn(2000, -2.0, 2, spread=0.3)])])
+    shared = fit_shared(ALONE, theirs, ours)
+    middle, sides = drawn(200, 0.0, 3, 0.3), torch.cat([drawn(200, 2.0, 4, 0.3), drawn(200, -2.0, 5, 0.3)])
+    assert float(shared(middle).mean()) > float(shared(sides).mean()) + 0.5
+
+
+def test_both_kinds_weigh_alike_however_many_there_are():
+    theirs, ours = pile((2000, 0.5)), LabelledFeatures.of([drawn(8000, -0.5, 1)])
+    shared = fit_shared(ALONE, theirs, ours)
+    middle = torch.cat([drawn(2000, 0.5, 4), drawn(2000, -0.5, 5)])
+    assert float(shared(middle).mean()) == pytest.approx(0.0, abs=0.1)
+
+
+def test_units_and_zero_of_a_feature_do_not_matter():
+    units, zero = torch.tensor([1000.0, 1.0, 5.0, 1.0, 30.0, 1.0]), torch.tensor([500.0, -20.0, 10.0, 0.0, 90.0, 3.0])
+    theirs, ours, seen = pile((1500, 1.0), (1500, 1.0)), pile((3000, -1.0), (3000, -1.0)), drawn(100, 0.0, 8)
+    plain = fit_shared(CONFIG, theirs, ours)(seen)
+    moved = (LabelledFeatures(each.features * units + zero, each.rows) for each in (theirs, ours))
+    other = fit_shared(CONFIG, *moved)(seen * units + zero)
+    torch.testing.assert_close(plain, other, atol=0.03, rtol=0.03)
+
+
+def test_features_and_units_are_dropped_while_it_learns(monkeypatch):
+    theirs, ours, seen = pile((300, 1.0), (300, 1.0)), pile((600, -1.0), (600, -1.0)), drawn(100, 0.0, 8)
+    dropped = fit_shared(CONFIG, theirs, ours)(seen)
+    monkeypatch.setattr(critic, "DROPOUT", 0.0)
+    assert not torch.allclose(fit_shared(CONFIG, theirs, ours)(seen), dropped, atol=0.01)
+
+
+def test_it_is_a_function_of_the_seed_and_leaves_other_randomness_alone():
+    theirs, ours = pile((40, 1.0), (40, 1.0)), pile((80, -1.0), (80, -1.0))
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    first, again, other = (fit_shared(CONFIG, theirs, ours, seed) for seed in (0, 0, 1))
+    assert torch.equal(torch.rand(4), expected)
+    assert torch.equal(first.inner.weight, again.inner.weight)
+    assert not torch.equal(first.inner.weight, other.inner.weight)
+
+
+def test_it_sees_each_persons_sketch_so_many_times(monkeypatch):
+    seen: list[int] = []
+    forward = Classifier.forward
+    monkeypatch.setattr(Classifier, "forward", lambda *asked: seen.append(len(asked[1])) or forward(*asked))
+    fit_shared(CONFIG, pile((30, 1.0), (34, 1.0)), pile((50, -1.0), (50, -1.0)))
+    assert sum(seen) / 2 == pytest.approx(sharing.EPOCHS * 64, abs=sharing.HALF)
+
+
+def test_before_it_learns_it_says_nothing():
+    assert not shared_opinion(CONFIG)(drawn(10, 3.0, 0)).any()
+
+
+def test_each_sketch_is_seen_whole_and_finished_at_every_temperature(completer):
+    sketches = doodles(7, categories=["square"])
+    practice = critic_examples(completer, "square", sketches)
+    expected = next(completer.router.encode([each.astype(np.float64) for each in sketches])).features
+    torch.testing.assert_close(practice.theirs, expected.half())
+    assert practice.ours.shape == (7 * len(TEMPERATURES), expected.shape[1])
+
+
+def test_it_is_a_function_of_the_seed(completer):
+    sketches = doodles(4, categories=["zigzag"])
+    first, again, other = (critic_examples(completer, "zigzag", sketches, seed).ours for seed in (0, 0, 9))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_what_the_decoder_finishes_begins_as_the_persons_and_is_cut_within_bounds(completer, monkeypatch):
+    sketches = [rows for rows in doodles(30, categories=["zigzag"]) if len(rows) >= 10]
+    asked = []
+    draw = completer.complete_many
+    monkeypatch.setattr(
+        completer, "complete_many", lambda begun, options: asked.append((begun, options)) or draw(begun, options)
+    )
+    critic_examples(completer, "zigzag", sketches)
+    assert [options.temperature for _, options in asked] == list(TEMPERATURES)
+    assert len({options.seed for _, options in asked}) == len(TEMPERATURES)
+    assert all((options.category, options.candidates) == ("zigzag", 1) for _, options in asked)
+    shares = []
+    for begun, _ in asked:
+        for prefix, rows in zip(begun, sketches, strict=True):
+            np.testing.assert_array_equal(prefix.points, rows[: len(prefix)])
+            shares.append(len(prefix) / len(rows))
+    assert SEEN[0] - 0.05 <= min(shares) < 0.3
+    assert 0.7 < max(shares) <= SEEN[1] + 0.05

@@ -1,0 +1,161 @@
+"""What is answered at each address."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from codes.cli.predict import main
+from codes.errors import BadFile
+from codes.formats import ndjson, svg_in
+from codes.formats.polyline_json import sketch_from_record
+from codes.formats.registry import write
+from codes.inference.completer import Completer
+from codes.web import endpoints as pages
+from codes.web.app import make_app
+from tests.support.asks import sketch_record
+from tests.support.running import works
+from tests.support.worlds import CATEGORIES, prefixes
+
+TWO = {"strokes": [[[0, 0], [90, 0], [90, 60]], [[20, 20], [30, 40]]], "unit": 1}
+
+
+def test_the_page_is_there(client):
+    answer = client.get("/")
+    assert answer.status == 200 and answer.headers["content-type"].startswith("text/html")
+
+
+def test_an_application_without_its_page_is_refused(completer, monkeypatch, tmp_path):
+    monkeypatch.setattr("codes.web.app.STATIC", tmp_path)
+    with pytest.raises(BadFile, match="page is missing"):
+        make_app(completer)
+    assert pages.STATIC.name == "static"
+
+
+def test_the_model_says_what_it_draws(client, bundle):
+    facts = client.get("/api/model").json()
+    assert facts["categories"] == list(CATEGORIES)
+    assert facts["name"] == bundle.folder.name
+
+
+def test_health_counts(client):
+    client.post("/api/complete", {"sketch": TWO})
+    client.post("/api/complete", {"sketch": []})
+    health = client.get("/health").json()
+    assert health["counts"] == {"misunderstood": 1, "questions": 1}
+    assert health["seconds"] > 0 and (health["connections"], health["requests"], health["drawings"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"variations": 3, "seed": 4}, {"top": 2}, {"category": "square"}, {"latent": "prior"}, {"latent": "zero"}],
+)
+def test_a_completion_is_the_command_lines(client, bundle, tmp_path, options):
+    """The same object, numbers up to rounding."""
+    sketch = prefixes(1)[0]
+    record = sketch_record(sketch)
+    (tmp_path / "half.json").write_text(json.dumps(record))
+    words = [
+        word for name, value in {"variations": 1, "candidates": 1, **options}.items() for word in (f"--{name}", value)
+    ]
+    told = works(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
+    (theirs,) = json.loads(told)["results"]
+    del theirs["file"]
+    ours = client.post("/api/complete", {"sketch": record, "options": options}).json()
+    assert ours.keys() == theirs.keys()
+    assert [ours[name] for name in ("category", "decision")] == [theirs[name] for name in ("category", "decision")]
+    assert ours["probabilities"] == pytest.approx(theirs["probabilities"], rel=1e-4)
+    for mine, its in zip(ours["completions"], theirs["completions"], strict=True):
+        assert mine.keys() == its.keys() and mine["ended"] == its["ended"] and mine["category"] == its["category"]
+        assert mine["log_likelihood"] == pytest.approx(its["log_likelihood"], rel=1e-3, abs=1e-2)
+        done, expected = sketch_from_record(mine["sketch"]), sketch_from_record(its["sketch"])
+        np.testing.assert_allclose(done.points, expected.points, rtol=1e-3, atol=1e-3)
+        assert (done.prefix_rows, done.unit, done.origin) == (expected.prefix_rows, expected.unit, expected.origin)
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "gif", "ndjson"])
+def test_a_sketch_is_converted_as_the_writers_do(client, tmp_path, kind):
+    answer = client.post(f"/api/convert?to={kind}", {"sketch": TWO})
+    assert answer.status == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="drawing.{kind}"'
+    write(tmp_path / f"drawing.{kind}", sketch_from_record(TWO))
+    assert answer.body == (tmp_path / f"drawing.{kind}").read_bytes()
+
+
+def test_a_picture_is_a_picture(client):
+    for kind in ("png", "gif"):
+        with Image.open(BytesIO(client.post(f"/api/convert?to={kind}", {"sketch": TWO}).body)) as picture:
+            assert picture.format == kind.upper()
+
+
+@pytest.mark.parametrize(("first", "own", "added"), [(None, 2, 0), (0, 0, 2), (1, 1, 1), (2, 2, 0)])
+def test_the_machines_strokes_have_their_own_ink(client, first, own, added):
+    text = client.post("/api/convert?to=svg", {"sketch": TWO, "drawn": first}).body.decode()
+    colours = [group.partition('"')[0] for group in text.split('<g stroke="')[1:]]
+    paths = [group.count("<path") for group in text.split('<g stroke="')[1:]]
+    counts = dict(zip(colours, paths, strict=True))
+    assert (counts.get("#1f2933", 0), counts.get("#d03801", 0)) == (own, added)
+
+
+@pytest.mark.parametrize("name", ["mine.svg", "../../MINE.SVG", "mine.ndjson"])
+def test_a_file_is_read_as_the_readers_do(client, tmp_path, name):
+    path = tmp_path / ("file" + name[name.rindex(".") :].lower())
+    write(path, sketch_from_record(TWO))
+    answer = client.post(f"/api/read?name={name}", path.read_bytes())
+    expected = next((svg_in if path.suffix == ".svg" else ndjson).iterate(path))
+    done = sketch_from_record(answer.json()["sketch"])
+    np.testing.assert_allclose(done.points, expected.points)
+    assert (done.unit, done.drawn) == (pytest.approx(expected.unit), expected.drawn)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "part"),
+    [
+        ("/api/read?name=a.npz", b"PK", "files read are .svg, .ndjson"),
+        ("/api/read", b"<svg/>", "files read are"),
+        ("/api/read?name=a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "nothing drawn"),
+        ("/api/read?name=a.svg", b"\xff\xfe", "UTF-8"),
+        ("/api/read?name=a.svg", b"<!DOCTYPE a [<!ENTITY b 'c'>]><svg/>", "entities"),
+        ("/api/read?name=a.ndjson", b"", "JSON"),
+        ("/api/read?name=a.ndjson", b'{"word": "cat"}', "drawing"),
+        ("/api/convert?to=exe", {"sketch": TWO}, "to is one of svg, png, gif, ndjson"),
+        ("/api/convert", {"sketch": TWO}, "to is one of"),
+        ("/api/convert?to=svg", {"sketch": TWO, "drawn": 3}, "drawn"),
+        ("/api/convert?to=svg", {"sketch": TWO, "drawn": True}, "drawn"),
+        ("/api/complete", {"sketch": TWO, "options": []}, "options"),
+        ("/api/complete", {"sketch": TWO, "options": {"colour": 1}}, "colour"),
+        ("/api/complete", {"sketch": TWO, "options": {"candidates": 2}}, "candidates"),
+        ("/api/complete", {"sketch": TWO, "options": {"seed": True}}, "seed"),
+        ("/api/complete", {"sketch": TWO, "options": {"temperature": "hot"}}, "temperature"),
+        ("/api/complete", {"sketch": TWO, "options": {"category": "cow"}}, "no category 'cow'"),
+        ("/api/complete", {"sketch": TWO, "draw": 1}, "'draw' is not known"),
+        ("/api/complete", {}, "sketch"),
+        ("/api/complete", b"", "JSON"),
+        ("/api/complete", b"[1]", "object"),
+        ("/api/gallery", {"sketch": TWO}, "word"),
+        ("/api/gallery", {"sketch": TWO, "word": 7}, "word"),
+    ],
+)
+def test_what_cannot_be_answered_is_one_sentence(client, path, body, part):
+    answer = client.post(path, body)
+    assert answer.status == 400
+    (error,) = answer.json().values()
+    assert part in error and "\n" not in error
+
+
+def test_addresses_that_are_none_and_ways_that_are_wrong(client):
+    assert client.get("/nowhere").json() == {"error": "there is nothing at this address"}
+    assert client.get("/api/complete").status == 405
+    assert "error" in client.get("/api/complete").json()
+
+
+def test_our_own_mistake_is_told_without_its_details(serving, bundle, monkeypatch):
+    monkeypatch.setattr("codes.web.endpoints.converted", lambda *_: 1 / 0)
+    client = serving(Completer(bundle))
+    with pytest.raises(ZeroDivisionError):  # the server that runs the application writes it to its log
+        client.post("/api/convert?to=svg", {"sketch": TWO})
+    assert client.get("/health").json()["requests"] == 0

@@ -1,0 +1,65 @@
+"""Whose pages may ask, and what a page may load."""
+
+from __future__ import annotations
+
+import pytest
+
+from codes.inference.completer import Completer
+from codes.web.security import POLICY
+from tests.support.asgi import HOST
+
+DOT = {"strokes": [[[0, 0], [9, 9]]]}
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/api/model", "/nowhere", "/static/nothing.js", "/api/complete"])
+def test_every_answer_says_what_a_page_may_load(client, path):
+    headers = client.get(path).headers
+    assert headers["content-security-policy"] == POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+
+
+def test_the_policy_lets_no_page_run_what_is_not_ours():
+    rules = dict(rule.split(" ", 1) for rule in POLICY.split("; "))
+    assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == rules["form-action"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
+    assert "unsafe" not in POLICY and "*" not in POLICY
+
+
+STRANGERS = [
+    "http://evil.example",
+    "https://evil.example",
+    "null",
+    "http://127.0.0.1:9999",
+    f"http://{HOST}.evil.example",
+]
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
+def test_a_strangers_page_may_not_ask(client, origin):
+    refused = client.post("/api/complete", {"sketch": DOT}, origin=origin)
+    assert refused.status == 403 and "own page" in refused.json()["error"]
+    socket = client.socket(origin=origin)
+    assert socket.exchange.take()["status"] == 403
+    assert client.get("/health").json()["counts"]["origin"] == 2
+
+
+@pytest.mark.parametrize("headers", [{}, {"origin": f"http://{HOST}"}, {"origin": f"http://{HOST.upper()}"}])
+def test_our_own_page_and_scripts_may(client, headers):
+    assert client.post("/api/complete", {"sketch": DOT}, **headers).status == 200
+    with client.socket(**headers) as socket:
+        socket.say({"type": "ask", "id": 1, "sketch": DOT, "draw": 0})
+        assert socket.hear_out(1)[-1]["type"] == "done"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "[", ""])
+def test_a_name_that_is_not_ours_leads_nowhere(serving, bundle, host):
+    """DNS rebinding: a stranger's name that leads to this machine has the stranger's page as its origin."""
+    client = serving(Completer(bundle), hosts={"127.0.0.1", "localhost", "::1"})
+    assert client.get("/api/gallery", host=host).status == 403
+    assert client.get("/", host="localhost:8000").status == client.get("/", host="[::1]:8000").status == 200
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/..%2fapp.py", "/static//etc/passwd", "/static/"])
+def test_nothing_but_the_page_is_served(client, path):
+    assert client.get(path).status == 404
