@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from codes.data.store import PackedSplit
 from codes.data.transforms import Augmentation, Flat, Normaliser
+from codes.sketch.stroke3 import DOWN, END, LIFT, OFFSET, UP
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ def padded(sketches: Flat, labels: Sequence[int] | NDArray[np.int64]) -> Batch:
     rows, lengths = sketches
     points = np.zeros((len(lengths), int(lengths.max()), 5), dtype=np.float32)
     real = np.arange(points.shape[1]) < lengths[:, None]
-    points[real, :2] = rows[:, :2]
-    points[real, 2] = 1 - rows[:, 2]
-    points[real, 3] = rows[:, 2]
-    points[~real, 4] = 1
+    points[real, OFFSET] = rows[:, OFFSET]
+    points[real, DOWN] = 1 - rows[:, LIFT]
+    points[real, UP] = rows[:, LIFT]
+    points[~real, END] = 1
     return Batch(torch.from_numpy(points), torch.from_numpy(lengths), torch.as_tensor(np.asarray(labels)))
 
 

@@ -36,6 +36,7 @@ from codes.formats.npz import read_split
 from codes.formats.registry import read_all
 from codes.formats.strict_json import NotJson, parse
 from codes.sketch.geometry import in_quickdraw_pixels
+from codes.sketch.stroke3 import LIFT, OFFSET
 
 Rows = NDArray[np.int16]
 SPLITS = ("train", "valid", "test")
@@ -370,16 +371,16 @@ def as_int16(sketch: NDArray[np.generic]) -> Rows:
     """
     if sketch.ndim != 2 or sketch.shape[1] != 3 or len(sketch) == 0:
         raise BadSketch(f"a sketch is a table of rows (dx, dy, lift), not an array of shape {sketch.shape}")
-    if not ((sketch[:, 2] == 0) | (sketch[:, 2] == 1)).all():
+    if not ((sketch[:, LIFT] == 0) | (sketch[:, LIFT] == 1)).all():
         raise BadSketch("the third column of stroke-3 (pen lift) must be 0 or 1")
     if sketch.dtype == np.int16:
         return sketch.astype(np.int16, copy=False)
     values = sketch.astype(np.float64)
-    positions = np.rint(np.cumsum(values[:, :2], axis=0))
+    positions = np.rint(np.cumsum(values[:, OFFSET], axis=0))
     offsets = np.diff(positions, axis=0, prepend=0.0)
     if not np.isfinite(offsets).all() or np.abs(offsets).max() > np.iinfo(np.int16).max:
         raise BadSketch("an offset is not a number, or outside -32767 to 32767 pixels")
-    return np.column_stack([offsets, values[:, 2]]).astype(np.int16)
+    return np.column_stack([offsets, values[:, LIFT]]).astype(np.int16)
 
 
 AnyRows = NDArray[np.generic]

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from codes.data.store import PackedSplit
 from codes.errors import BadSketch
+from codes.sketch.stroke3 import DX, DY, LIFT, OFFSET
 
 MOST_CHUNKS = 64
 
@@ -35,13 +36,13 @@ class Normaliser:
     def apply(self, points: NDArray[np.generic]) -> NDArray[np.float32]:
         """Pixels to model units; ``[..., 3]``, a new array."""
         out = points.astype(np.float32)
-        out[..., :2] /= np.float32(self.scale)
+        out[..., OFFSET] /= np.float32(self.scale)
         return out
 
     def undo(self, points: NDArray[np.generic]) -> NDArray[np.float64]:
         """Model units to pixels; ``[..., 3]``, a new array."""
         out = points.astype(np.float64)
-        out[..., :2] *= self.scale
+        out[..., OFFSET] *= self.scale
         return out
 
 
@@ -53,7 +54,7 @@ def fit_normaliser(split: PackedSplit) -> Normaliser:
     """
     total = squares = count = 0.0
     for rows in split.chunks(most=MOST_CHUNKS):
-        offsets = rows[:, :2].astype(np.float64)
+        offsets = rows[:, OFFSET].astype(np.float64)
         total += float(offsets.sum())
         squares += float(np.square(offsets).sum())
         count += offsets.size
@@ -95,11 +96,11 @@ class Augmentation:
         """Changed copies, each sketch by numbers of its own."""
         rows, lengths = drop_points(sketches, self.drop, rng)
         factors = rng.uniform(1 - self.scale, 1 + self.scale, size=(len(lengths), 2))
-        factors[rng.random(len(lengths)) < self.mirror, 0] *= -1
-        rows[:, :2] *= np.repeat(factors, lengths, axis=0).astype(np.float32)
+        factors[rng.random(len(lengths)) < self.mirror, DX] *= -1
+        rows[:, OFFSET] *= np.repeat(factors, lengths, axis=0).astype(np.float32)
         if self.rotate:
             degrees = rng.uniform(-self.rotate, self.rotate, size=len(lengths))
-            rows[:, :2] = rotated(rows[:, :2], np.repeat(degrees, lengths))
+            rows[:, OFFSET] = rotated(rows[:, OFFSET], np.repeat(degrees, lengths))
         return Flat(rows, lengths)
 
 
@@ -118,14 +119,14 @@ def drop_points(sketches: Flat, probability: float, rng: np.random.Generator) ->
     """
     rows, lengths = sketches
     ends = np.cumsum(lengths) - 1
-    lifts = rows[:, 2] == 1
+    lifts = rows[:, LIFT] == 1
     fixed = lifts | np.concatenate([[True], lifts[:-1]])
     fixed[ends] = fixed[ends + 1 - lengths] = True
     kept = np.flatnonzero(fixed | (rng.random(len(rows)) >= probability))
     starts = np.concatenate([[0], kept[:-1] + 1])
-    offsets = np.add.reduceat(rows[:, :2], starts, axis=0)
+    offsets = np.add.reduceat(rows[:, OFFSET], starts, axis=0)
     left = np.diff(np.searchsorted(kept, ends, side="right"), prepend=0)
-    return Flat(np.column_stack([offsets, rows[kept, 2]]).astype(np.float32), left)
+    return Flat(np.column_stack([offsets, rows[kept, LIFT]]).astype(np.float32), left)
 
 
 Rows = NDArray[np.generic]
@@ -139,7 +140,7 @@ def rows_by_points(sketch: Rows, fraction: float) -> int:
 
 def rows_by_strokes(sketch: Rows, fraction: float) -> int:
     """The first ``max(1, round(f s))`` of ``s`` strokes, whole."""
-    ends = np.flatnonzero(sketch[:, 2]) + 1
+    ends = np.flatnonzero(sketch[:, LIFT]) + 1
     if len(ends) == 0 or ends[-1] != len(sketch):
         ends = np.append(ends, len(sketch))
     return int(ends[max(1, round(fraction * len(ends))) - 1])
@@ -149,8 +150,8 @@ def rows_by_ink(sketch: Rows, fraction: float) -> int:
     """As many rows as lay down this share of the length of all pen-down lines, at least one; all of them at 1."""
     if fraction >= 1:
         return len(sketch)
-    in_air = np.concatenate([[0], sketch[:-1, 2]]).astype(bool)
-    lengths = np.hypot(sketch[:, 0].astype(np.float64), sketch[:, 1].astype(np.float64))
+    in_air = np.concatenate([[0], sketch[:-1, LIFT]]).astype(bool)
+    lengths = np.hypot(sketch[:, DX].astype(np.float64), sketch[:, DY].astype(np.float64))
     drawn = np.cumsum(np.where(in_air, 0.0, lengths))
     return min(len(sketch), int(np.searchsorted(drawn, fraction * drawn[-1] - 1e-9)) + 1)
 

@@ -27,7 +27,7 @@ from codes.formats import safe_pickle as pickled_arrays
 from codes.formats.files import MEGABYTE, atomic_path, bad_sketches_of, check_source, disk_errors_of
 from codes.formats.safe_pickle import NotArrays
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.stroke3 import LIFT, Sketch
 
 Stroke3 = NDArray[Any]
 
@@ -225,7 +225,7 @@ def _check_stroke3(path: Path, split: str, sketches: list[Stroke3]) -> None:
     if not sketches:
         return
     rows = np.concatenate(sketches)
-    sound = np.isfinite(rows).all(axis=1) & ((rows[:, 2] == 0) | (rows[:, 2] == 1))
+    sound = np.isfinite(rows).all(axis=1) & ((rows[:, LIFT] == 0) | (rows[:, LIFT] == 1))
     if not sound.all():
         ends = np.cumsum([len(points) for points in sketches])
         index = int(np.searchsorted(ends, np.argmin(sound), side="right"))

@@ -23,7 +23,7 @@ from codes.formats import strict_json
 from codes.formats.files import MEGABYTE, atomic_path, read_text
 from codes.formats.strict_json import NotJson
 from codes.sketch.geometry import bounds, unit_of_canvas
-from codes.sketch.stroke3 import MAX_POINTS, Floats, Polylines, Sketch, from_polylines, sketch_from_polylines
+from codes.sketch.stroke3 import LIFT, MAX_POINTS, Floats, Polylines, Sketch, from_polylines, sketch_from_polylines
 
 MAX_FILE = 64 * MEGABYTE
 SIGNIFICANT_DIGITS = 10
@@ -90,7 +90,7 @@ def record_of(sketch: Sketch) -> dict[str, Any]:
     }
     if sketch.category is not None:
         record["category"] = sketch.category
-    if sketch.points[-1, 2] == 0:
+    if sketch.points[-1, LIFT] == 0:
         record["pen_down"] = True
     # A first row that only repeats the origin is not among the strokes.
     missing = len(sketch) - len(from_polylines(strokes)[0])
@@ -152,7 +152,7 @@ def _with_pen(sketch: Sketch, record: dict[str, Any]) -> Sketch:
     if rows is not None and not (type(rows) is int and 1 <= rows <= len(sketch)):
         raise NotJson(f'"prefix_rows" is {strict_json.shown(rows)}; the sketch has {len(sketch)} rows')
     points = np.array(sketch.points)
-    points[-1, 2] = 0.0 if down else 1.0
+    points[-1, LIFT] = 0.0 if down else 1.0
     return replace(sketch, points=points, prefix_rows=rows)
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codes.errors import BadSketch
-from codes.sketch.stroke3 import Floats, Polylines, Sketch, from_polylines
+from codes.sketch.stroke3 import LIFT, OFFSET, Floats, Polylines, Sketch, from_polylines
 
 QUICKDRAW_SIDE = 255.0
 QUICKDRAW_SPACING = 1.0
@@ -136,21 +136,21 @@ def simplify_drawn(sketch: Sketch) -> Sketch:
     if not sketch.drawn:
         return sketch
     strokes = sketch.polylines()
-    pen_down = bool(sketch.points[-1, 2] == 0)
+    pen_down = bool(sketch.points[-1, LIFT] == 0)
     fewer = _simplified([line / sketch.unit for line in strokes])
     lines = [_with_ends_of(line, few * sketch.unit) for line, few in zip(strokes, fewer, strict=True)]
     if pen_down and len(strokes[-1]) == 1:
         lines[-1] = strokes[-1]
     points, origin = from_polylines(lines)
     points = np.array(points)
-    points[-1, 2] = 0.0 if pen_down else 1.0
+    points[-1, LIFT] = 0.0 if pen_down else 1.0
     return replace(sketch, points=points, origin=origin, drawn=False, prefix_rows=None)
 
 
 def in_quickdraw_pixels(sketch: Sketch) -> Sketch:
     """The simplified sketch in units of 1, for files that hold nothing but Quick, Draw! pixels."""
     fewer = simplify_drawn(sketch)
-    points = np.column_stack([fewer.points[:, :2] / sketch.unit, fewer.points[:, 2]])
+    points = np.column_stack([fewer.points[:, OFFSET] / sketch.unit, fewer.points[:, LIFT]])
     x, y = fewer.origin
     return replace(fewer, points=points, origin=(x / sketch.unit, y / sketch.unit), unit=1.0)
 

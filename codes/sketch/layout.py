@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codes.sketch.geometry import bounds
-from codes.sketch.stroke3 import Floats, Sketch
+from codes.sketch.stroke3 import OFFSET, Floats, Sketch
 
 # A whole Quick, Draw! sketch is 255 pixels long and was drawn on a canvas of about 280.
 MARGIN = 0.05
@@ -106,7 +106,7 @@ def _last_own_position(sketch: Sketch) -> int:
         return len(sketch)
     if sketch.prefix_rows == 0:
         return -1
-    origin_is_repeated = not sketch.points[0, :2].any()
+    origin_is_repeated = not sketch.points[0, OFFSET].any()
     return sketch.prefix_rows - int(origin_is_repeated)
 
 

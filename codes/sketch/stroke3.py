@@ -1,10 +1,13 @@
-"""What a sketch is, and the one place where polylines become stroke-3 and stroke-3 becomes polylines.
+"""Define stroke-3 and the :class:`Sketch`, and convert between stroke-3 and polylines.
 
-Knows arrays; knows no files, no pixels on a screen, no models.
+This module knows arrays. It knows no files, no pixels on a screen and no models.
 
 stroke-3: ``[n, 3]`` rows ``(dx, dy, lift)``. The pen starts at the sketch's origin, pen down; the origin has no row.
 Each row moves the pen by ``(dx, dy)``; ``lift`` is 1 where the pen lifts *after* arriving, so the next row
 moves through the air. (Ha and Eck 2017, "A Neural Representation of Sketch Drawings", section 3.1.)
+
+stroke-5: rows ``(dx, dy, down, up, end)``, the form in which models see sketches. The last three are one-hot: the pen
+stays down, lifts, or the sketch has ended.
 
 polylines: a list of ``[k, 2]`` arrays of absolute positions, one for each stroke, ``k >= 1``.
 """
@@ -21,6 +24,18 @@ from codes.errors import BadSketch
 
 Floats = NDArray[np.float64]
 Polylines = list[Floats]
+
+# Stroke-3 of a sketch, of a data set in whole QuickDraw pixels, and of either.
+Stroke3 = NDArray[np.float64]
+PixelStroke3 = NDArray[np.int16]
+AnyStroke3 = NDArray[np.generic]
+
+# The columns of stroke-3. Stroke-5 begins with the same two, which are the offset.
+DX, DY, LIFT = 0, 1, 2
+OFFSET = slice(0, 2)
+# The other columns of stroke-5.
+DOWN, UP, END = 2, 3, 4
+PEN = slice(2, 5)
 
 MAX_POINTS = 20_000
 MAX_COORDINATE = 1e6
@@ -41,7 +56,7 @@ class Sketch:
         prefix_rows: of a completion, how many of the rows are the person's own; None for any other sketch.
     """
 
-    points: Floats
+    points: Stroke3
     origin: tuple[float, float] = (0.0, 0.0)
     unit: float = 1.0
     drawn: bool = False
@@ -67,7 +82,7 @@ class Sketch:
         return to_polylines(self.points, self.origin)
 
 
-def checked(points: Any) -> Floats:
+def checked(points: Any) -> Stroke3:
     """Return ``points`` as a read-only ``[n, 3]`` float64 array, or say why they are no sketch.
 
     Raises:
@@ -85,27 +100,27 @@ def checked(points: Any) -> Floats:
         raise BadSketch(f"the sketch has {len(rows)} points; at most {MAX_POINTS} are taken")
     if not np.isfinite(rows).all():
         raise BadSketch(f"row {int(np.argmin(np.isfinite(rows).all(axis=1)))} is not finite")
-    if np.abs(rows[:, :2]).max() > MAX_COORDINATE:
+    if np.abs(rows[:, OFFSET]).max() > MAX_COORDINATE:
         raise BadSketch(f"an offset is larger than {MAX_COORDINATE:g}")
-    if not np.isin(rows[:, 2], (0.0, 1.0)).all():
+    if not np.isin(rows[:, LIFT], (0.0, 1.0)).all():
         raise BadSketch("the third column of stroke-3 (pen lift) must be 0 or 1")
     rows.setflags(write=False)
     return rows
 
 
-def to_polylines(points: Floats, origin: tuple[float, float] = (0.0, 0.0)) -> Polylines:
+def to_polylines(points: Stroke3, origin: tuple[float, float] = (0.0, 0.0)) -> Polylines:
     """Absolute positions of each stroke, ``[k, 2]``; the inverse of :func:`from_polylines`.
 
     A first row of ``(0, 0)`` repeats the origin (some files begin so) and adds no second point.
     """
-    positions = np.vstack([[origin], np.asarray(origin) + np.cumsum(points[:, :2], axis=0)])
-    ends = np.flatnonzero(points[:, 2] == 1) + 2
-    if not points[0, :2].any():
+    positions = np.vstack([[origin], np.asarray(origin) + np.cumsum(points[:, OFFSET], axis=0)])
+    ends = np.flatnonzero(points[:, LIFT] == 1) + 2
+    if not points[0, OFFSET].any():
         positions, ends = positions[1:], ends - 1
     return [stroke for stroke in np.split(positions, ends) if len(stroke)]
 
 
-def from_polylines(polylines: Polylines) -> tuple[Floats, tuple[float, float]]:
+def from_polylines(polylines: Polylines) -> tuple[Stroke3, tuple[float, float]]:
     """Stroke-3 rows and the origin. Every stroke ends with a lift, the last one too.
 
     A sketch whose first stroke is a single dot begins with a row ``(0, 0, 1)``: the dot, then the lift.
