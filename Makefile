@@ -55,11 +55,11 @@ bench: $(READY)  ## Speed, as ratios inside one run; prints a JSON object last
 	$(BIN)/python -m benchmarks.speed
 
 results: $(READY)  ## Make the tables of docs/results.md again, of the figures in docs/figures
-	$(BIN)/python -m benchmarks.results
+	$(BIN)/python -m benchmarks.docs tables
 
 pictures: $(READY)  ## Make the README's pictures again
-	$(BIN)/python -m benchmarks.pictures
-	$(BIN)/python -m benchmarks.canvas_pictures
+	$(BIN)/python -m benchmarks.docs pictures
+	$(BIN)/python -m benchmarks.docs canvas
 
 ci: test  ## What CI runs
 

@@ -10,17 +10,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from benchmarks import quality, results, taught
-from benchmarks.figures import completion_figures, frechet_figures, plain, worst_gap
-from benchmarks.judge import FEATURES, Judge, JudgeNet, accuracy, gathered, save_judge
-from benchmarks.judge import main as judge_main
-from benchmarks.judging import Gallery, JudgeTraining, Judging, train_judge
-from benchmarks.measures import chamfer, frechet, gap_closed, ink, spread
-from benchmarks.oddities import oddities
-from benchmarks.rasters import FINE, SIDE, random_turn, raster, rasters, seen, seen_turned, variant
-from benchmarks.results import begin, end, filled, sections
-from benchmarks.sheets import best_median_worst
-from benchmarks.studies import COLUMNS, TRIALS, Sketches, Study, StudyPlan, StudyRunner
+from benchmarks import FIGURES as SHIPPED_FIGURES
+from benchmarks.quality import __main__ as quality
+from benchmarks.quality import tables, taught
+from benchmarks.quality.distances import chamfer, frechet, gap_closed, ink, spread
+from benchmarks.quality.figures import completion_figures, frechet_figures, plain, worst_gap
+from benchmarks.quality.judge import FEATURES, Judge, JudgeNet, save_judge
+from benchmarks.quality.judge_training import Gallery, JudgeTraining, Judging, accuracy, gathered, train_judge
+from benchmarks.quality.judge_training import main as judge_main
+from benchmarks.quality.negatives import oddities
+from benchmarks.quality.rasters import FINE, SIDE, random_turn, raster, rasters, seen, seen_turned, variant
+from benchmarks.quality.sheets import best_median_worst
+from benchmarks.quality.tables import begin, end, filled, sections
+from benchmarks.quality.trials import COLUMNS, TRIALS, Sketches, Study, StudyPlan, StudyRunner
 from codes.errors import BadFile, BadOption
 from codes.evaluation.bootstrap import estimated
 from codes.formats import npz
@@ -362,11 +364,11 @@ def test_one_command_measures_everything(measured):
 
 @pytest.mark.slow
 def test_every_table_is_made_of_the_figures(measured):
-    tables = sections(measured)
-    assert tables.keys() == results.QUALITY.keys()
-    assert "**Few sketches" in tables["what"]
-    assert "| circle |" in tables["by category"] and "| zigzag |" in tables["nats"]
-    widths = [line.count("|") for line in tables["compared"].splitlines()]
+    made = sections(measured)
+    assert made.keys() == tables.QUALITY.keys()
+    assert "**Few sketches" in made["what"]
+    assert "| circle |" in made["by category"] and "| zigzag |" in made["nats"]
+    widths = [line.count("|") for line in made["compared"].splitlines()]
     assert len(set(widths)) == 1 and len(widths) == 2 + len(TRIALS) - 3
 
 
@@ -381,20 +383,20 @@ def test_tables_go_between_their_marks_and_nowhere_else():
 def test_the_page_is_written_by_one_command(measured, tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"{begin('judge')}\n{end('judge')}\n")
-    result = CliRunner().invoke(results.main, ["--figures", str(measured), "--page", str(page)])
+    result = CliRunner().invoke(tables.main, ["--figures", str(measured), "--page", str(page)])
     assert result.exit_code == 0, result.output
     assert "it recognises" in page.read_text()
 
 
 def test_no_table_of_the_pages_is_other_than_its_figures_give():
     """A figure that was typed in, or left behind by a change of the code, is found here."""
-    tables = sections(quality.FIGURES)
-    assert {"recognition", "completions", "by category", "headline", "limits"} <= tables.keys()
-    texts = [page.read_text() for page in results.PAGES]
-    for name in tables:
+    made = sections(SHIPPED_FIGURES)
+    assert {"recognition", "completions", "by category", "headline", "limits"} <= made.keys()
+    texts = [page.read_text() for page in tables.PAGES]
+    for name in made:
         found = [(text.count(begin(name)), text.count(end(name))) for text in texts]
         assert (1, 1) in found and set(found) <= {(0, 0), (1, 1)}, name
-    assert [filled(text, tables) for text in texts] == texts
+    assert [filled(text, made) for text in texts] == texts
 
 
 @pytest.mark.slow

@@ -17,15 +17,15 @@ import torch
 from click.testing import CliRunner
 from torch import distributions
 
-from benchmarks import exactness, speed
-from benchmarks.apart import Apart
-from benchmarks.arithmetic import picture_operations, router_arithmetic, vae_arithmetic
-from benchmarks.bundles import begun, endless_vae, make_completer
-from benchmarks.doodles import doodles, write_store
-from benchmarks.effort import Effort
-from benchmarks.memory import STATUS, peaks_of_training
-from benchmarks.page import BEGIN, END
-from benchmarks.reference import (
+from benchmarks import ROOT
+from benchmarks.speed import __main__ as speed
+from benchmarks.speed import loss_gap
+from benchmarks.speed.bundles import begun, endless_vae, make_completer
+from benchmarks.speed.doodles import doodles, write_store
+from benchmarks.speed.flops import picture_operations, router_arithmetic, vae_arithmetic
+from benchmarks.speed.memory import STATUS, peaks_of_training
+from benchmarks.speed.page import BEGIN, END
+from benchmarks.speed.reference import (
     Corpus,
     ReferenceRouter,
     ReferenceTraining,
@@ -37,9 +37,11 @@ from benchmarks.reference import (
     reconstruction,
     sample_point,
 )
-from benchmarks.starting import ROOT, import_seconds
-from benchmarks.timing import Timings, in_turn
-from benchmarks.training import router_sizes
+from benchmarks.speed.startup import import_seconds
+from benchmarks.speed.timing import Timings, in_turn
+from benchmarks.speed.training import router_sizes
+from benchmarks.speed.worker_process import Apart
+from benchmarks.speed.workload import Effort
 from codes.model.router import RouterNet
 from codes.training.config import TrainConfig
 from codes.training.loop import choose_precision
@@ -216,7 +218,7 @@ def noting(path: Path) -> Callable[[], None]:
 
 
 def test_the_fast_way_trains_to_the_loss_of_the_plain_way(tmp_path):
-    figures = exactness.measure(replace(TINY, gap_steps=12), tmp_path)
+    figures = loss_gap.measure(replace(TINY, gap_steps=12), tmp_path)
     assert figures["loss_plain"] > 0.5
     assert abs(figures["loss_gap"]) < (1e-3 if ours_is_float32() else 0.05)
 

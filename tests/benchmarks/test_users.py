@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import live
-from benchmarks.people import GLANCE, Asked, moments
+from benchmarks.live import __main__ as live
+from benchmarks.live.users import GLANCE, Asked, moments
 from codes.inference.completer import Completer
 from codes.sketch.stroke3 import MAX_POINTS
 

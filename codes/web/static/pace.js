@@ -1,6 +1,6 @@
 /**
  * How long an answer takes, as marks that a browser's own tools show: "pen up", "bars", "first ink".
- * Knows the clock only. `python -m benchmarks.canvas` reads the marks.
+ * Knows the clock only. `python -m benchmarks.live canvas` reads the marks.
  */
 
 const ANSWERS = ["bars", "first ink"];

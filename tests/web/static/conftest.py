@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import codes
-from benchmarks.browser import PHONE, Page, Screen, browsing, find_browser, on_paper, served
+from benchmarks.live.browser import PHONE, Page, Screen, browsing, find_browser, on_paper, served
 from codes.web.app import make_app
 from tests.test_architecture import ROOT
 

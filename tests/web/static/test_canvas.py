@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver.common.keys import Keys
 
 import codes
-from benchmarks.browser import Screen, wait_until
+from benchmarks.live.browser import Screen, wait_until
 from tests.web.static.conftest import SKETCHES
 
 SMOOTHED = 3  # pixels of a small picture that may fade where a line is drawn on

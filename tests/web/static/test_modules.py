@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.browser import SIDE, Page
+from benchmarks.live.browser import SIDE, Page
 from codes.formats.polyline_json import sketch_from_record
 from codes.sketch.geometry import bounds, unit_of_canvas
 from tests.web.static.test_files import MODULES, exported

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.canvas import Waits, answered
+from benchmarks.live.canvas import Waits, answered
 
 
 def test_the_page_marks_when_it_answers(page, half):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.studies import Example, Study
+from benchmarks.quality.trials import Example, Study
 from codes.sketch.layout import view_of
 from codes.sketch.sheet import Cell, Sheet
 

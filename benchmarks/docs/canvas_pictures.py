@@ -1,6 +1,6 @@
 """The pictures of the live canvas in the README: screens of a desktop and a phone, and a drawing being made.
 
-``python -m benchmarks.canvas_pictures`` draws with a real browser on the real server and writes into docs/images.
+``python -m benchmarks.docs canvas`` draws with a real browser on the real server and writes into docs/images.
 """
 
 from __future__ import annotations
@@ -9,19 +9,16 @@ import io
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import click
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
-from benchmarks.browser import PHONE, Page, Screen, canvas_of, on_paper
+from benchmarks import EXAMPLES, IMAGES, ROOT
+from benchmarks.live.browser import PHONE, Page, Screen, canvas_of, on_paper
 from codes.formats.registry import read
 from codes.sketch.stroke3 import Floats
 
-ROOT = Path(__file__).parents[1]
-IMAGES = ROOT / "docs" / "images"
-SKETCHES = ROOT / "examples" / "sketches"
 DESKTOP = Screen(1280, 800, density=2.0, calm=True)
 STILLS = {"canvas.png": DESKTOP, "canvas-dark.png": replace(DESKTOP, dark=True), "canvas-phone.png": PHONE}
 STAGE = Screen(1120, 700)
@@ -119,8 +116,8 @@ def film(page: Page, strokes: Sequence[Floats]) -> Film:
 @click.option("-m", "--model", default="starter", show_default=True)
 @click.option("--sketch", default="half-a-cat", show_default=True, help="Of examples/sketches.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which nine ways the stills show.")
-def main(model: str, sketch: str, seed: int) -> None:
-    strokes = on_paper(read(SKETCHES / f"{sketch}.svg"), spacing=8.0)
+def canvas(model: str, sketch: str, seed: int) -> None:
+    strokes = on_paper(read(EXAMPLES / f"{sketch}.svg"), spacing=8.0)
     with canvas_of(model) as (driver, address):
         for name, screen in STILLS.items():
             save(still(Page(driver, screen).open(address), strokes, seed), name)
@@ -129,7 +126,3 @@ def main(model: str, sketch: str, seed: int) -> None:
         film(Page(driver, STAGE).open(address), strokes).save("canvas.gif")
     for path in sorted(IMAGES.glob("canvas*")):
         click.echo(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
-
-
-if __name__ == "__main__":
-    main()

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import click
 import torch
 
-from benchmarks import exactness, memory, sampling, serving, starting, training
-from benchmarks.effort import FULL, QUICK, Effort, Figures
-from benchmarks.page import write_figures
+from benchmarks.speed import loss_gap, memory, sampling, serving, startup, training
+from benchmarks.speed.page import write_figures
+from benchmarks.speed.workload import FULL, QUICK, Effort, Figures
 
 Part = Callable[[Effort, Path], Figures]
 
@@ -24,8 +24,8 @@ PARTS: dict[str, Part] = {
     "train-router": training.measure_router,
     "sample": sampling.measure,
     "serve": serving.measure,
-    "start": starting.measure,
-    "exact": exactness.measure,
+    "start": startup.measure,
+    "exact": loss_gap.measure,
     "memory": memory.measure,
 }
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
-from benchmarks.people import Asked, Moment
+from benchmarks.live.users import Asked, Moment
 from codes.inference.completer import Completer
 from codes.inference.requests import Event, SketchRequest
 from codes.web.engine import Engine

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.reference import Sizes
+from benchmarks.speed.reference import Sizes
 from codes.model.config import ImageConfig, RouterConfig
 from codes.model.image_encoder import ImageEncoder
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.figures import Figures
-from benchmarks.oddities import oddities
-from benchmarks.studies import StudyPlan
+from benchmarks.quality.figures import Figures
+from benchmarks.quality.negatives import oddities
+from benchmarks.quality.trials import StudyPlan
 from codes.checkpoints.bundle import Bundle
 from codes.cli.test import FRACTIONS, all_cuts, refusals, strangers
 from codes.data.quickdraw import NONE_OF_THESE

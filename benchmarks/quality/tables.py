@@ -1,4 +1,4 @@
-"""``python -m benchmarks.results``: the tables of the pages that tell of quality, made of the figures in docs/figures.
+"""``python -m benchmarks.docs tables``: makes the tables that tell of quality from the figures in docs/figures.
 
 Each stands between a pair of marks that names it; the text around them is left alone. A table whose figures have not
 been measured stays as it is. Values in brackets are 95 % intervals.
@@ -13,12 +13,11 @@ from typing import Any
 
 import click
 
-from benchmarks.figures import Figures, worst_gap
+from benchmarks import FIGURES, ROOT
+from benchmarks.quality.figures import Figures, worst_gap
 
-ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
 PAGES = (PAGE, ROOT / "README.md", ROOT / "examples" / "models" / "starter" / "README.md")
-IMAGES = PAGE.parent / "images"
 PUBLISHED = ("bicycle", "ant", "ambulance", "monkey")  # of which there are decoders of others
 CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
 
@@ -26,7 +25,7 @@ Section = Callable[[Figures], str]
 
 
 @click.command()
-@click.option("--figures", type=click.Path(path_type=Path), default=PAGE.parent / "figures", help="Folder of the JSON.")
+@click.option("--figures", type=click.Path(path_type=Path), default=FIGURES, help="Folder of the JSON.")
 @click.option("--page", "pages", type=click.Path(path_type=Path), multiple=True, help="What to write them into.")
 def main(figures: Path, pages: tuple[Path, ...]) -> None:
     """Make the tables of the pages anew from figures that were measured before; by default of all that have some."""
@@ -358,7 +357,3 @@ QUALITY: dict[str, Section] = {
 SHIPPED: dict[str, Section] = {"headline": headline, "limits": limits}  # need all of a bundle like the one that ships
 TAUGHT: dict[str, Section] = {"taught": taught}
 JUDGE: dict[str, Section] = {"judge itself": judge_itself}
-
-
-if __name__ == "__main__":
-    main()

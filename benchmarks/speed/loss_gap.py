@@ -9,10 +9,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.doodles import write_store
-from benchmarks.effort import Effort, Figures
-from benchmarks.reference import Sizes
-from benchmarks.training import vae_sizes
+from benchmarks.speed.doodles import write_store
+from benchmarks.speed.reference import Sizes
+from benchmarks.speed.training import vae_sizes
+from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.model.lstm import LSTM
 from codes.training.config import Precision, TrainConfig

@@ -2,31 +2,22 @@
 
 It shares no line with the models it judges: not their rasteriser, not their network, not their training. It learns from
 split ``train`` alone, by a schedule fixed in advance; nothing is chosen by what it says of any other sketch.
-
-``python -m benchmarks.judge STORE hand.npz spider.npz -o judge.safetensors`` trains it, goes on where it was stopped,
-and prints its accuracy on split ``test`` as one JSON object.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.rasters import SIDE, Rows, rasters, seen
+from benchmarks.quality.rasters import SIDE, Rows, rasters, seen
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
-from codes.data.store import labelled
-from codes.errors import BadOption
-from codes.evaluation.bootstrap import estimated
 
 SHIPPED = Path(__file__).with_name("judge.safetensors")
 WIDTH = 24
@@ -119,50 +110,3 @@ def _in_groups(sketches: Sequence[Rows]) -> list[Sequence[Rows]]:
 def save_judge(path: Path, net: JudgeNet, facts: dict[str, object]) -> None:
     """Weights in float16; the counters of batch normalisation, which only training needs, are left out."""
     save_tensors(path, {name: value.half() for name, value in net.state_dict().items() if value.ndim}, facts)
-
-
-def accuracy(judge: Judge, sketches: dict[str, list[Rows]]) -> dict[str, Any]:
-    """Of each category, the share of its sketches that are recognised, and the mean of these shares."""
-    hits = {name: judge.opinion(some).recognised(name) for name, some in sketches.items()}
-    by_category = {name: asdict(estimated([each])) for name, each in hits.items()}
-    return {"macro": asdict(estimated(list(hits.values()))), "categories": by_category}
-
-
-def gathered(paths: Sequence[Path], split: str) -> dict[str, list[Rows]]:
-    """One split of several stores, folders or files; a category without sketches in it is left out.
-
-    Raises:
-        BadOption: a category comes twice.
-    """
-    found: dict[str, list[Rows]] = {}
-    for path in paths:
-        more = {name: some for name, some in labelled(path, split).items() if some}
-        twice = sorted(found.keys() & more.keys())
-        if twice:
-            raise BadOption(f"{path} holds {', '.join(twice)} once more")
-        found |= more
-    return found
-
-
-@click.command()
-@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Where the weights go (.safetensors)."
-)
-@click.option("--steps", default=9000, show_default=True, help="Of 128 sketches each.")
-@click.option("--seed", default=0, show_default=True)
-def main(data: tuple[Path, ...], out: Path, steps: int, seed: int) -> None:
-    """Train a judge on split train of all of DATA (packed stores, .npz files or folders of them), and test it.
-
-    \b
-    Example:
-      python -m benchmarks.judge datasets/core rare/hand.npz rare/spider.npz -o benchmarks/judge.safetensors
-    """
-    from benchmarks.judging import Judging, train_judge
-
-    judge = train_judge(gathered(data, "train"), Judging(steps=steps, seed=seed), out)
-    click.echo(json.dumps({**accuracy(judge, gathered(data, "test")), "steps": steps, "seed": seed}))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.bundles import END, NEVER, SCALE, begun, endless_vae
-from benchmarks.effort import Effort, Figures
-from benchmarks.reference import Floats, ReferenceVAE, Sizes, continue_sketch
-from benchmarks.timing import in_turn
+from benchmarks.speed.bundles import END, NEVER, SCALE, begun, endless_vae
+from benchmarks.speed.reference import Floats, ReferenceVAE, Sizes, continue_sketch
+from benchmarks.speed.timing import in_turn
+from benchmarks.speed.workload import Effort, Figures
 from codes.data.batches import collate
 from codes.data.transforms import Normaliser
 from codes.inference.decoding import Continuation, collect, continue_drawings, latent_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from benchmarks.reference import Sizes
+from benchmarks.speed.reference import Sizes
 
 Figures = dict[str, float | None]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measures import LEAST_GAP, frechet, gap_closed
-from benchmarks.studies import COLUMNS, COMPLETED, FRACTIONS, LENGTH, PREFIX, TRIALS, TRUE, USUAL, Floats, Study
+from benchmarks.quality.distances import LEAST_GAP, frechet, gap_closed
+from benchmarks.quality.trials import COLUMNS, COMPLETED, FRACTIONS, LENGTH, PREFIX, TRIALS, TRUE, USUAL, Floats, Study
 from codes.evaluation.bootstrap import Estimate, estimated, estimated_of
 from codes.formats.files import atomic_path
 

@@ -1,6 +1,6 @@
 """Whether training holds more memory where there are more sketches: a process for each of two stores.
 
-``python -m benchmarks.memory STORE STEPS`` is one such process.
+``python -m benchmarks.speed.memory STORE STEPS`` is one such process.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.doodles import write_store
-from benchmarks.effort import Effort, Figures
-from benchmarks.reference import Sizes
-from benchmarks.training import vae_sizes
+from benchmarks import ROOT
+from benchmarks.speed.doodles import write_store
+from benchmarks.speed.reference import Sizes
+from benchmarks.speed.training import vae_sizes
+from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.training.config import TrainConfig
 from codes.training.jobs import Splits, draw_job
 from codes.training.loop import Trainer
 from codes.training.run_folder import RunFolder
 
-ROOT = Path(__file__).parents[1]
 STATUS = Path("/proc/self/status")
 SMALL = Sizes(encoder=64, decoder=128, latent=32, mixtures=20)  # so that the model does not hide the data
 
@@ -48,7 +48,7 @@ def measure(effort: Effort, folder: Path) -> Figures:
 
 def _in_a_process(folder: Path, sketches: int, steps: int) -> dict[str, float]:
     write_store(folder, sketches)
-    command = [sys.executable, "-m", "benchmarks.memory", str(folder), str(steps)]
+    command = [sys.executable, "-m", "benchmarks.speed.memory", str(folder), str(steps)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
     peaks: dict[str, float] = json.loads(done.stdout)
     return peaks

@@ -1,6 +1,6 @@
 """The pictures of the README and of docs/results.md, made again by ``make pictures``.
 
-``python -m benchmarks.pictures --data FOLDER`` also makes the sheet of docs/results.md, from the official ``.npz``
+``python -m benchmarks.docs pictures --data FOLDER`` also makes the sheet of docs/results.md, from the official ``.npz``
 files in FOLDER: the first eight test sketches of each of the five categories, none left out.
 """
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from benchmarks import EXAMPLES, IMAGES, ROOT
 from codes.data.transforms import rows_by_points
 from codes.formats.gif import write_sheet as write_gif
 from codes.formats.png import write_sheet as write_png
@@ -19,9 +20,7 @@ from codes.inference.options import SamplingOptions
 from codes.sketch.layout import view_of
 from codes.sketch.sheet import Cell, Sheet
 
-ROOT = Path(__file__).parents[1]
-IMAGES = ROOT / "docs" / "images"
-EXAMPLES = ("half-a-bicycle", "half-a-cat", "half-a-crab", "half-a-sun", "half-an-alarm-clock")
+SHOWN = ("half-a-bicycle", "half-a-cat", "half-a-crab", "half-a-sun", "half-an-alarm-clock")
 FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
 SEED = 4
 
@@ -29,7 +28,7 @@ SEED = 4
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of official .npz files, for docs/results.md.")
 @click.option("-m", "--model", default="starter", show_default=True)
-def main(data: Path | None, model: str) -> None:
+def pictures(data: Path | None, model: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     completer = load(model)
     write_png(IMAGES / "finished.png", finished_examples(completer, 7))
@@ -43,8 +42,8 @@ def main(data: Path | None, model: str) -> None:
 def finished_examples(completer: Completer, variations: int) -> Sheet:
     """A row an example: the half, then what became of it."""
     rows = []
-    for name in EXAMPLES:
-        half = read(ROOT / "examples" / "sketches" / f"{name}.svg")
+    for name in SHOWN:
+        half = read(EXAMPLES / f"{name}.svg")
         made = completer.complete(half, variations=variations, seed=SEED)
         view = view_of(half, *(each.sketch for each in made))
         captions = [f"{made[0].category} {made[0].probability:.0%}"] + [""] * (variations - 1)
@@ -67,7 +66,3 @@ def five_by_eight(completer: Completer, data: Path) -> Sheet:
         )
         headings += [category, ""]
     return Sheet(rows, headings=headings, side=120, title="The first eight test sketches, cut at 50 %, finished")
-
-
-if __name__ == "__main__":
-    main()

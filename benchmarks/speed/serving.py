@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.bundles import begun, make_completer
-from benchmarks.effort import Effort, Figures
-from benchmarks.timing import in_turn
+from benchmarks.speed.bundles import begun, make_completer
+from benchmarks.speed.timing import in_turn
+from benchmarks.speed.workload import Effort, Figures
 from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
 from codes.sketch.stroke3 import Sketch

@@ -1,12 +1,19 @@
-"""How the judge learns: every batch and every turn of a picture is a function of the seed and the step."""
+"""How the judge learns: every batch and every turn of a picture is a function of the seed and the step.
+
+``python -m benchmarks.quality.judge_training STORE hand.npz spider.npz -o judge.safetensors`` trains it, goes on where
+it was stopped, and prints its accuracy on split ``test`` as one JSON object.
+"""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,9 +21,12 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from benchmarks.judge import Judge, JudgeNet, save_judge
-from benchmarks.rasters import Rows, random_turn, rasters, seen_turned, variant
+from benchmarks.quality.judge import Judge, JudgeNet, save_judge
+from benchmarks.quality.rasters import Rows, random_turn, rasters, seen_turned, variant
 from codes.checkpoints.tensors import load_tensors, save_tensors
+from codes.data.store import labelled
+from codes.errors import BadOption
+from codes.evaluation.bootstrap import estimated
 
 SAVE_EVERY = 200
 
@@ -158,3 +168,48 @@ def train_judge(sketches: Mapping[str, Sequence[Rows]], config: Judging, out: Pa
 
 def _facts(config: Judging) -> dict[str, object]:
     return {"steps": config.steps, "seed": config.seed}
+
+
+def accuracy(judge: Judge, sketches: dict[str, list[Rows]]) -> dict[str, Any]:
+    """Of each category, the share of its sketches that are recognised, and the mean of these shares."""
+    hits = {name: judge.opinion(some).recognised(name) for name, some in sketches.items()}
+    by_category = {name: asdict(estimated([each])) for name, each in hits.items()}
+    return {"macro": asdict(estimated(list(hits.values()))), "categories": by_category}
+
+
+def gathered(paths: Sequence[Path], split: str) -> dict[str, list[Rows]]:
+    """One split of several stores, folders or files; a category without sketches in it is left out.
+
+    Raises:
+        BadOption: a category comes twice.
+    """
+    found: dict[str, list[Rows]] = {}
+    for path in paths:
+        more = {name: some for name, some in labelled(path, split).items() if some}
+        twice = sorted(found.keys() & more.keys())
+        if twice:
+            raise BadOption(f"{path} holds {', '.join(twice)} once more")
+        found |= more
+    return found
+
+
+@click.command()
+@click.argument("data", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), required=True, help="Where the weights go (.safetensors)."
+)
+@click.option("--steps", default=9000, show_default=True, help="Of 128 sketches each.")
+@click.option("--seed", default=0, show_default=True)
+def main(data: tuple[Path, ...], out: Path, steps: int, seed: int) -> None:
+    """Train a judge on split train of all of DATA (packed stores, .npz files or folders of them), and test it.
+
+    \b
+    Example:
+      python -m benchmarks.quality.judge_training datasets/core rare/hand.npz rare/spider.npz -o judge.safetensors
+    """
+    judge = train_judge(gathered(data, "train"), Judging(steps=steps, seed=seed), out)
+    click.echo(json.dumps({**accuracy(judge, gathered(data, "test")), "steps": steps, "seed": seed}))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,17 +11,16 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
+from benchmarks import EXAMPLES
 from codes.formats.registry import read
 from codes.sketch.geometry import bounds, resample
 
-SKETCHES = Path(__file__).parents[1] / "examples" / "sketches"
 CANVAS = 1000.0
 UNIT = CANVAS / 280  # of a canvas, see codes.sketch.geometry
 SPEED = 700.0  # canvas units a second
@@ -118,7 +117,7 @@ def _message(number: int, strokes: list[Line], pen_down: bool, draw: int) -> dic
 
 def _placed(rng: np.random.Generator) -> list[Line]:
     """An example's strokes somewhere on the canvas, as pen positions; ``[k, 2]`` each."""
-    files = sorted(SKETCHES.glob("*.svg"))
+    files = sorted(EXAMPLES.glob("*.svg"))
     lines = read(files[rng.integers(len(files))]).polylines()
     box = bounds(lines)
     scale = rng.uniform(0.5, 0.8) * CANVAS / box.longest

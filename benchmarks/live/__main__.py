@@ -1,4 +1,4 @@
-"""``python -m benchmarks.live people | engine | hostile``: a live canvas under the hands of many, and under attack.
+"""``python -m benchmarks.live people | engine | hostile | canvas``: a live canvas used by many, and attacked.
 
 The server is ``predict_client.py live`` in a process of its own. Each command prints one JSON object last.
 """
@@ -16,7 +16,6 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -25,14 +24,15 @@ import numpy as np
 from tqdm import tqdm
 from websockets.sync.client import connect
 
-from benchmarks.hostile import flood
-from benchmarks.people import Asked, Moment, Person, moments
-from benchmarks.play import Play
+from benchmarks import ROOT
+from benchmarks.live.canvas import canvas
+from benchmarks.live.hostile import flood
+from benchmarks.live.simulation import Play
+from benchmarks.live.users import Asked, Moment, Person, moments
 from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.options import Completion, SamplingOptions
 
-ROOT = Path(__file__).parents[1]
 START = 120.0  # seconds that a server may take to start
 MOMENTS = 12  # at which the memory is looked at
 CLOSE = 0.01  # of a canvas unit, or of a number, whichever is more: an answer is right
@@ -222,6 +222,9 @@ def good_ask(server: Server, category: str) -> None:
         line.send(json.dumps({"type": "ask", "id": 1, "sketch": sketch, "category": category, "max_points": 40}))
         while json.loads(line.recv(timeout=60))["type"] not in ("done", "refused"):
             continue
+
+
+main.add_command(canvas)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from statistics import median
 import numpy as np
 import torch
 
-from benchmarks.apart import Apart, Work
-from benchmarks.arithmetic import peak_product, picture_operations, router_arithmetic, vae_arithmetic
-from benchmarks.doodles import write_store
-from benchmarks.effort import Effort, Figures
-from benchmarks.reference import Corpus, ReferenceRouter, ReferenceTraining, ReferenceVAE, Sizes
-from benchmarks.timing import Timings, in_turn
+from benchmarks.speed.doodles import write_store
+from benchmarks.speed.flops import peak_product, picture_operations, router_arithmetic, vae_arithmetic
+from benchmarks.speed.reference import Corpus, ReferenceRouter, ReferenceTraining, ReferenceVAE, Sizes
+from benchmarks.speed.timing import Timings, in_turn
+from benchmarks.speed.worker_process import Apart, Work
+from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.data.transforms import fit_normaliser
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig

@@ -8,12 +8,12 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks.effort import Effort, Figures
-from benchmarks.timing import seconds
+from benchmarks import EXAMPLES, ROOT
+from benchmarks.speed.timing import seconds
+from benchmarks.speed.workload import Effort, Figures
 
-ROOT = Path(__file__).parents[1]
 CLIENT = ROOT / "predict_client.py"
-SKETCH = ROOT / "examples" / "sketches" / "half-a-bicycle.svg"
+SKETCH = EXAMPLES / "half-a-bicycle.svg"
 MODEL = ROOT / "examples" / "models" / "starter" / "bundle.json"
 TIMED = "import {before}, time; start = time.perf_counter(); {timed}; print(time.perf_counter() - start)"
 

@@ -1,6 +1,6 @@
 """How soon the live canvas answers, in a real browser on the real server: prints one JSON object last.
 
-``python -m benchmarks.canvas`` draws example sketches stroke by stroke and reads the page's own marks (pace.js): the
+``python -m benchmarks.live canvas`` draws example sketches stroke by stroke and reads the marks that the page sets: the
 time from a lifted pen to bars that changed, and to the first ink of the suggestion. The marks are set in the frame that
 shows it, so waiting for the screen is counted.
 """
@@ -10,17 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 
 import click
 import numpy as np
 
-from benchmarks.browser import Page, canvas_of, on_paper
+from benchmarks import EXAMPLES
+from benchmarks.live.browser import Page, canvas_of, on_paper
 from codes.formats.registry import read
 from codes.inference.completer import use_one_thread
 
-SKETCHES = sorted((Path(__file__).parents[1] / "examples" / "sketches").glob("half-*.svg"))
+SKETCHES = sorted(EXAMPLES.glob("half-*.svg"))
 MARKS = """
     const first = (name) => performance.getEntriesByName(name)[0]?.startTime;
     const [up, bars, ink] = ["pen up", "bars", "first ink"].map(first);
@@ -96,13 +96,10 @@ def measure(rounds: int, model: str) -> dict[str, float]:
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Times through all examples.")
 @click.option("-m", "--model", default="starter", show_default=True)
-def main(rounds: int, model: str) -> None:
+def canvas(rounds: int, model: str) -> None:
+    """Measure how soon the canvas answers in a real browser, from pen-up to new bars and to the first ink."""
     use_one_thread()
     figures = measure(rounds, model)
     for name, target in TARGETS.items():
         click.echo(f"{name}: {figures[name]:.0f} (wanted: at most {target})", err=True)
     click.echo(json.dumps({name: round(value, 1) for name, value in figures.items()}))
-
-
-if __name__ == "__main__":
-    main()

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.doodles import doodles
-from benchmarks.reference import Sizes
-from benchmarks.training import router_sizes, vae_sizes
+from benchmarks.speed.doodles import doodles
+from benchmarks.speed.reference import Sizes
+from benchmarks.speed.training import router_sizes, vae_sizes
 from codes.checkpoints.bundle import part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.data.batches import collate

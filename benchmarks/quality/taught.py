@@ -1,4 +1,4 @@
-"""``python -m benchmarks.taught``: a bundle is taught categories that nothing was ever trained on, and the judge looks.
+"""``python -m benchmarks.quality.taught``: teaches a bundle categories it never saw, and has them judged.
 
 Each is taught by ``train_or_test.py teach`` itself, from split ``train`` of its file; the judge learned from the same
 split. What is measured is measured on ``valid`` and ``test``, which neither saw.
@@ -16,12 +16,13 @@ from typing import Any
 import click
 import numpy as np
 
-from benchmarks.figures import Figures, save_figures
-from benchmarks.judge import SHIPPED, Judge
-from benchmarks.measures import gap_closed
-from benchmarks.quality import FIGURES, facts
-from benchmarks.results import write_pages
-from benchmarks.studies import Floats, Rows, StudyPlan, Trial, cut
+from benchmarks import FIGURES
+from benchmarks.quality.bundle import facts
+from benchmarks.quality.distances import gap_closed
+from benchmarks.quality.figures import Figures, save_figures
+from benchmarks.quality.judge import SHIPPED, Judge
+from benchmarks.quality.tables import write_pages
+from benchmarks.quality.trials import Floats, Rows, StudyPlan, Trial, cut
 from codes.checkpoints.bundle import Bundle
 from codes.cli.build import teach
 from codes.cli.test import all_cuts
@@ -47,7 +48,7 @@ def main(files: tuple[Path, ...], data: Path, model: str, judge: Path, quick: bo
 
     \b
     Example:
-      python -m benchmarks.taught rare/hand.npz rare/spider.npz --data datasets/router --write
+      python -m benchmarks.quality.taught rare/hand.npz rare/spider.npz --data datasets/router --write
     """
     plan = StudyPlan(model, judge, seed=asked["seed"])
     figures: Figures = {**facts(plan, quick), "taught": {}}

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.judge import SHIPPED, Judge
-from benchmarks.measures import chamfer, ink, spread
+from benchmarks.quality.distances import chamfer, ink, spread
+from benchmarks.quality.judge import SHIPPED, Judge
 from codes.data.transforms import rows_by_points
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.effort import Figures
+from benchmarks.speed.workload import Figures
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 

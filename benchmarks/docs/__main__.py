@@ -1,0 +1,22 @@
+"""``python -m benchmarks.docs tables | pictures | canvas``: makes what the README and docs/ show."""
+
+from __future__ import annotations
+
+import click
+
+from benchmarks.docs.canvas_pictures import canvas
+from benchmarks.docs.pictures import pictures
+from benchmarks.quality.tables import main as tables
+
+
+@click.group()
+def main() -> None:
+    """Make the pictures and tables of the README and of docs/ again."""
+
+
+main.add_command(tables, "tables")
+main.add_command(pictures)
+main.add_command(canvas)
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How good recognition and completions are, by measures of the field and by a judge."""
