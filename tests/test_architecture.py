@@ -15,6 +15,7 @@ CODES = ROOT / "codes"
 ORDER = [
     "errors",
     "runtime",
+    "progress",
     "sketch",
     "formats",
     "data",

@@ -1,14 +1,13 @@
-"""What all commands share: bad input becomes one sentence and exit code 2, Ctrl-C says what was kept.
+"""What all commands share: errors as one sentence, groups that import late, flags from dataclasses, common options.
 
-Command-line flags made from dataclass fields, so that every default is stated once.
-
-The flags that several commands share."""
+Knows click and dataclasses; imports nothing that takes time, so that a command line starts at once.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from importlib import import_module
 from pathlib import Path
@@ -16,27 +15,55 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
+from click.core import ParameterSource
 
-from codes.errors import SketchError
+from codes.errors import BadOption, SketchError
 from codes.inference.options import SamplingOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-STORE = click.argument("store", type=click.Path(path_type=Path))
-AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+REST = "Options"
 
 
 class UserError(click.ClickException):
-    """A sentence for the user, exit code 2."""
+    """Tell the user one sentence and exit with code 2."""
 
     exit_code = 2
 
 
+class SectionedOption(click.Option):
+    """Stand in the help under the heading ``section``."""
+
+    def __init__(self, *names: Any, section: str, **attributes: Any) -> None:
+        super().__init__(*names, **attributes)
+        self.section = section
+
+
+def option(*names: str, section: str = REST, **attributes: Any) -> Callable[[Command], Command]:
+    """Return ``click.option`` with the heading under which the help lists it."""
+    return click.option(*names, cls=SectionedOption, section=section, **attributes)
+
+
+class SectionedCommand(click.Command):
+    """List options under their headings, in the order in which these first appear; the rest comes last."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options into the help."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
+                sections.setdefault(getattr(parameter, "section", REST), []).append(record)
+        for section in sorted(sections, key=REST.__eq__):
+            with formatter.section(section):
+                formatter.write_dl(sections[section])
+
+
 class ErrorHandlingGroup(click.Group):
-    """A group whose commands turn every :class:`SketchError` into one sentence and exit code 2."""
+    """Turn every :class:`SketchError` of a command into one sentence and exit code 2."""
+
+    command_class = SectionedCommand
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what a user can cause is told, what we caused is raised."""
+        """Run the command. Errors that a user can cause are told; our own are raised."""
         try:
             return super().invoke(ctx)
         except SketchError as error:
@@ -47,16 +74,16 @@ class ErrorHandlingGroup(click.Group):
 
 
 class LazyGroup(ErrorHandlingGroup):
-    """A group that imports a command when it is called, so that no command waits for what another needs."""
+    """Import a command when it is called, so that no command waits for what another needs."""
 
     homes: Mapping[str, str] = MappingProxyType({})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order in which they are used."""
+        """Return the names in the order in which people need them."""
         return list(self.homes)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of that name, out of the module that is its home."""
+        """Return the command of that name from the module that holds it."""
         if name not in self.homes:
             return None
         command: click.Command = getattr(import_module(self.homes[name]), name)
@@ -64,34 +91,64 @@ class LazyGroup(ErrorHandlingGroup):
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on one line."""
+    """Print one JSON object on one line."""
     click.echo(json.dumps(value))
 
 
-def options_of(kind: type, *names: str) -> Callable[[Command], Command]:
-    """A decorator that adds a flag for each field of a dataclass (or those named), with its documented meaning."""
+def refuse(ctx: click.Context, names: Collection[str], because: str) -> None:
+    """Refuse options that were given though they would do nothing.
+
+    Args:
+        ctx: the context of the command.
+        names: the parameters' names.
+        because: the rest of the sentence after "--flag does nothing".
+
+    Raises:
+        BadOption: one of them was given.
+    """
+    for parameter in ctx.command.params:
+        if parameter.name in names and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
+            raise BadOption(f"{parameter.opts[-1]} does nothing {because}")
+
+
+def options_of(
+    kind: type, *names: str, omit: Collection[str] = (), section: str = REST
+) -> Callable[[Command], Command]:
+    """Return a decorator that adds a flag for each field of a dataclass.
+
+    The help is the field's ``metadata["help"]``, or what the docstring's ``Attributes:`` say of it, with a capital and
+    without markup. The heading is the field's ``metadata["section"]``, or ``section``.
+
+    Args:
+        kind: the dataclass.
+        names: the fields to take; all without any.
+        omit: fields to leave out.
+        section: the heading of those that name none themselves.
+    """
     hints, meanings = get_type_hints(kind), attribute_docs(kind)
 
     def decorate(command: Command) -> Command:
-        for each in reversed([f for f in fields(kind) if not names or f.name in names]):
-            command = _option(each, hints[each.name], meanings.get(each.name, ""))(command)
+        for each in reversed([f for f in fields(kind) if f.name not in omit and (not names or f.name in names)]):
+            meaning = each.metadata.get("help") or meanings.get(each.name, "").replace("``", "")
+            title = each.metadata.get("section", section)
+            command = _option(each, hints[each.name], help=meaning[:1].upper() + meaning[1:], section=title)(command)
         return command
 
     return decorate
 
 
-def _option(each: Field[Any], hint: Any, meaning: str) -> Callable[[Command], Command]:
+def _option(each: Field[Any], hint: Any, **attributes: str) -> Callable[[Command], Command]:
     default = each.default if each.default is not MISSING else None
     flag = "--" + each.name.replace("_", "-")
     if hint is bool:
-        return click.option(f"{flag}/--no-{flag[2:]}", each.name, default=default, show_default=True, help=meaning)
+        return option(f"{flag}/--no-{flag[2:]}", each.name, default=default, show_default=True, **attributes)
     kind = click.Choice(get_args(hint)) if get_origin(hint) is Literal else hint
-    return click.option(flag, each.name, type=kind, default=default, show_default=True, help=meaning)
+    return option(flag, each.name, type=kind, default=default, show_default=True, **attributes)
 
 
 def attribute_docs(kind: type) -> dict[str, str]:
-    """What the ``Attributes:`` section of a docstring says of each name."""
-    section = (kind.__doc__ or "").partition("Attributes:")[2]
+    """Return what the ``Attributes:`` section of a class's docstring says of each name."""
+    section = (kind.__doc__ or "").partition("Attributes:")[2].partition("Raises:")[0]
     meanings: dict[str, str] = {}
     current: list[str] = []
     for line in section.splitlines():
@@ -105,29 +162,48 @@ def attribute_docs(kind: type) -> dict[str, str]:
     return meanings
 
 
-def chosen(kind: Callable[..., Any], options: dict[str, Any]) -> Any:
+def options_from(kind: Callable[..., Any], options: dict[str, Any]) -> Any:
     """Build a dataclass from the options that are its fields, and take those out of ``options``."""
     names = [each.name for each in fields(kind) if each.name in options]  # type: ignore[arg-type]
     return kind(**{name: options.pop(name) for name in names})
 
 
-MODEL = click.option(
-    "-m", "--model", default="starter", show_default=True, help="A bundle: the name of one that ships, or a folder."
+STORE = click.argument("store", type=click.Path(path_type=Path))
+AS_JSON = option("--json", "as_json", is_flag=True, section="Output", help="Print one JSON object and nothing else.")
+MODEL = option(
+    "-m",
+    "--model",
+    default="starter",
+    show_default=True,
+    section="Model",
+    help="A bundle: the name of one that ships, or a folder.",
 )
-OUT = click.option(
+OUT = option(
     "-o",
     "--out",
     type=click.Path(path_type=Path),
-    help="Picture (.svg .png .gif .anim.svg), or data (.json .ndjson .npz).",
+    section="Output",
+    help="A picture (.svg, .png, .gif, .anim.svg), or data (.json, .ndjson, .npz).",
 )
-SPLIT = click.option("--split", default="test", show_default=True, help="Which split of the data.")
-FRACTION = click.option(
-    "--fraction", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of each sketch that is seen."
+SPLIT = option("--split", default="test", show_default=True, section="Data", help="Which split of the data.")
+FRACTION = option(
+    "--fraction",
+    type=click.FloatRange(0, 1),
+    default=0.5,
+    show_default=True,
+    section="Data",
+    help="Share of each sketch that is seen.",
 )
-CATEGORY = click.option("-c", "--category", help="Draw this, whatever it looks like.")
-VARIATIONS = click.option(
-    "-n", "--variations", type=int, default=9, show_default=True, help="How many ways to finish it."
+CATEGORY = option("-c", "--category", section="Drawing", help="Draw this category, whatever the sketch looks like.")
+VARIATIONS = option(
+    "-n",
+    "--variations",
+    type=int,
+    default=9,
+    show_default=True,
+    section="Drawing",
+    help="How many ways to finish it.",
 )
-SAMPLING = options_of(SamplingOptions, "temperature", "seed", "max_points")
-CANDIDATES = options_of(SamplingOptions, "candidates")
-LATENT = options_of(SamplingOptions, "latent")
+SAMPLING = options_of(SamplingOptions, "temperature", "seed", "max_points", section="Drawing")
+CANDIDATES = options_of(SamplingOptions, "candidates", section="Drawing")
+LATENT = options_of(SamplingOptions, "latent", section="Drawing")

@@ -104,7 +104,7 @@ def export(store: Path, out: Path, category: str) -> None:
 def nonsense_(out: Path, count: int, seed: int) -> None:
     """Make drawings of nothing: scribbles, dots, letters, tangles, figures. They teach a router what to refuse.
 
-    Put the file into the folder that `data import --other` reads, under a name that may teach refusal; "nonsense" may.
+    Put the file into the folder that "data import --other" reads, under a name that may teach refusal; "nonsense" may.
 
     \b
     Example:
@@ -123,7 +123,9 @@ def nonsense_(out: Path, count: int, seed: int) -> None:
 
 @data.command()
 @click.argument("source", type=PATH, metavar="STORE_OR_FILE")
-@click.option("--split", help="train, valid or test; for pictures the first that has sketches, for the table all.")
+@click.option(
+    "--split", help="Train, valid or test; by default all in the table, and in pictures the first that has sketches."
+)
 @click.option("--category", help="This one only.")
 @click.option("-n", "--count", type=int, default=64, show_default=True, help="Sketches on the sheet.")
 @click.option("-o", "--out", type=PATH, help="Sheet of sketches picked at random: .png or .svg.")
@@ -196,7 +198,7 @@ def _table(lines: list[Line]) -> list[str]:
 @click.option("-o", "--out", "folder", type=PATH, default=Path("datasets/quickdraw"), show_default=True,
               help="Folder of the files.")  # fmt: skip
 @click.option("--kind", type=click.Choice(get_args(Kind)), default=Remote.kind, show_default=True,
-              help="sketchrnn: .npz with splits, at most 75 000 sketches. simplified: all, .ndjson.")  # fmt: skip
+              help="An .npz file of at most 75 000 (sketchrnn), or an .ndjson file of all (simplified).")  # fmt: skip
 @click.option("--full", is_flag=True, help="All sketches, as .full.npz.")
 @click.option("--base-url", default=OFFICIAL, hidden=True, help="Another place that has these files.")
 @AS_JSON

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from codes.cli.common import AS_JSON, CANDIDATES, CATEGORY, FRACTION, LATENT, MODEL, SAMPLING, SPLIT, print_json
 from codes.data.transforms import LAWS, PrefixRule
@@ -16,6 +15,7 @@ from codes.formats.npz import write_arrays
 from codes.formats.registry import read_all
 from codes.inference.completer import Completer, load
 from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
+from codes.progress import progress
 from codes.sketch.stroke3 import Sketch
 
 CHUNK = 256
@@ -85,7 +85,7 @@ def _work(
     """Routes, and completions where they are asked for, some sketches at a time."""
     routes: list[Route] = []
     completions: list[list[Completion]] = []
-    for start in tqdm(range(0, len(prefixes), CHUNK), unit=f" x {CHUNK} sketches", disable=len(prefixes) <= CHUNK):
+    for start in progress(range(0, len(prefixes), CHUNK), unit=f" x {CHUNK} sketches", disable=len(prefixes) <= CHUNK):
         some = prefixes[start : start + CHUNK]
         if draw:
             done = completer.complete_many(some, options)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from codes.cli.common import AS_JSON, MODEL, OUT, SAMPLING, ErrorHandlingGroup, chosen, print_json
+from codes.cli.common import AS_JSON, MODEL, OUT, SAMPLING, ErrorHandlingGroup, options_from, print_json
 from codes.cli.output import check_suffix, write_sheet
 from codes.errors import BadOption
 from codes.formats.polyline_json import record_of
@@ -42,7 +42,7 @@ def sample(category: str, model: str, out: Path | None, as_json: bool, **options
       draw_client.py sample cat -n 16 --temperature 0.4 -o cats.svg
     """
     _check(out)
-    sketches = _studio(load(model), category).sample(chosen(SamplingOptions, {**options, "latent": "prior"}))
+    sketches = _studio(load(model), category).sample(options_from(SamplingOptions, {**options, "latent": "prior"}))
     _give(sketches, contact_sheet(sketches, f"{category}, drawn from nothing"), out, as_json)
 
 
@@ -63,7 +63,8 @@ def temperatures(category: str, model: str, out: Path | None, as_json: bool, **o
     _check(out)
     studio = _studio(load(model), category)
     rows = [
-        studio.sample(chosen(SamplingOptions, {**options, "temperature": t, "latent": "prior"})) for t in TEMPERATURES
+        studio.sample(options_from(SamplingOptions, {**options, "temperature": t, "latent": "prior"}))
+        for t in TEMPERATURES
     ]
     cells = [[Cell(sketch) for sketch in row] for row in rows]
     sheet = Sheet(cells, title=category, headings=[f"t = {t:g}" for t in TEMPERATURES])
@@ -86,7 +87,7 @@ def reconstruct(file: Path, category: str | None, model: str, out: Path | None, 
       draw_client.py reconstruct my-cat.svg -o again.svg
     """
     _check(out)
-    completer, asked, sketch = load(model), chosen(SamplingOptions, options), read(file)
+    completer, asked, sketch = load(model), options_from(SamplingOptions, options), read(file)
     studio = _studio(completer, category or completer.classify(sketch).category)
     z = studio.encode(sketch).expand(asked.variations, -1)
     sketches = studio.draw(z, asked)
@@ -115,7 +116,7 @@ def interpolate(
     _check(out)
     completer, (first, second) = load(model), (read(file) for file in files)
     studio = _studio(completer, category or completer.classify(first).category)
-    sketches = studio.interpolate(first, second, steps, chosen(SamplingOptions, options))
+    sketches = studio.interpolate(first, second, steps, options_from(SamplingOptions, options))
     row = [Cell(first, "yours"), *(Cell(each) for each in sketches), Cell(second, "yours")]
     _give(sketches, Sheet([row], title=f"from one {studio.category} to another"), out, as_json)
 

@@ -26,7 +26,7 @@ GALLERY = Path("drawings")
 def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
     """Draw in the browser: what you begin is recognised and finished as you draw.
 
-    Drawings that you keep go to the gallery's folder, where `train_or_test.py data import` and `teach` find them. The
+    Drawings that you keep go to the gallery's folder, where the commands that import data and teach find them. The
     server answers this machine alone unless --host says otherwise. How to talk to it without the page is described in
     docs/protocol.md.
 

@@ -19,7 +19,7 @@ from codes.cli.common import (
     SAMPLING,
     VARIATIONS,
     ErrorHandlingGroup,
-    chosen,
+    options_from,
     print_json,
 )
 from codes.cli.data_sets import data
@@ -83,7 +83,7 @@ def complete(
     if out is not None:
         check_suffix(out)
     use_one_thread()
-    completer, asked = load(model), chosen(SamplingOptions, options)
+    completer, asked = load(model), options_from(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
     started = time.perf_counter()
     routes = completer.classify_many(sketches)

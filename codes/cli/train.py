@@ -13,7 +13,7 @@ import click
 from torch import nn
 
 from codes.checkpoints.part import PartConfig
-from codes.cli.common import STORE, Command, ErrorHandlingGroup, chosen, options_of
+from codes.cli.common import STORE, Command, ErrorHandlingGroup, options_from, options_of
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_curves
 from codes.formats.svg_out import write_sheet
@@ -73,8 +73,8 @@ def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **
     from codes.cli.train import watcher
     from codes.training.jobs import TrainingRequest, run_draw
 
-    sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=chosen(DecoderConfig, options))
-    request = TrainingRequest(store, out, sizes, chosen(TrainConfig, options), watch=watcher, **options)
+    sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
+    request = TrainingRequest(store, out, sizes, options_from(TrainConfig, options), watch=watcher, **options)
     if together and categories:
         raise BadOption("--together trains on every category of the store; leave --category out")
     for line in run_draw(request, categories, together):
@@ -98,8 +98,8 @@ def predict(store: Path, out: Path, hidden: int, dropout: float, **options: Any)
     from codes.cli.train import watcher
     from codes.training.jobs import TrainingRequest, run_predict
 
-    encoder, raster = _encoder(options, RouterConfig().encoder), chosen(ImageConfig, options)
-    config = chosen(TrainConfig, options)
+    encoder, raster = _encoder(options, RouterConfig().encoder), options_from(ImageConfig, options)
+    config = options_from(TrainConfig, options)
     sizes = RouterConfig(encoder, raster, hidden=hidden, dropout=dropout)
     for line in run_predict(TrainingRequest(store, out, sizes, config, watch=watcher, **options)):
         click.echo(line)

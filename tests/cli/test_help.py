@@ -1,0 +1,126 @@
+"""What every command says of itself, and how flags are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import click
+import pytest
+
+from codes.cli import draw, predict, train_or_test
+from codes.cli.common import ErrorHandlingGroup, SectionedCommand, option, options_of, refuse
+from codes.errors import BadOption
+from tests.support.running import told, works
+
+VERBS = {"Cut", "Draw", "Encode", "Fetch", "Get", "Import", "Let", "Make", "Measure", "Put", "Recognise", "Say", "See",
+         "Teach", "Train", "Write"}  # fmt: skip
+MARKUP = re.compile(r"`|\\b|\x08|:\w+:|\*\*")
+
+
+def commands(command: click.Command, *path: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield a command and all below it, each with the words that call it."""
+    yield " ".join(path), command
+    if isinstance(command, click.Group):
+        with click.Context(command) as ctx:
+            for name in command.list_commands(ctx):
+                below = command.get_command(ctx, name)
+                assert below is not None
+                yield from commands(below, *path, name)
+
+
+EVERY = [
+    each
+    for script, group in (("train_or_test", train_or_test), ("draw", draw), ("predict", predict))
+    for each in commands(group.main, script)
+    if not each[0].startswith(tuple(f"train_or_test {name}" for name in ("train", "test", "bundle", "teach")))
+]
+
+
+def problems(text: str | None) -> Iterator[str]:
+    """Yield what is wrong with a help text."""
+    if not text or not re.match(r'[A-Z0-9"]', text):
+        yield "no capital"
+    if not text or not text.rstrip().endswith("."):
+        yield "no full stop"
+    if text and MARKUP.search(text):
+        yield "markup"
+
+
+def test_every_option_is_explained_in_a_sentence():
+    wrong = {
+        f"{words} {each.opts[-1]}: {problem}"
+        for words, command in EVERY
+        for each in command.params
+        if isinstance(each, click.Option) and not each.hidden
+        for problem in problems(each.help)
+    }
+    assert sorted(wrong) == []
+
+
+def test_every_command_says_what_it_does():
+    """The first paragraph is a sentence that begins with a verb; examples follow below."""
+    wrong = []
+    for words, command in EVERY:
+        first = (command.help or "").split("\n\n")[0]
+        wrong += [f"{words}: {problem}" for problem in problems(first)]
+        wrong += [f"{words}: markup" for _ in MARKUP.finditer((command.help or "").replace("\b\n", ""))]
+        wrong += [f"{words}: {first.split()[0]} is no verb"] * (first.split()[0] not in VERBS)
+    assert wrong == []
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Some sizes.
+
+    Attributes:
+        width: from left to right.
+        height: of it all, which
+            is said in two lines.
+
+    Raises:
+        BadOption: never.
+    """
+
+    width: int = 3
+    height: int = 4
+    deep: bool = field(default=False, metadata={"help": "Go down.", "section": "Depth"})
+
+
+@click.group(cls=ErrorHandlingGroup)
+def group() -> None:
+    """Hold one command."""
+
+
+@group.command()
+@option("--plain", type=int, help="Just this.")
+@options_of(Sizes, omit=("height",), section="Sizes")
+@click.pass_context
+def show(ctx: click.Context, /, **options: object) -> None:
+    """Show the options."""
+    if options["plain"] == 0:
+        refuse(ctx, ("width", "deep"), "without --plain")
+    click.echo(str(options))
+
+
+def test_flags_are_the_fields_of_a_dataclass():
+    text = works(group, "show", "--help")
+    assert re.search(r"--width INTEGER +From left to right\. +\[default: 3\]", text)
+    assert re.search(r"--deep / --no-deep +Go down\.", text)
+    assert "--height" not in text
+    assert works(group, "show", "--width", 5) == "{'width': 5, 'plain': None, 'deep': False}\n"
+
+
+def test_options_stand_under_their_headings_and_the_rest_comes_last():
+    headings = re.findall(r"^(\w+):$", works(group, "show", "--help"), flags=re.MULTILINE)
+    assert headings == ["Sizes", "Depth", "Options"]
+    assert isinstance(show, SectionedCommand)
+
+
+def test_an_option_that_would_do_nothing_is_refused_where_it_was_given():
+    works(group, "show", "--plain", 0)
+    assert "--width does nothing without --plain" in told(group, "show", "--plain", 0, "--width", 3)
+    with pytest.raises(BadOption), click.Context(show) as ctx:
+        show.parse_args(ctx, ["--no-deep"])
+        refuse(ctx, ("deep",), "here")
