@@ -15,7 +15,7 @@ from benchmarks.quality.judge import Judge
 from benchmarks.quality.trials import Floats, Sketches, Study, StudyPlan, StudyRunner
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import sha256
-from codes.data.store import labelled
+from codes.data.store import read_labelled
 from codes.evaluation.bootstrap import estimated
 from codes.evaluation.measures import DrawQuality, draw_quality
 from codes.inference.completer import Completer
@@ -62,7 +62,7 @@ def all_figures(measured: Sequence[Measured], plan: StudyPlan) -> Figures:
 
 def measure_all(data: Path, plan: StudyPlan, pool: Executor) -> list[Measured]:
     """Every category that the bundle draws, the judge knows and the data has."""
-    known, there = Judge.open(plan.judge).categories, labelled(data, "test")
+    known, there = Judge.open(plan.judge).categories, read_labelled(data, "test")
     categories = [name for name in Bundle.open(plan.model).categories if name in known and there.get(name)]
     work = pool.map(partial(measure, data, plan), categories)
     return list(tqdm(work, total=len(categories), unit=" categories"))
@@ -70,7 +70,7 @@ def measure_all(data: Path, plan: StudyPlan, pool: Executor) -> list[Measured]:
 
 def measure(data: Path, plan: StudyPlan, category: str) -> Measured:
     """One category."""
-    test, valid = labelled(data, "test")[category], labelled(data, "valid")[category]
+    test, valid = read_labelled(data, "test")[category], read_labelled(data, "valid")[category]
     bundle, judge = Bundle.open(plan.model), Judge.open(plan.judge)
     study = StudyRunner(Completer(bundle), judge, plan).study(Sketches(category, test, valid))
     return Measured(study, draw_quality(*bundle.vae(category), test, 0.5), judge.opinion(test).recognised(category))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Rows = NDArray[np.generic]
+from codes.sketch.stroke3 import AnyStroke3
+
 Floats = NDArray[np.float64]
 
 SPACING = 2.0  # pixels between the points that stand for a line
@@ -27,7 +28,7 @@ def frechet(first: Floats, second: Floats) -> float:
     return float(apart @ apart + np.trace(one) + np.trace(other) - 2 * shared)
 
 
-def ink(sketch: Rows, start: int) -> Floats:
+def ink(sketch: AnyStroke3, start: int) -> Floats:
     """Points along what the rows from ``start`` on lay on paper, ``[K, 2]``; where the pen stands if that is nothing.
 
     Positions are those of stroke-3 rows ``[n, 3]`` whose pen starts at the origin.

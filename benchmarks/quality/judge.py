@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from benchmarks.quality.rasters import SIDE, Rows, rasters, seen
+from benchmarks.quality.rasters import SIDE, rasters, seen
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
+from codes.sketch.stroke3 import AnyStroke3
 
 SHIPPED = Path(__file__).with_name("judge.safetensors")
 WIDTH = 24
@@ -96,14 +97,14 @@ class Judge:
         fill(net, {**tensors, **counters}, path)
         return cls(net, facts["categories"])
 
-    def opinion(self, sketches: Sequence[Rows]) -> Opinion:
+    def opinion(self, sketches: Sequence[AnyStroke3]) -> Opinion:
         """Of stroke-3 sketches ``[n, 3]`` in any unit."""
         parts = [self.net(seen(rasters(some))) for some in _in_groups(sketches)]
         features, logits = (torch.cat(each).double() for each in zip(*parts, strict=True))
         return Opinion(F.softmax(logits, dim=1).numpy(), features.numpy(), self.categories)
 
 
-def _in_groups(sketches: Sequence[Rows]) -> list[Sequence[Rows]]:
+def _in_groups(sketches: Sequence[AnyStroke3]) -> list[Sequence[AnyStroke3]]:
     return [sketches[start : start + TOGETHER] for start in range(0, len(sketches), TOGETHER)]
 
 

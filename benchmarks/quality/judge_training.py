@@ -22,11 +22,12 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from benchmarks.quality.judge import Judge, JudgeNet, save_judge
-from benchmarks.quality.rasters import Rows, random_turn, rasters, seen_turned, variant
+from benchmarks.quality.rasters import random_turn, rasters, seen_turned, variant
 from codes.checkpoints.tensors import load_tensors, save_tensors
-from codes.data.store import labelled
+from codes.data.store import read_labelled
 from codes.errors import BadOption
 from codes.evaluation.bootstrap import estimated
+from codes.sketch.stroke3 import AnyStroke3
 
 SAVE_EVERY = 200
 
@@ -80,7 +81,7 @@ class Gallery:
     chances: NDArray[np.float64]
 
     @classmethod
-    def of(cls, sketches: Mapping[str, Sequence[Rows]], config: Judging) -> Gallery:
+    def of(cls, sketches: Mapping[str, Sequence[AnyStroke3]], config: Judging) -> Gallery:
         """In the order of the categories."""
         rng = np.random.default_rng(config.seed)
         pictures = [rasters(tqdm(some, desc=name, leave=False)) for name, some in sketches.items()]
@@ -99,7 +100,7 @@ class Gallery:
         return seen_turned(self.pictures[chosen], [random_turn(rng) for _ in chosen]), self.labels[chosen]
 
 
-def _at_least(fewest: int, pictures: Tensor, sketches: Sequence[Rows], rng: np.random.Generator) -> Tensor:
+def _at_least(fewest: int, pictures: Tensor, sketches: Sequence[AnyStroke3], rng: np.random.Generator) -> Tensor:
     """These pictures, and variants of them, one after another, until there are enough."""
     missing = range(max(0, fewest - len(pictures)))
     more = [variant(sketches[number % len(sketches)], rng) for number in missing]
@@ -147,7 +148,7 @@ class JudgeTraining:
             self.optimiser.state[value] = {"step": torch.tensor(float(self.at)), **moments}
 
 
-def train_judge(sketches: Mapping[str, Sequence[Rows]], config: Judging, out: Path) -> Judge:
+def train_judge(sketches: Mapping[str, Sequence[AnyStroke3]], config: Judging, out: Path) -> Judge:
     """Train to the last step; ``OUT.state`` holds what a stopped training goes on from, and goes away at the end."""
     gallery = Gallery.of(sketches, config)
     training, state = JudgeTraining(len(sketches), config), out.with_suffix(".state")
@@ -170,22 +171,22 @@ def _facts(config: Judging) -> dict[str, object]:
     return {"steps": config.steps, "seed": config.seed}
 
 
-def accuracy(judge: Judge, sketches: dict[str, list[Rows]]) -> dict[str, Any]:
+def accuracy(judge: Judge, sketches: dict[str, list[AnyStroke3]]) -> dict[str, Any]:
     """Of each category, the share of its sketches that are recognised, and the mean of these shares."""
     hits = {name: judge.opinion(some).recognised(name) for name, some in sketches.items()}
     by_category = {name: asdict(estimated([each])) for name, each in hits.items()}
     return {"macro": asdict(estimated(list(hits.values()))), "categories": by_category}
 
 
-def gathered(paths: Sequence[Path], split: str) -> dict[str, list[Rows]]:
+def gathered(paths: Sequence[Path], split: str) -> dict[str, list[AnyStroke3]]:
     """One split of several stores, folders or files; a category without sketches in it is left out.
 
     Raises:
         BadOption: a category comes twice.
     """
-    found: dict[str, list[Rows]] = {}
+    found: dict[str, list[AnyStroke3]] = {}
     for path in paths:
-        more = {name: some for name, some in labelled(path, split).items() if some}
+        more = {name: some for name, some in read_labelled(path, split).items() if some}
         twice = sorted(found.keys() & more.keys())
         if twice:
             raise BadOption(f"{path} holds {', '.join(twice)} once more")

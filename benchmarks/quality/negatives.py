@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from codes.errors import BadSketch
 from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.stroke3 import Polylines, from_polylines
+from codes.sketch.stroke3 import AnyStroke3, Polylines, from_polylines
 
-Rows = NDArray[np.generic]
 Maker = Callable[[np.random.Generator], Polylines]
 
 SMOOTH = 6  # points over which a scribble's bend is averaged
@@ -46,19 +45,19 @@ def letters(rng: np.random.Generator) -> Polylines:
     return [line * [1.0, -1.0] for line in outline.to_polygons(closed_only=False)]
 
 
-def shuffled(sketches: Sequence[Rows], count: int, seed: int) -> list[Rows]:
+def shuffled(sketches: Sequence[AnyStroke3], count: int, seed: int) -> list[AnyStroke3]:
     """Sketches with their rows in any order but the right one."""
     rng = np.random.default_rng(seed)
     return [rng.permutation(sketches[i]) for i in rng.integers(len(sketches), size=count)]
 
 
-def made(maker: Maker, count: int, seed: int) -> list[Rows]:
+def made(maker: Maker, count: int, seed: int) -> list[AnyStroke3]:
     """So many of a kind, stroke-3 in Quick, Draw! pixels, simplified as the data is."""
     rng = np.random.default_rng(seed)
     return [from_polylines(simplify_like_quickdraw(maker(rng)))[0] for _ in range(count)]
 
 
-def oddities(sketches: Sequence[Rows], count: int, seed: int = 0) -> dict[str, list[Rows]]:
+def oddities(sketches: Sequence[AnyStroke3], count: int, seed: int = 0) -> dict[str, list[AnyStroke3]]:
     """``count`` of each kind, those that are shuffled from ``sketches``."""
     if not sketches:
         raise BadSketch("there are no sketches to shuffle")

@@ -15,9 +15,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 from torch.nn import functional as F
 
-from codes.sketch.stroke3 import to_polylines
+from codes.sketch.stroke3 import AnyStroke3, to_polylines
 
-Rows = NDArray[np.generic]
 Floats = NDArray[np.float64]
 
 SIDE = 40  # pixels that the judge sees
@@ -32,7 +31,7 @@ STROKE_SHIFT = 0.04  # of the drawing's larger side
 STROKE_LOST = 0.08  # share of the strokes
 
 
-def raster(sketch: Rows) -> NDArray[np.uint8]:
+def raster(sketch: AnyStroke3) -> NDArray[np.uint8]:
     """Stroke-3 rows ``[n, 3]`` as ``[FINE, FINE]``, 255 where there is ink."""
     return _laid(to_polylines(np.asarray(sketch, dtype=np.float64)))
 
@@ -56,7 +55,7 @@ def _stroke(pen: ImageDraw.ImageDraw, line: Floats) -> None:
         pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=255)
 
 
-def variant(sketch: Rows, rng: np.random.Generator) -> NDArray[np.uint8]:
+def variant(sketch: AnyStroke3, rng: np.random.Generator) -> NDArray[np.uint8]:
     """As :func:`raster`, as another hand might draw it: each stroke a little turned, sized and shifted, or missing."""
     lines = to_polylines(np.asarray(sketch, dtype=np.float64))
     size = float(np.ptp(np.concatenate(lines), axis=0).max())
@@ -72,7 +71,7 @@ def _shaken(line: Floats, size: float, rng: np.random.Generator) -> Floats:
     return moved
 
 
-def rasters(sketches: Iterable[Rows]) -> Tensor:
+def rasters(sketches: Iterable[AnyStroke3]) -> Tensor:
     """``[B, FINE, FINE]`` uint8."""
     return torch.from_numpy(np.stack([raster(sketch) for sketch in sketches]))
 

@@ -11,9 +11,10 @@ from benchmarks.quality.trials import StudyPlan
 from codes.checkpoints.bundle import Bundle
 from codes.cli.test import FRACTIONS, all_cuts, refusals, strangers
 from codes.data.quickdraw import NONE_OF_THESE
-from codes.data.store import Rows, labelled
+from codes.data.store import read_labelled
 from codes.evaluation.measures import RouterPredictions, RouterTest
 from codes.evaluation.plots import draw_confusion, draw_risk
+from codes.sketch.stroke3 import AnyStroke3
 
 FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
 NEVER_SEEN = "categories never seen"
@@ -25,7 +26,7 @@ Answered = dict[str, RouterPredictions]
 def routing_figures(plan: StudyPlan, data: Path, rare: Path | None, images: Path | None) -> Figures:
     """Of the bundle's own categories, of five that others report, and of all that the router learned."""
     bundle = Bundle.open(plan.model)
-    sketches = {name: rows[: plan.routed] for name, rows in labelled(data, "test").items() if rows}
+    sketches = {name: rows[: plan.routed] for name, rows in read_labelled(data, "test").items() if rows}
     own = [name for name in bundle.categories if name in sketches]
     router = _test(bundle, own)
     answers = {name: router.answers(sketches, cut) for name, cut in all_cuts().items()}
@@ -39,14 +40,14 @@ def routing_figures(plan: StudyPlan, data: Path, rare: Path | None, images: Path
     }
 
 
-def _others(bundle: Bundle, sketches: dict[str, list[Rows]], own: Sequence[str]) -> dict[str, list[str]]:
+def _others(bundle: Bundle, sketches: dict[str, list[AnyStroke3]], own: Sequence[str]) -> dict[str, list[str]]:
     """Other lots of categories that the router can be asked about."""
     learned = [name for name in bundle.router()[1].categories if name in sketches and name != NONE_OF_THESE]
     lots = {"five": [name for name in FIVE if name in learned], "everything": learned}
     return {name: some for name, some in lots.items() if len(some) >= len(FIVE) and sorted(some) != sorted(own)}
 
 
-def _recognition(bundle: Bundle, sketches: dict[str, list[Rows]], categories: Sequence[str]) -> Figures:
+def _recognition(bundle: Bundle, sketches: dict[str, list[AnyStroke3]], categories: Sequence[str]) -> Figures:
     router = _test(bundle, categories)
     return {name: router.quality(router.answers(sketches, cut)) for name, cut in all_cuts().items()}
 
@@ -56,15 +57,15 @@ def _test(bundle: Bundle, categories: Sequence[str]) -> RouterTest:
 
 
 def kinds_of_unknown(
-    router: RouterTest, sketches: dict[str, list[Rows]], rare: Path | None, plan: StudyPlan
-) -> dict[str, list[Rows]]:
+    router: RouterTest, sketches: dict[str, list[AnyStroke3]], rare: Path | None, plan: StudyPlan
+) -> dict[str, list[AnyStroke3]]:
     """Categories never seen, and what is no drawing."""
     known = [rows for name in router.categories for rows in sketches[name]]
     never_seen = {NEVER_SEEN: strangers(router, rare, "test")[: plan.routed]} if rare else {}
     return {**never_seen, **oddities(known, plan.odd, plan.seed)}
 
 
-def _refusal(router: RouterTest, answers: Answered, kinds: dict[str, list[Rows]]) -> Figures:
+def _refusal(router: RouterTest, answers: Answered, kinds: dict[str, list[AnyStroke3]]) -> Figures:
     """Known and unknown, both shown in the same way; categories never seen in every way there is."""
     by_fraction = {name: answers[name] for name in BY_FRACTION}
     return {

@@ -22,14 +22,15 @@ from benchmarks.quality.distances import gap_closed
 from benchmarks.quality.figures import Figures, save_figures
 from benchmarks.quality.judge import SHIPPED, Judge
 from benchmarks.quality.tables import write_pages
-from benchmarks.quality.trials import Floats, Rows, StudyPlan, Trial, cut
+from benchmarks.quality.trials import Floats, StudyPlan, Trial, cut
 from codes.checkpoints.bundle import Bundle
 from codes.cli.build import teach
 from codes.cli.test import all_cuts
-from codes.data.store import labelled
+from codes.data.store import read_labelled
 from codes.evaluation.bootstrap import Estimate, estimated
 from codes.evaluation.measures import RouterTest
 from codes.inference.completer import Completer
+from codes.sketch.stroke3 import AnyStroke3
 
 SEEN = ("50%", "100%")
 
@@ -64,15 +65,15 @@ def main(files: tuple[Path, ...], data: Path, model: str, judge: Path, quick: bo
 def taught(file: Path, data: Path, plan: StudyPlan, quick: bool) -> Figures:
     """Teach one category, and measure it and what was known before."""
     name = file.stem
-    whole = [rows for split in ("valid", "test") for rows in labelled(file, split)[name]]
-    known = {each: rows for each, rows in labelled(data, "test").items() if rows}
+    whole = [rows for split in ("valid", "test") for rows in read_labelled(file, split)[name]]
+    known = {each: rows for each, rows in read_labelled(data, "test").items() if rows}
     with TemporaryDirectory(prefix="halfdrawn-taught-") as folder:
         start = time.perf_counter()
         made = _teach(file, data, plan, Path(folder) / "taught", quick)
         seconds = time.perf_counter() - start
         before = Bundle.open(plan.model)
         return {
-            "drawings": len(labelled(file, "train")[name]),
+            "drawings": len(read_labelled(file, "train")[name]),
             "seconds": seconds,
             "judged": judged(Completer(made), Judge.open(plan.judge), Lot(name, whole), plan),
             "routed": {seen: _accuracy(made, {name: whole}, seen) for seen in SEEN},
@@ -94,7 +95,7 @@ class Lot:
     """Sketches of a category."""
 
     category: str
-    whole: Sequence[Rows]
+    whole: Sequence[AnyStroke3]
 
 
 def judged(completer: Completer, judge: Judge, lot: Lot, plan: StudyPlan) -> Figures:
@@ -116,11 +117,11 @@ def _share(means: Floats) -> Floats:
     return shares
 
 
-def _own(bundle: Bundle, sketches: dict[str, list[Rows]]) -> dict[str, list[Rows]]:
+def _own(bundle: Bundle, sketches: dict[str, list[AnyStroke3]]) -> dict[str, list[AnyStroke3]]:
     return {name: sketches[name] for name in bundle.categories if name in sketches}
 
 
-def _accuracy(bundle: Bundle, sketches: dict[str, list[Rows]], seen: str) -> Estimate:
+def _accuracy(bundle: Bundle, sketches: dict[str, list[AnyStroke3]], seen: str) -> Estimate:
     """Of the router, among all that the bundle draws; macro over these categories."""
     router = RouterTest(*bundle.router(), bundle.categories)
     hits = []

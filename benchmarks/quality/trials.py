@@ -18,9 +18,8 @@ from benchmarks.quality.judge import SHIPPED, Judge
 from codes.data.transforms import rows_by_points
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.stroke3 import AnyStroke3, Sketch
 
-Rows = NDArray[np.generic]
 Floats = NDArray[np.float64]
 
 PREFIX, COMPLETED, TRUE, NEVER_ENDED, NOTHING, LENGTH = range(6)
@@ -163,8 +162,8 @@ class Sketches:
     """Sketches of one category: those to be completed, and others to compare with."""
 
     category: str
-    test: Sequence[Rows]
-    others: Sequence[Rows]
+    test: Sequence[AnyStroke3]
+    others: Sequence[AnyStroke3]
 
 
 class StudyRunner:
@@ -188,7 +187,7 @@ class StudyRunner:
         tables = {name: run.table for name, run in runs.items()}
         return Study(sketches.category, tables, self.variety(sketches.category, whole), features, usual.examples())
 
-    def run(self, category: str, whole: Sequence[Rows], trial: Trial) -> Run:
+    def run(self, category: str, whole: Sequence[AnyStroke3], trial: Trial) -> Run:
         """One completion of each sketch."""
         whole = whole if trial.many else whole[: self.plan.few]
         prefixes = cut(whole, trial.fraction)
@@ -198,13 +197,13 @@ class StudyRunner:
         judged = [opinion.recognised(category) for opinion in opinions]
         return Run(made, np.column_stack([*judged, *_lengths(made, whole)]), opinions[1].of(category))
 
-    def drawn(self, category: str, whole: Sequence[Rows], seed: int) -> list[Rows]:
+    def drawn(self, category: str, whole: Sequence[AnyStroke3], seed: int) -> list[AnyStroke3]:
         """One completion of each sketch in the usual way, by another seed."""
         usual = TRIALS[USUAL]
         made = self.completer.complete_many(cut(whole, usual.fraction), usual.options(category, seed))
         return [each[0].sketch.points for each in made]
 
-    def variety(self, category: str, whole: Sequence[Rows]) -> Variety:
+    def variety(self, category: str, whole: Sequence[AnyStroke3]) -> Variety:
         """Several completions of each of a few prefixes of half the points."""
         few = whole[: self.plan.varied]
         options = Trial().options(category, self.plan.seed, self.plan.variations)
@@ -230,7 +229,7 @@ class Run:
     chances: Floats
 
     @property
-    def completed(self) -> list[Rows]:
+    def completed(self) -> list[AnyStroke3]:
         """As stroke-3 rows."""
         return [each.sketch.points for each in self.made]
 
@@ -241,12 +240,12 @@ class Run:
         return [Example(self.made[i].sketch, float(self.chances[i])) for i in chosen]
 
 
-def cut(whole: Sequence[Rows], fraction: float) -> list[Sketch]:
+def cut(whole: Sequence[AnyStroke3], fraction: float) -> list[Sketch]:
     """Prefixes of this fraction of the points."""
     return [Sketch(np.asarray(rows, dtype=np.float64)[: rows_by_points(rows, fraction)]) for rows in whole]
 
 
-def _lengths(made: Sequence[Completion], whole: Sequence[Rows]) -> tuple[Floats, Floats, Floats]:
+def _lengths(made: Sequence[Completion], whole: Sequence[AnyStroke3]) -> tuple[Floats, Floats, Floats]:
     """Whether each never ended, whether nothing was added, and points added over the person's own."""
     prefixes = np.array([each.sketch.prefix_rows for each in made])
     added = np.array([len(each.sketch) for each in made]) - prefixes
@@ -255,7 +254,7 @@ def _lengths(made: Sequence[Completion], whole: Sequence[Rows]) -> tuple[Floats,
     return never_ended, (added == 0).astype(np.float64), added / np.maximum(1, own)
 
 
-def _distances(made: Sequence[Completion], whole: Rows) -> list[float]:
+def _distances(made: Sequence[Completion], whole: AnyStroke3) -> list[float]:
     """Of each completion of one prefix, from what was added to what the person drew."""
     start = made[0].sketch.prefix_rows or 0
     own = ink(whole, start)

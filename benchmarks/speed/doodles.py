@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.data.store import Store, pack
+from codes.sketch.stroke3 import PixelStroke3
 
-Rows = NDArray[np.int16]
 SHORTEST, LONGEST = 5, 150
 MEAN_ROWS, SPREAD = 45.0, 0.5  # of a log-normal law; what is cut off at either end changes the mean little
 ROWS_A_STROKE = 9
 TOGETHER = 4096  # sketches drawn by one call of each random law
 
 
-def doodles(count: int, seed: int = 0) -> Iterator[Rows]:
+def doodles(count: int, seed: int = 0) -> Iterator[PixelStroke3]:
     """``count`` stroke-3 sketches ``[n, 3]`` int16 in pixels, one at a time; a few thousand are held at once."""
     rng = np.random.default_rng(seed)
     for start in range(0, count, TOGETHER):
@@ -35,7 +35,7 @@ def rows_of_sketches(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.clip(np.rint(drawn), SHORTEST, LONGEST).astype(np.int64)
 
 
-def _scribble(ends: NDArray[np.int64], rng: np.random.Generator) -> Rows:
+def _scribble(ends: NDArray[np.int64], rng: np.random.Generator) -> PixelStroke3:
     """Sketches end to end: strokes that bend slowly, longer moves through the air between them."""
     total = int(ends[-1])
     lifts = rng.random(total) < 1 / ROWS_A_STROKE

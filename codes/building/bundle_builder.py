@@ -12,7 +12,7 @@ from codes.building.calibration_fit import calibrate, logits_of_prefixes
 from codes.checkpoints.bundle import Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.checkpoints.tensors import Precision, dequantise, fill, load_tensors, quantise
-from codes.data.batches import in_order
+from codes.data.batches import ordered_batches
 from codes.data.store import Store
 from codes.data.transforms import Normaliser
 from codes.errors import BadFile, BadOption
@@ -94,7 +94,7 @@ def _calibration(plan: BundlePlan) -> Calibration:
         raise BadOption(f"{plan.store.folder} does not have the router's categories in the router's order")
     net = RouterNet(RouterConfig.from_dict(facts["model"]))
     fill(net, dequantise(quantise(tensors, plan.precision)), plan.router.best)
-    batches = in_order(plan.store.split("valid"), Normaliser(facts["scale"]))
+    batches = ordered_batches(plan.store.split("valid"), Normaliser(facts["scale"]))
     return calibrate(logits_of_prefixes(net, batches), [labels.index(category) for category in plan.decoders])
 
 

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from tqdm import trange
@@ -22,7 +20,7 @@ from codes.inference.options import SamplingOptions
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic, shared_opinion
 from codes.model.router import Classifier
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.stroke3 import AnyStroke3, Sketch
 from codes.training.config import TrainConfig, learning_rate
 
 STRENGTH = 1e-3  # of the loss beside the weights' squares, features standardised (scikit-learn's C); docs/log.md
@@ -141,12 +139,13 @@ def _unstandardised(shared: Classifier, shift: Tensor, scale: Tensor) -> Classif
     return shared
 
 
-Rows = NDArray[Any]
 TEMPERATURES = (0.4, 0.4, 0.4, 0.6, 0.8)  # each sketch is finished once at each; mostly as by default
 SEEN = (0.1, 0.9)  # share of a sketch's points that is left of it, uniform between these
 
 
-def critic_examples(completer: Completer, category: str, sketches: Sequence[Rows], seed: int = 0) -> CriticExamples:
+def critic_examples(
+    completer: Completer, category: str, sketches: Sequence[AnyStroke3], seed: int = 0
+) -> CriticExamples:
     """Finish sketches ``[n, 3]`` in QuickDraw pixels, cut short anew for every temperature, as this category."""
     rng = np.random.default_rng(seed)
     ours = [
@@ -154,11 +153,13 @@ def critic_examples(completer: Completer, category: str, sketches: Sequence[Rows
         for number, temperature in enumerate(TEMPERATURES)
         for each in _finished(completer, [_begun(rows, rng) for rows in sketches], category, temperature, seed + number)
     ]
-    return CriticExamples(_features(completer, [Sketch(rows) for rows in sketches]), _features(completer, ours))
+    return CriticExamples(
+        _features(completer, [Sketch(rows.astype(np.float64)) for rows in sketches]), _features(completer, ours)
+    )
 
 
-def _begun(rows: Rows, rng: np.random.Generator) -> Sketch:
-    return Sketch(rows[: max(1, round(rng.uniform(*SEEN) * len(rows)))])
+def _begun(rows: AnyStroke3, rng: np.random.Generator) -> Sketch:
+    return Sketch(rows[: max(1, round(rng.uniform(*SEEN) * len(rows)))].astype(np.float64))
 
 
 def _finished(

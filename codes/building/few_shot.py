@@ -16,7 +16,6 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,13 +28,13 @@ from codes.errors import BadOption
 from codes.evaluation.measures import draw_quality
 from codes.model.config import VAEConfig
 from codes.model.router import RouterNet
+from codes.sketch.stroke3 import AnyStroke3
 from codes.training.config import TrainConfig
 from codes.training.jobs import Splits, draw_job
 from codes.training.loop import Trainer
 from codes.training.objectives import cut_lengths
 from codes.training.run_folder import RunFolder
 
-Rows = NDArray[np.generic]
 FEWEST = 10  # drawings
 HELD_BACK = 5  # every fifth drawing is not trained on, but used to choose the best weights
 SHOWN = 20  # sketches a batch that the router is shown
@@ -63,8 +62,8 @@ class Lesson:
     """
 
     name: str
-    drawings: Sequence[Rows]
-    others: Mapping[str, Sequence[Rows]]
+    drawings: Sequence[AnyStroke3]
+    others: Mapping[str, Sequence[AnyStroke3]]
     config: TrainConfig = TEACHING
     precision: Precision = "int8"
 
@@ -122,7 +121,7 @@ def _with_dropout(config: PartConfig) -> VAEConfig:
     return replace(sizes, decoder=replace(sizes.decoder, dropout=DROPOUT))
 
 
-def average_of_nearest(bundle: Bundle, drawings: Sequence[Rows]) -> tuple[dict[str, Tensor], PartConfig]:
+def average_of_nearest(bundle: Bundle, drawings: Sequence[AnyStroke3]) -> tuple[dict[str, Tensor], PartConfig]:
     """The mean of the weights of the decoders that find the drawings likeliest, among those like the first one.
 
     Alike are those of its sizes and scale. Decoders that were begun from one model lie near each other, so their mean
@@ -153,7 +152,7 @@ def _write_router(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
 
 
 def _batches(
-    sketches: Mapping[str, Sequence[Rows]], count: int, router: PartConfig, config: TrainConfig
+    sketches: Mapping[str, Sequence[AnyStroke3]], count: int, router: PartConfig, config: TrainConfig
 ) -> Iterator[Batch]:
     """Batches of 20, each category alike, labelled as the router's."""
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:

@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import click
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from codes.building.bundle_builder import BundlePlan, make_bundle, runs_below
@@ -22,17 +21,16 @@ from codes.checkpoints.bundle import Bundle, with_critic
 from codes.checkpoints.part import PartConfig
 from codes.checkpoints.tensors import Precision
 from codes.cli.common import MODEL
-from codes.data.store import Store, labelled
+from codes.data.store import Store, read_labelled
 from codes.errors import BadFile, BadOption
 from codes.formats.registry import read_all
 from codes.inference.completer import Completer
 from codes.inference.generate import CategorySampler
 from codes.inference.options import SamplingOptions
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.stroke3 import AnyStroke3, Sketch
 from codes.training.run_folder import RunFolder
 
-Rows = NDArray[np.generic]
 CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, its licence, and what was measured.\n"
 
 
@@ -92,7 +90,7 @@ def chosen_runs(folder: Path, categories: Sequence[str]) -> dict[str, RunFolder]
     return {category: runs[category] for category in categories or runs}
 
 
-def to_practise(store: Store, categories: Sequence[str], most: int) -> dict[str, list[Rows]]:
+def to_practise(store: Store, categories: Sequence[str], most: int) -> dict[str, list[AnyStroke3]]:
     """At most so many training sketches of each category that has any.
 
     Raises:
@@ -106,7 +104,7 @@ def to_practise(store: Store, categories: Sequence[str], most: int) -> dict[str,
     return {category: sketches for category, sketches in found.items() if sketches}
 
 
-def criticised(bundle: Bundle, sketches: Mapping[str, Sequence[Rows]]) -> Bundle:
+def criticised(bundle: Bundle, sketches: Mapping[str, Sequence[AnyStroke3]]) -> Bundle:
     """The bundle with a critic that learned from these sketches; from none, the bundle as it is."""
     if not sketches:
         return bundle
@@ -118,7 +116,7 @@ def criticised(bundle: Bundle, sketches: Mapping[str, Sequence[Rows]]) -> Bundle
     return with_critic(bundle, critic, PartConfig("critic", sizes, scale, list(sketches), training=counts))
 
 
-def evenly(sketches: Sequence[Rows], most: int) -> list[Rows]:
+def evenly(sketches: Sequence[AnyStroke3], most: int) -> list[AnyStroke3]:
     """At most so many, from the first to the last."""
     return [sketches[int(i)] for i in np.linspace(0, len(sketches) - 1, min(most, len(sketches)))]
 
@@ -160,7 +158,7 @@ def teach(
     click.echo(f"{made.folder}: {len(made.categories)} categories, {name} from {len(drawings)} drawings")
 
 
-def _rows_of(file: Path) -> list[Rows]:
+def _rows_of(file: Path) -> list[AnyStroke3]:
     """What a model is to see of each drawing in a file; of an .npz file in splits only the one to learn from."""
     try:
         sketches = read_all(file, "train")
@@ -169,18 +167,18 @@ def _rows_of(file: Path) -> list[Rows]:
     return _whole(in_quickdraw_pixels(sketch) for sketch in sketches)
 
 
-def _from_store(bundle: Bundle, data: Path) -> dict[str, list[Rows]]:
+def _from_store(bundle: Bundle, data: Path) -> dict[str, list[AnyStroke3]]:
     """Training sketches of the router's own categories."""
     known = bundle.router()[1].categories
-    return {name: rows[:MOST] for name, rows in labelled(data, "train").items() if name in known and rows}
+    return {name: rows[:MOST] for name, rows in read_labelled(data, "train").items() if name in known and rows}
 
 
-def _from_itself(bundle: Bundle, seed: int) -> dict[str, list[Rows]]:
+def _from_itself(bundle: Bundle, seed: int) -> dict[str, list[AnyStroke3]]:
     """What the bundle's decoders draw of their own."""
     options = replace(PRACTICE, seed=seed)
     studios = (CategorySampler(*bundle.vae(category), category) for category in bundle.categories)
     return {each.category: _whole(each.sample(options)) for each in tqdm(studios, desc="practice", unit=" categories")}
 
 
-def _whole(sketches: Iterable[Sketch]) -> list[Rows]:
+def _whole(sketches: Iterable[Sketch]) -> list[AnyStroke3]:
     return [np.rint(each.points).astype(np.int16) for each in sketches]

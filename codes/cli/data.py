@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from codes.cli.common import AS_JSON, STORE, ErrorHandlingGroup, print_json
-from codes.data.download import OFFICIAL, Kind, Outcome, Remote, download
+from codes.data.download import OFFICIAL, DownloadResult, Kind, RemoteFile, download
 from codes.data.quickdraw import ATTRIBUTION, NONE_OF_THESE
 from codes.data.store import SPLITS, Store
 from codes.errors import BadOption
 
 if TYPE_CHECKING:
-    from codes.data.inspect import Line
+    from codes.data.inspect import CategorySummary
 
 PATH = click.Path(path_type=Path)
 SEED = click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result.")
@@ -110,12 +110,12 @@ def nonsense_(out: Path, count: int, seed: int) -> None:
     Example:
       train_or_test.py data nonsense -o datasets/rare/nonsense.npz
     """
-    from codes.data.negatives import nonsense
+    from codes.data.negatives import synthetic_negatives
     from codes.formats.npz import write_splits
 
     if out.suffix.lower() != ".npz":
         raise BadOption(f"{out}: the official form is an .npz file, so its name ends in .npz")
-    drawn = nonsense(count, seed)
+    drawn = synthetic_negatives(count, seed)
     tenth = count // 10
     write_splits(out, {"train": drawn[2 * tenth :], "valid": drawn[:tenth], "test": drawn[tenth : 2 * tenth]})
     click.echo(f"{out}: {count - 2 * tenth} train, {tenth} valid, {tenth} test.")
@@ -141,13 +141,13 @@ def look(source: Path, split: str | None, category: str | None, **options: Any) 
       train_or_test.py data look datasets/three --category cat -n 100 -o cats.png
       train_or_test.py data look datasets/quickdraw/cat.npz --split test --lengths lengths.png
     """
-    from codes.data.inspect import chosen_split, open_splits, table
+    from codes.data.inspect import chosen_split, open_splits, summarise
 
     splits = open_splits(source, category)
     if split is not None:
         splits = dict([chosen_split(splits, split, source)])
     written = _pictures(source, splits, category, options)
-    lines = table(splits) if options["as_json"] or not written else []
+    lines = summarise(splits) if options["as_json"] or not written else []
     if options["as_json"]:
         print_json({"categories": [line.to_dict() for line in lines], "files": [str(path) for path in written]})
         return
@@ -157,7 +157,7 @@ def look(source: Path, split: str | None, category: str | None, **options: Any) 
 
 def _pictures(source: Path, splits: Any, category: str | None, options: dict[str, Any]) -> list[Path]:
     """Write what was asked for; returns which files."""
-    from codes.data.inspect import chosen_split, picked, rows_per_sketch, write_histogram
+    from codes.data.inspect import chosen_split, rows_per_sketch, sample_sketches, write_histogram
 
     sheet, histogram = options["out"], options["lengths"]
     if sheet is not None and sheet.suffix.lower() not in (".png", ".svg"):
@@ -166,7 +166,7 @@ def _pictures(source: Path, splits: Any, category: str | None, options: dict[str
         name, split = chosen_split(splits, None, source)
         title = f"{category or source.name}, {name}"
     if sheet is not None:
-        _write_sheet(sheet, picked(split, options["count"], options["seed"]), title)
+        _write_sheet(sheet, sample_sketches(split, options["count"], options["seed"]), title)
     if histogram is not None:
         write_histogram(histogram, rows_per_sketch(split), title)
     return [path for path in (sheet, histogram) if path is not None]
@@ -180,7 +180,7 @@ def _write_sheet(path: Path, sketches: list[Any], title: str) -> None:
     writer.write_sheet(path, contact_sheet(sketches, title))
 
 
-def _table(lines: list[Line]) -> list[str]:
+def _table(lines: list[CategorySummary]) -> list[str]:
     """The table as text, columns as wide as they need to be."""
     counted = list(lines[0].counts)
     heads = ["category", *counted, "mean rows", "median", "95 %", "longest"]
@@ -197,7 +197,7 @@ def _table(lines: list[Line]) -> list[str]:
 @click.argument("categories", nargs=-1, required=True, metavar="CATEGORY...")
 @click.option("-o", "--out", "folder", type=PATH, default=Path("datasets/quickdraw"), show_default=True,
               help="Folder of the files.")  # fmt: skip
-@click.option("--kind", type=click.Choice(get_args(Kind)), default=Remote.kind, show_default=True,
+@click.option("--kind", type=click.Choice(get_args(Kind)), default=RemoteFile.kind, show_default=True,
               help="An .npz file of at most 75 000 (sketchrnn), or an .ndjson file of all (simplified).")  # fmt: skip
 @click.option("--full", is_flag=True, help="All sketches, as .full.npz.")
 @click.option("--base-url", default=OFFICIAL, hidden=True, help="Another place that has these files.")
@@ -213,7 +213,7 @@ def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **option
       train_or_test.py data download cat sun "alarm clock"
       train_or_test.py data download cat --kind simplified -o datasets/simplified
     """
-    remotes = [Remote(name, options["kind"], options["full"], options["base_url"]) for name in categories]
+    remotes = [RemoteFile(name, options["kind"], options["full"], options["base_url"]) for name in categories]
     outcomes = []
     for remote in remotes:
         outcomes.append(download(remote, folder))
@@ -225,9 +225,9 @@ def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **option
         click.echo(ATTRIBUTION)
 
 
-def _told(outcome: Outcome) -> str:
+def _told(outcome: DownloadResult) -> str:
     return f"{outcome.path}: {outcome.size / 1e6:.1f} MB{'' if outcome.fetched else ', there already'}"
 
 
-def _fact(outcome: Outcome) -> dict[str, Any]:
+def _fact(outcome: DownloadResult) -> dict[str, Any]:
     return {"path": str(outcome.path), "bytes": outcome.size, "fetched": outcome.fetched}

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from codes.cli.common import AS_JSON, CANDIDATES, CATEGORY, FRACTION, LATENT, MODEL, SAMPLING, SPLIT, print_json
-from codes.data.transforms import LAWS, PrefixRule
+from codes.data.transforms import PREFIX_RULES, PrefixRule
 from codes.errors import BadFile, BadOption
 from codes.formats.npz import write_arrays
 from codes.formats.registry import read_all
@@ -26,7 +26,9 @@ CHUNK = 256
 @MODEL
 @SPLIT
 @FRACTION
-@click.option("--law", type=click.Choice(list(LAWS)), default="points", show_default=True, help="What is counted.")
+@click.option(
+    "--law", type=click.Choice(list(PREFIX_RULES)), default="points", show_default=True, help="What is counted."
+)
 @click.option("-n", "--variations", type=click.IntRange(0, MOST_DRAWINGS), default=1, show_default=True,
               help="Completions of each sketch; 0 only classifies.")  # fmt: skip
 @CATEGORY
@@ -60,7 +62,7 @@ def data(
     asked = SamplingOptions(variations=max(1, many), **options)
     completer = load(model)
     sketches = read_all(file, split if file.suffix.lower() == ".npz" else None)
-    prefixes = [sketch.prefix(LAWS[law](sketch.points, fraction)) for sketch in sketches]
+    prefixes = [sketch.prefix(PREFIX_RULES[law](sketch.points, fraction)) for sketch in sketches]
     routes, completions = _work(completer, prefixes, asked, many > 0)
     if out is not None:
         write_arrays(out, completions=_table(completions), prefix_lengths=np.array([len(p) for p in prefixes]))

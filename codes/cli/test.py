@@ -16,7 +16,7 @@ from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import PartConfig
 from codes.cli.common import AS_JSON, FRACTION, MODEL, SPLIT, ErrorHandlingGroup, print_json
 from codes.data.quickdraw import NONE_OF_THESE, may_teach_refusal
-from codes.data.store import AnyRows, labelled
+from codes.data.store import read_labelled
 from codes.data.transforms import PrefixRule
 from codes.errors import BadOption
 from codes.evaluation.measures import (
@@ -31,6 +31,7 @@ from codes.evaluation.measures import (
     refusal_quality,
 )
 from codes.evaluation.plots import draw_confusion, draw_risk
+from codes.sketch.stroke3 import AnyStroke3
 
 DATA = click.argument("data", type=click.Path(path_type=Path))
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)
@@ -60,7 +61,7 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
       train_or_test.py test draw datasets/core --model starter
     """
     bundle = Bundle.open(model)
-    sketches = _of_bundle(labelled(data, split), bundle, categories)
+    sketches = _of_bundle(read_labelled(data, split), bundle, categories)
     measured = {
         category: draw_quality(*bundle.vae(category), sketches[category], fraction)
         for category in tqdm(sketches, unit=" categories", disable=as_json)
@@ -94,7 +95,7 @@ def predict(data: Path, model: str, split: str, unknown: Path | None, as_json: b
       train_or_test.py test predict datasets/core -c cat -c crab
     """
     net, config = (bundle := Bundle.open(model)).router()
-    every = labelled(data, split)
+    every = read_labelled(data, split)
     router = RouterTest(net, config, _choice(bundle, config, tuple(every), asked))
     sketches = _of_bundle(every, bundle, tuple(router.categories))
     cuts = all_cuts()
@@ -137,13 +138,13 @@ def _choice(bundle: Bundle, config: PartConfig, found: tuple[str, ...], asked: d
     return asked["categories"] or bundle.categories
 
 
-def _cut(fraction: float, sketches: Sequence[AnyRows], law: PrefixRule = "points") -> Prefixes:
+def _cut(fraction: float, sketches: Sequence[AnyStroke3], law: PrefixRule = "points") -> Prefixes:
     return Prefixes.at(sketches, fraction, law)
 
 
 def _of_bundle(
-    sketches: dict[str, list[AnyRows]], bundle: Bundle, categories: tuple[str, ...]
-) -> dict[str, list[AnyRows]]:
+    sketches: dict[str, list[AnyStroke3]], bundle: Bundle, categories: tuple[str, ...]
+) -> dict[str, list[AnyStroke3]]:
     """Those of the data that the bundle knows, or just these."""
     wanted = categories or tuple(category for category in bundle.categories if category in sketches)
     missing = [category for category in wanted if not sketches.get(category)]
@@ -152,18 +153,18 @@ def _of_bundle(
     return {category: sketches[category] for category in wanted}
 
 
-def strangers(router: RouterTest, unknown: Path, split: str) -> list[AnyRows]:
+def strangers(router: RouterTest, unknown: Path, split: str) -> list[AnyStroke3]:
     """Sketches of categories that no router may ever learn to refuse."""
     return [
         rows
-        for name, each in labelled(unknown, split).items()
+        for name, each in read_labelled(unknown, split).items()
         if not may_teach_refusal(name) and name not in router.config.categories
         for rows in each
     ]
 
 
 def refusals(
-    router: RouterTest, answers: dict[str, RouterPredictions], unknown: Sequence[AnyRows]
+    router: RouterTest, answers: dict[str, RouterPredictions], unknown: Sequence[AnyStroke3]
 ) -> dict[str, RefusalQuality]:
     """The known and the unknown told apart, both shown in the same way."""
     threshold = router.calibration.known

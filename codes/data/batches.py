@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from codes.data.store import PackedSplit
-from codes.data.transforms import Augmentation, Flat, Normaliser
+from codes.data.transforms import Augmentation, Normaliser, RaggedSketches
 from codes.sketch.stroke3 import DOWN, END, LIFT, OFFSET, UP
 
 
@@ -54,10 +54,10 @@ class Batch:
 def collate(sketches: Sequence[NDArray[np.float32]], labels: Sequence[int] | NDArray[np.int64]) -> Batch:
     """Pad stroke-3 sketches in model units to the longest and turn them into stroke-5."""
     lengths = np.array([len(sketch) for sketch in sketches], dtype=np.int64)
-    return padded(Flat(np.concatenate(sketches), lengths), labels)
+    return collate_ragged(RaggedSketches(np.concatenate(sketches), lengths), labels)
 
 
-def padded(sketches: Flat, labels: Sequence[int] | NDArray[np.int64]) -> Batch:
+def collate_ragged(sketches: RaggedSketches, labels: Sequence[int] | NDArray[np.int64]) -> Batch:
     """The same of sketches end to end."""
     rows, lengths = sketches
     points = np.zeros((len(lengths), int(lengths.max()), 5), dtype=np.float32)
@@ -97,9 +97,9 @@ class BatchSource:
         """The batch of a step, the longest sketch first."""
         indices = self._indices(step)
         rows = np.concatenate([self.split[i] for i in indices.tolist()])
-        whole = Flat(self.normaliser.apply(rows), self.split.lengths(indices))
+        whole = RaggedSketches(self.normaliser.apply(rows), self.split.lengths(indices))
         changed = self.augmentation.apply(whole, np.random.default_rng([self.seed, 1, step]))
-        batch = padded(changed, self.split.labels(indices))
+        batch = collate_ragged(changed, self.split.labels(indices))
         return batch.select(batch.lengths.argsort(descending=True, stable=True))
 
     def _indices(self, step: int) -> NDArray[np.int64]:
@@ -125,7 +125,7 @@ class BatchSource:
         return kept[:count]
 
 
-def in_order(split: PackedSplit, normaliser: Normaliser, size: int = 200) -> Iterator[Batch]:
+def ordered_batches(split: PackedSplit, normaliser: Normaliser, size: int = 200) -> Iterator[Batch]:
     """Every sketch of a split once, unchanged, shortest first: for validation and tests."""
     everything = np.arange(len(split), dtype=np.int64)
     by_length = everything[np.argsort(split.lengths(everything), kind="stable")]
@@ -147,7 +147,7 @@ class _Steps(Dataset[Batch]):
         return self.source.at(self.steps[index])
 
 
-def batches(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Batch]:
+def prefetch(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Batch]:
     """The batch of each step, the same whoever makes it: this process when it is asked for, or ``workers`` ahead."""
     if workers == 0:
         return map(source.at, steps)

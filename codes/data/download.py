@@ -46,7 +46,7 @@ Kind = Literal["sketchrnn", "simplified"]
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFile:
     """One file of the data set.
 
     Attributes:
@@ -88,7 +88,7 @@ class Remote:
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How often to try again when a connection breaks and brings nothing more, and how long to wait at first.
 
     Attributes:
@@ -101,7 +101,7 @@ class Patience:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DownloadResult:
     """A file that is here now; ``fetched`` is false if it was here before."""
 
     path: Path
@@ -109,7 +109,7 @@ class Outcome:
     fetched: bool
 
 
-def download(remote: Remote, folder: Path, patience: Patience | None = None) -> Outcome:
+def download(remote: RemoteFile, folder: Path, retry: RetryPolicy | None = None) -> DownloadResult:
     """Fetch a file into a folder, going on where an earlier attempt stopped.
 
     Raises:
@@ -120,20 +120,20 @@ def download(remote: Remote, folder: Path, patience: Patience | None = None) -> 
     target = folder / remote.name
     with disk_errors_of(target, "written"):
         if target.exists():
-            return Outcome(target, target.stat().st_size, fetched=False)
+            return DownloadResult(target, target.stat().st_size, fetched=False)
         folder.mkdir(parents=True, exist_ok=True)
         part = target.with_name(target.name + ".part")
-        _fetch(remote, part, patience or Patience())
+        _fetch(remote, part, retry or RetryPolicy())
         _check(part, target)
         part.replace(target)
-        return Outcome(target, target.stat().st_size, fetched=True)
+        return DownloadResult(target, target.stat().st_size, fetched=True)
 
 
 class _Broken(Exception):
     """The connection ended too early, or the server could not answer just now."""
 
 
-def _fetch(remote: Remote, part: Path, patience: Patience) -> None:
+def _fetch(remote: RemoteFile, part: Path, retry: RetryPolicy) -> None:
     """Try until the file is whole, or until it no longer grows."""
     fruitless, most = 0, _size(part)
     while True:
@@ -142,19 +142,19 @@ def _fetch(remote: Remote, part: Path, patience: Patience) -> None:
         except _Broken as broken:
             fruitless = 0 if _size(part) > most else fruitless + 1
             most = max(most, _size(part))
-            if fruitless >= patience.tries:
+            if fruitless >= retry.tries:
                 raise _give_up(remote, part, broken) from broken
             tqdm.write(f"{remote.name}: {broken}; trying again", file=sys.stderr)
-        time.sleep(patience.seconds * 2 ** max(fruitless - 1, 0))
+        time.sleep(retry.seconds * 2 ** max(fruitless - 1, 0))
 
 
-def _give_up(remote: Remote, part: Path, broken: _Broken) -> BadFile:
+def _give_up(remote: RemoteFile, part: Path, broken: _Broken) -> BadFile:
     kept = _size(part)
     rest = f"; the first {kept} bytes are kept in {part.name}, and the same command goes on from there" if kept else ""
     return BadFile(remote.url, f"cannot be fetched ({broken}){rest}")
 
 
-def _attempt(remote: Remote, part: Path) -> None:
+def _attempt(remote: RemoteFile, part: Path) -> None:
     """One request for what is still missing."""
     try:
         with _answer(remote, have=_size(part)) as response:
@@ -169,7 +169,7 @@ def _attempt(remote: Remote, part: Path) -> None:
 
 
 @contextmanager
-def _answer(remote: Remote, have: int) -> Iterator[Any]:
+def _answer(remote: RemoteFile, have: int) -> Iterator[Any]:
     """The server's answer; whatever breaks before its first byte is a broken connection."""
     headers = {"User-Agent": "halfdrawn", "Accept-Encoding": "identity"}
     if have:
@@ -228,7 +228,7 @@ def _chunks(response: Any) -> Iterator[bytes]:
         yield chunk
 
 
-def _judge(refusal: HTTPError, remote: Remote, part: Path) -> None:
+def _judge(refusal: HTTPError, remote: RemoteFile, part: Path) -> None:
     """What an error of the server means; returns only if the file is complete as it is."""
     if refusal.code == 416:
         _judge_range(refusal.headers.get("Content-Range", ""), part)

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from codes.data.quickdraw import NONE_OF_THESE, is_category_name, may_teach_refusal
-from codes.data.store import SPLITS, Rows, StoreWriter, as_int16, new_store
+from codes.data.store import SPLITS, StoreWriter, as_int16, new_store
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.files import bad_sketches_of, check_source
 from codes.formats.registry import READERS, read
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.stroke3 import PixelStroke3, Sketch
 
 LARGEST_FILE = 1 << 40
 
@@ -148,7 +148,7 @@ def _asked(path: Path) -> Source:
 
 
 @dataclass
-class Imported:
+class ImportResult:
     """What became of the sketches.
 
     Attributes:
@@ -160,7 +160,7 @@ class Imported:
     left_out: int = 0
 
 
-def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, replace: bool = False) -> Imported:
+def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, replace: bool = False) -> ImportResult:
     """Make a packed store; labels in order of their first file, "none of these" last.
 
     Raises:
@@ -171,12 +171,12 @@ def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, repla
         return _Import(writer, rules).run(_plan(sources))
 
 
-Plan = dict[str, dict[str, list[Source]]]
+FilesByLabel = dict[str, dict[str, list[Source]]]
 
 
-def _plan(sources: Sequence[Source]) -> Plan:
+def _plan(sources: Sequence[Source]) -> FilesByLabel:
     """Label to category to files."""
-    plan: Plan = {}
+    plan: FilesByLabel = {}
     for source in sorted(sources, key=lambda source: source.label == NONE_OF_THESE):
         plan.setdefault(source.label, {}).setdefault(source.category, []).append(source)
     return plan
@@ -188,10 +188,10 @@ class _Import:
     def __init__(self, writer: StoreWriter, rules: Rules) -> None:
         self.writer = writer
         self.rules = rules
-        self.result = Imported()
+        self.result = ImportResult()
         self.bar: tqdm[Any] = tqdm(unit=" sketches", disable=None, mininterval=0.5)
 
-    def run(self, plan: Plan) -> Imported:
+    def run(self, plan: FilesByLabel) -> ImportResult:
         with self.bar:
             for number, (label, categories) in enumerate(plan.items(), start=1):
                 self.bar.set_description(f"{label} ({number} of {len(plan)})")
@@ -208,8 +208,8 @@ class _Import:
         if not any(counts.values()):
             raise BadOption(f"there would be no sketch of {label!r}; {self.result.left_out} were too long so far")
 
-    def _category(self, sources: list[Source]) -> Iterator[tuple[str, Rows]]:
-        loose: list[Rows] = []
+    def _category(self, sources: list[Source]) -> Iterator[tuple[str, PixelStroke3]]:
+        loose: list[PixelStroke3] = []
         for source in sources:
             if source.path.suffix.lower() == ".npz":
                 yield from self._with_own_splits(source.path)
@@ -217,12 +217,12 @@ class _Import:
                 loose += self._kept(_simplified(source))
         yield from zip(divide(loose, self.rules), loose, strict=True)
 
-    def _with_own_splits(self, path: Path) -> Iterator[tuple[str, Rows]]:
+    def _with_own_splits(self, path: Path) -> Iterator[tuple[str, PixelStroke3]]:
         for split in own_splits(path):
             sketches = npz.read_split(path, split)
             yield from ((split, rows) for rows in self._kept(_whole_pixels(path, sketches)))
 
-    def _kept(self, sketches: Iterable[Rows]) -> Iterator[Rows]:
+    def _kept(self, sketches: Iterable[PixelStroke3]) -> Iterator[PixelStroke3]:
         for rows in sketches:
             self.bar.update()
             if self.rules.longest is None or len(rows) <= self.rules.longest:
@@ -244,7 +244,7 @@ def own_splits(path: Path) -> list[str]:
     return known
 
 
-def _simplified(source: Source) -> Iterator[Rows]:
+def _simplified(source: Source) -> Iterator[PixelStroke3]:
     """The sketches of a file without splits, as Quick, Draw! would have them."""
     reader = import_module(READERS[source.path.suffix.lower()])
     return _whole_pixels(source.path, (in_quickdraw_pixels(sketch).points for sketch in _alike(source, reader)))
@@ -259,14 +259,14 @@ def _alike(source: Source, reader: Any) -> Iterator[Sketch]:
         yield sketch
 
 
-def _whole_pixels(path: Path, sketches: Iterable[NDArray[np.generic]]) -> Iterator[Rows]:
+def _whole_pixels(path: Path, sketches: Iterable[NDArray[np.generic]]) -> Iterator[PixelStroke3]:
     for index, points in enumerate(sketches):
         with bad_sketches_of(path, f"sketch {index}"):
             rows = as_int16(points)
         yield rows
 
 
-def divide(sketches: Sequence[Rows], rules: Rules) -> list[str]:
+def divide(sketches: Sequence[PixelStroke3], rules: Rules) -> list[str]:
     """The split of each sketch: exact shares, and no positive share without a sketch where there are enough.
 
     The same drawings and the same seed give the same answer in whatever order they stand.

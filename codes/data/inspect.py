@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.data.importing import category_of, own_splits
-from codes.data.store import PackedSplit, Rows, Store, as_int16
+from codes.data.store import PackedSplit, Store, as_int16
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.files import atomic_path, bad_sketches_of
 from codes.formats.registry import read_all
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.layout import PLAIN
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.layout import DEFAULT_INK
+from codes.sketch.stroke3 import PixelStroke3, Sketch
 
 Splits = dict[str, PackedSplit]
 QUANTILES = {"median": 0.5, "95 %": 0.95, "99 %": 0.99}
@@ -60,7 +60,7 @@ def _split_of_sketches(path: Path) -> PackedSplit:
 
 def _in_memory(path: Path, found: Mapping[str, list[NDArray[Any]]]) -> PackedSplit:
     """A split as a store has it, without a store."""
-    sketches: list[Rows] = []
+    sketches: list[PixelStroke3] = []
     for category, many in found.items():
         for index, points in enumerate(many):
             with bad_sketches_of(path, f"sketch {index} of {category!r}"):
@@ -89,7 +89,7 @@ def chosen_split(splits: Splits, name: str | None, path: Path) -> tuple[str, Pac
 
 
 @dataclass(frozen=True)
-class Line:
+class CategorySummary:
     """One category, or all together, in a table.
 
     Attributes:
@@ -113,20 +113,22 @@ class Line:
         return asdict(self)
 
 
-def table(splits: Splits) -> list[Line]:
+def summarise(splits: Splits) -> list[CategorySummary]:
     """A line for each category and, where there are several, one for all together."""
     names = next(iter(splits.values())).categories
     lines = [_line(name, {key: split.only(name) for key, split in splits.items()}) for name in names]
     return [*lines, _line("all together", splits)] if len(names) > 1 else lines
 
 
-def _line(category: str, splits: Splits) -> Line:
+def _line(category: str, splits: Splits) -> CategorySummary:
     counts = {name: len(split) for name, split in splits.items()}
     lengths = np.concatenate([rows_per_sketch(split) for split in splits.values()])
     if len(lengths) == 0:
-        return Line(category, counts, 0.0, 0.0, 0.0, 0)
+        return CategorySummary(category, counts, 0.0, 0.0, 0.0, 0)
     median, most = np.quantile(lengths, [0.5, 0.95]).tolist()
-    return Line(category, counts, round(float(lengths.mean()), 2), median, round(most, 2), int(lengths.max()))
+    return CategorySummary(
+        category, counts, round(float(lengths.mean()), 2), median, round(most, 2), int(lengths.max())
+    )
 
 
 def rows_per_sketch(split: PackedSplit) -> NDArray[np.int64]:
@@ -134,7 +136,7 @@ def rows_per_sketch(split: PackedSplit) -> NDArray[np.int64]:
     return np.diff(split.offsets)
 
 
-def picked(split: PackedSplit, count: int, seed: int) -> list[Sketch]:
+def sample_sketches(split: PackedSplit, count: int, seed: int) -> list[Sketch]:
     """Different sketches at random, in the order of the split; all of them where there are not so many.
 
     Raises:
@@ -176,11 +178,11 @@ def _draw_histogram(axes: Any, lengths: NDArray[np.int64], title: str) -> None:
     right = max(int(max(marks.values()) * 1.15) + 1, 2)
     # Bars of whole numbers of rows; others would hold now one length, now two, and look like a comb.
     width = -(-right // 100)
-    axes.hist(lengths, bins=np.arange(0.5, right + width, width), color=PLAIN.added, alpha=0.85)
+    axes.hist(lengths, bins=np.arange(0.5, right + width, width), color=DEFAULT_INK.added, alpha=0.85)
     for level, (name, value) in enumerate(marks.items()):
-        axes.axvline(value, color=PLAIN.own, linewidth=1, linestyle=":")
+        axes.axvline(value, color=DEFAULT_INK.own, linewidth=1, linestyle=":")
         where = (value, 0.96 - 0.07 * level)
-        axes.text(*where, f" {name}: {value:g}", transform=axes.get_xaxis_transform(), va="top", color=PLAIN.own)
+        axes.text(*where, f" {name}: {value:g}", transform=axes.get_xaxis_transform(), va="top", color=DEFAULT_INK.own)
     beyond = int((lengths > right).sum())
     told = f"{len(lengths):,} sketches, mean {lengths.mean():.1f}, longest {lengths.max()}"
     axes.set(title=f"{title}: {told}", xlabel="rows of stroke-3", ylabel="sketches", xlim=(0, right))

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from codes.data.store import Rows, as_int16
+from codes.data.store import as_int16
 from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.stroke3 import from_polylines
+from codes.sketch.stroke3 import PixelStroke3, from_polylines
 
 Random = np.random.Generator
 Line = NDArray[np.float64]
@@ -23,11 +23,11 @@ FONTS = ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono", "STIXGeneral")
 MOST_ROWS = 200
 
 
-def nonsense(count: int, seed: int) -> list[Rows]:
+def synthetic_negatives(count: int, seed: int) -> list[PixelStroke3]:
     """``count`` drawings, the kinds in turn, as int16 stroke-3 in Quick, Draw! pixels. Same seed, same drawings."""
     rng = np.random.default_rng(seed)
     kinds = (scribble, dots, letters, tangle, figure)
-    drawn: list[Rows] = []
+    drawn: list[PixelStroke3] = []
     while len(drawn) < count:
         rows = _rows(kinds[len(drawn) % len(kinds)](rng))
         if 1 <= len(rows) <= MOST_ROWS:
@@ -35,7 +35,7 @@ def nonsense(count: int, seed: int) -> list[Rows]:
     return drawn
 
 
-def _rows(lines: list[Line]) -> Rows:
+def _rows(lines: list[Line]) -> PixelStroke3:
     points, _ = from_polylines(simplify_like_quickdraw(lines))
     return as_int16(points)
 

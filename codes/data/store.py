@@ -36,9 +36,8 @@ from codes.formats.npz import read_split
 from codes.formats.registry import read_all
 from codes.formats.strict_json import NotJson, parse
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import LIFT, OFFSET
+from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3, PixelStroke3
 
-Rows = NDArray[np.int16]
 SPLITS = ("train", "valid", "test")
 FORMAT = 1
 MAX_FACTS = 16 * MEGABYTE
@@ -55,7 +54,7 @@ class PackedSplit:
         categories: the names, in order.
     """
 
-    rows: Rows
+    rows: PixelStroke3
     offsets: NDArray[np.int64]
     starts: NDArray[np.int64]
     categories: tuple[str, ...]
@@ -63,7 +62,7 @@ class PackedSplit:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    def __getitem__(self, index: int) -> Rows:
+    def __getitem__(self, index: int) -> PixelStroke3:
         return self.rows[self.offsets[index] : self.offsets[index + 1]]
 
     def counts(self) -> NDArray[np.int64]:
@@ -91,7 +90,7 @@ class PackedSplit:
         starts = np.array([0, end - start], dtype=np.int64)
         return PackedSplit(self.rows, self.offsets[start : end + 1], starts, (category,))
 
-    def sketches(self) -> Iterator[Rows]:
+    def sketches(self) -> Iterator[PixelStroke3]:
         """Every sketch, in order."""
         return (self[index] for index in range(len(self)))
 
@@ -106,7 +105,7 @@ class PackedSplit:
                 mapped.madvise(mmap.MADV_DONTNEED)
                 mapped.madvise(mmap.MADV_RANDOM)
 
-    def chunks(self, size: int = 1 << 16, most: int | None = None) -> Iterator[Rows]:
+    def chunks(self, size: int = 1 << 16, most: int | None = None) -> Iterator[PixelStroke3]:
         """The rows of this split in order, ``size`` at a time; of a large split at most ``most`` chunks, evenly spread.
 
         What is read of a mapped file counts as memory until the system wants it back, so few large reads are bounded.
@@ -283,7 +282,7 @@ class _SplitWriter:
     def count(self) -> int:
         return len(self.offsets) - 1
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: PixelStroke3) -> None:
         self.rows.write(rows.astype("<i2", copy=False).tobytes())
         self.offsets.append(self.offsets[-1] + len(rows))
 
@@ -363,7 +362,7 @@ def _take_place(building: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def as_int16(sketch: NDArray[np.generic]) -> Rows:
+def as_int16(sketch: NDArray[np.generic]) -> PixelStroke3:
     """Rows rounded so that *positions* stay within half a pixel, however long the sketch.
 
     Raises:
@@ -383,10 +382,7 @@ def as_int16(sketch: NDArray[np.generic]) -> Rows:
     return np.column_stack([offsets, values[:, LIFT]]).astype(np.int16)
 
 
-AnyRows = NDArray[np.generic]
-
-
-def labelled(path: Path, split: str) -> dict[str, list[AnyRows]]:
+def read_labelled(path: Path, split: str) -> dict[str, list[AnyStroke3]]:
     """Category to stroke-3 sketches in QuickDraw pixels, of a store, a file, or a folder of files.
 
     Raises:
@@ -396,7 +392,7 @@ def labelled(path: Path, split: str) -> dict[str, list[AnyRows]]:
         packed = Store(path).split(split)
         return {category: list(packed.only(category).sketches()) for category in packed.categories}
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
-    found: dict[str, list[AnyRows]] = defaultdict(list)
+    found: dict[str, list[AnyStroke3]] = defaultdict(list)
     for file in files:
         if file.suffix.lower() == ".npz":
             found[file.stem] += read_split(file, split)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from codes.data.store import PackedSplit
 from codes.errors import BadSketch
-from codes.sketch.stroke3 import DX, DY, LIFT, OFFSET
+from codes.sketch.stroke3 import DX, DY, LIFT, OFFSET, AnyStroke3
 
 MOST_CHUNKS = 64
 
@@ -64,7 +64,7 @@ def fit_normaliser(split: PackedSplit) -> Normaliser:
     return Normaliser(scale=float(np.sqrt(variance)))
 
 
-class Flat(NamedTuple):
+class RaggedSketches(NamedTuple):
     """Sketches end to end.
 
     Attributes:
@@ -92,7 +92,7 @@ class Augmentation:
     mirror: float = 0.0
     rotate: float = 0.0
 
-    def apply(self, sketches: Flat, rng: np.random.Generator) -> Flat:
+    def apply(self, sketches: RaggedSketches, rng: np.random.Generator) -> RaggedSketches:
         """Changed copies, each sketch by numbers of its own."""
         rows, lengths = drop_points(sketches, self.drop, rng)
         factors = rng.uniform(1 - self.scale, 1 + self.scale, size=(len(lengths), 2))
@@ -101,7 +101,7 @@ class Augmentation:
         if self.rotate:
             degrees = rng.uniform(-self.rotate, self.rotate, size=len(lengths))
             rows[:, OFFSET] = rotated(rows[:, OFFSET], np.repeat(degrees, lengths))
-        return Flat(rows, lengths)
+        return RaggedSketches(rows, lengths)
 
 
 def rotated(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -112,7 +112,7 @@ def rotated(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArr
     return np.column_stack([x * cosine - y * sine, x * sine + y * cosine]).astype(np.float32)
 
 
-def drop_points(sketches: Flat, probability: float, rng: np.random.Generator) -> Flat:
+def drop_points(sketches: RaggedSketches, probability: float, rng: np.random.Generator) -> RaggedSketches:
     """Leave out points inside strokes; their offsets go to the next point, so every position left stays.
 
     The first and the last row of each sketch, the first row of each stroke and every lift stay.
@@ -126,19 +126,18 @@ def drop_points(sketches: Flat, probability: float, rng: np.random.Generator) ->
     starts = np.concatenate([[0], kept[:-1] + 1])
     offsets = np.add.reduceat(rows[:, OFFSET], starts, axis=0)
     left = np.diff(np.searchsorted(kept, ends, side="right"), prepend=0)
-    return Flat(np.column_stack([offsets, rows[kept, LIFT]]).astype(np.float32), left)
+    return RaggedSketches(np.column_stack([offsets, rows[kept, LIFT]]).astype(np.float32), left)
 
 
-Rows = NDArray[np.generic]
 PrefixRule = Literal["points", "strokes", "ink"]
 
 
-def rows_by_points(sketch: Rows, fraction: float) -> int:
+def rows_by_points(sketch: AnyStroke3, fraction: float) -> int:
     """The first ``max(1, round(f n))`` of ``n`` rows."""
     return max(1, round(fraction * len(sketch)))
 
 
-def rows_by_strokes(sketch: Rows, fraction: float) -> int:
+def rows_by_strokes(sketch: AnyStroke3, fraction: float) -> int:
     """The first ``max(1, round(f s))`` of ``s`` strokes, whole."""
     ends = np.flatnonzero(sketch[:, LIFT]) + 1
     if len(ends) == 0 or ends[-1] != len(sketch):
@@ -146,7 +145,7 @@ def rows_by_strokes(sketch: Rows, fraction: float) -> int:
     return int(ends[max(1, round(fraction * len(ends))) - 1])
 
 
-def rows_by_ink(sketch: Rows, fraction: float) -> int:
+def rows_by_ink(sketch: AnyStroke3, fraction: float) -> int:
     """As many rows as lay down this share of the length of all pen-down lines, at least one; all of them at 1."""
     if fraction >= 1:
         return len(sketch)
@@ -156,7 +155,7 @@ def rows_by_ink(sketch: Rows, fraction: float) -> int:
     return min(len(sketch), int(np.searchsorted(drawn, fraction * drawn[-1] - 1e-9)) + 1)
 
 
-LAWS: dict[PrefixRule, Callable[[Rows, float], int]] = {
+PREFIX_RULES: dict[PrefixRule, Callable[[AnyStroke3, float], int]] = {
     "points": rows_by_points,
     "strokes": rows_by_strokes,
     "ink": rows_by_ink,

@@ -14,14 +14,14 @@ from torch.nn import functional as F
 
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
-from codes.data.transforms import LAWS, PrefixRule, u50_lengths
+from codes.data.transforms import PREFIX_RULES, PrefixRule, u50_lengths
 from codes.evaluation.bootstrap import Estimate, RiskCurve, estimated, estimated_of, risk_curve
 from codes.model.calibration import Calibration, known_scores
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
+from codes.sketch.stroke3 import AnyStroke3
 from codes.training.objectives import PointNats
 
-Rows = NDArray[np.generic]
 Scores = NDArray[np.float64]
 TOGETHER = 200
 
@@ -76,7 +76,7 @@ class DrawQuality:
 
 
 @torch.no_grad()
-def draw_quality(vae: SketchVAE, config: PartConfig, sketches: Sequence[Rows], fraction: float) -> DrawQuality:
+def draw_quality(vae: SketchVAE, config: PartConfig, sketches: Sequence[AnyStroke3], fraction: float) -> DrawQuality:
     """Test a category's part on stroke-3 sketches in QuickDraw pixels; prefixes are this fraction of the points."""
     whole, zero, after, after_zero = (_Sum() for _ in range(4))
     divergence = 0.0
@@ -114,7 +114,9 @@ class _Sum:
         return Nats(offset + pen, offset, offset + 2 * log(scale), pen, self.points)
 
 
-def _batches(config: PartConfig, sketches: Sequence[Rows], labels: Sequence[int] | None = None) -> Iterator[Batch]:
+def _batches(
+    config: PartConfig, sketches: Sequence[AnyStroke3], labels: Sequence[int] | None = None
+) -> Iterator[Batch]:
     """All sketches in order of length, in model units."""
     order = sorted(range(len(sketches)), key=lambda i: len(sketches[i]))
     labels = labels or [0] * len(sketches)
@@ -132,25 +134,25 @@ class Prefixes:
         rows: how many rows of each are shown.
     """
 
-    sketches: Sequence[Rows]
+    sketches: Sequence[AnyStroke3]
     rows: NDArray[np.int64]
 
     @classmethod
-    def at(cls, sketches: Sequence[Rows], fraction: float, law: PrefixRule = "points") -> Prefixes:
+    def at(cls, sketches: Sequence[AnyStroke3], fraction: float, law: PrefixRule = "points") -> Prefixes:
         """Each cut to a fraction of it."""
-        return cls(sketches, np.array([LAWS[law](sketch, fraction) for sketch in sketches], dtype=np.int64))
+        return cls(sketches, np.array([PREFIX_RULES[law](sketch, fraction) for sketch in sketches], dtype=np.int64))
 
     @classmethod
-    def u50(cls, sketches: Sequence[Rows]) -> Prefixes:
+    def u50(cls, sketches: Sequence[AnyStroke3]) -> Prefixes:
         """Each cut by a share uniform in 0 to 50 %, see :func:`codes.data.transforms.u50_lengths`."""
         return cls(sketches, u50_lengths(np.array([len(sketch) for sketch in sketches], dtype=np.int64)))
 
-    def shown(self) -> list[Rows]:
+    def shown(self) -> list[AnyStroke3]:
         """The prefixes."""
         return [sketch[:rows] for sketch, rows in zip(self.sketches, self.rows.tolist(), strict=True)]
 
 
-MakePrefixes = Callable[[Sequence[Rows]], Prefixes]
+MakePrefixes = Callable[[Sequence[AnyStroke3]], Prefixes]
 
 
 @torch.no_grad()
@@ -240,7 +242,7 @@ class RouterTest:
         logits = logits_of(self.net, self.config, views)
         return self.calibration.scaled(logits, torch.from_numpy(np.maximum(views.rows, 1)))
 
-    def answers(self, sketches: dict[str, list[Rows]], cut: MakePrefixes) -> RouterPredictions:
+    def answers(self, sketches: dict[str, list[AnyStroke3]], cut: MakePrefixes) -> RouterPredictions:
         """On sketches of the categories on offer; the cut is made category by category, in order."""
         logits = [self.logits(cut(sketches[category])) for category in self.categories]
         chances = [F.softmax(each[:, self.offered], dim=-1).double().numpy() for each in logits]

@@ -14,7 +14,7 @@ import numpy as np
 
 from codes.errors import BadOption
 from codes.formats.files import atomic_path
-from codes.sketch.layout import PLAIN, Ink, ink_length, view_of
+from codes.sketch.layout import DEFAULT_INK, Ink, ink_length, view_of
 from codes.sketch.render import Pixels, paced_frames
 from codes.sketch.sheet import Sheet, contact_sheet, longest_pen, sheet_frames
 from codes.sketch.stroke3 import Sketch
@@ -46,15 +46,15 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
         write_sheet(path, contact_sheet(sketches))
         return
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded(sketches[0]))
+        temporary.write_bytes(encode(sketches[0]))
 
 
-def encoded(sketch: Sketch) -> bytes:
+def encode(sketch: Sketch) -> bytes:
     """One sketch drawing itself, 360 pixels long."""
     view = view_of(sketch)
     sides = ink_length(sketch, view)
     step = sides * view.side / frame_count(sides)
-    return _encoded(paced_frames(sketch, view.size(LONGEST_SIDE), PLAIN, step))
+    return _encoded(paced_frames(sketch, view.size(LONGEST_SIDE), DEFAULT_INK, step))
 
 
 def write_sheet(path: str | Path, sheet: Sheet) -> None:
@@ -66,7 +66,7 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
     """
     _check_count(len(sheet.places))
     with atomic_path(path) as temporary:
-        temporary.write_bytes(_encoded(sheet_frames(sheet, PLAIN, frame_count(longest_pen(sheet)))))
+        temporary.write_bytes(_encoded(sheet_frames(sheet, DEFAULT_INK, frame_count(longest_pen(sheet)))))
 
 
 def frame_count(sides: float) -> int:
@@ -81,7 +81,7 @@ def _check_count(count: int) -> None:
 
 def _encoded(frames: Iterable[Pixels]) -> bytes:
     content = BytesIO()
-    pictures = list(_in_palette(frames, _palette(PLAIN)))
+    pictures = list(_in_palette(frames, _palette(DEFAULT_INK)))
     durations = [FRAME_MS] * (len(pictures) - 1) + [LAST_FRAME_MS]
     pictures[0].save(
         content,

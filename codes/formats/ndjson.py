@@ -35,7 +35,7 @@ def iterate(path: Path) -> Iterator[Sketch]:
     found = False
     for number, line in _lines(path):
         try:
-            sketch = decoded(line)
+            sketch = decode(line)
         except (NotJson, BadSketch) as error:
             raise BadFile(path, f"line {number}: {error}") from error
         found = True
@@ -55,12 +55,12 @@ def write(path: Path, sketches: Sequence[Sketch]) -> None:
             file.write(_text(sketch, number))
 
 
-def encoded(sketch: Sketch) -> bytes:
+def encode(sketch: Sketch) -> bytes:
     """A file of one sketch."""
     return _text(sketch, 1).encode()
 
 
-def decoded(line: bytes) -> Sketch:
+def decode(line: bytes) -> Sketch:
     """The drawing in one line.
 
     Raises:

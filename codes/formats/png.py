@@ -32,7 +32,7 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
         write_sheet(path, contact_sheet(sketches))
         return
     with atomic_path(path) as temporary:
-        temporary.write_bytes(encoded(sketches[0]))
+        temporary.write_bytes(encode(sketches[0]))
 
 
 def write_sheet(path: str | Path, sheet: Sheet) -> None:
@@ -45,7 +45,7 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
     _write_pixels(path, sheet_image(sheet))
 
 
-def encoded(sketch: Sketch) -> bytes:
+def encode(sketch: Sketch) -> bytes:
     """One sketch as its picture, 512 pixels long."""
     return _encoded(image(sketch, view_of(sketch).size(LONGEST_SIDE)))
 

@@ -69,13 +69,13 @@ def iterate(path: Path) -> Iterator[Sketch]:
     text = read_text(path, MAX_FILE)
     with bad_sketches_of(path, "the picture"):
         try:
-            sketch = decoded(text)
+            sketch = decode(text)
         except NotSvg as error:
             raise BadFile(path, str(error)) from error
     yield sketch
 
 
-def decoded(text: str) -> Sketch:
+def decode(text: str) -> Sketch:
     """The sketch in the text of a picture.
 
     Raises:

@@ -33,7 +33,7 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
     _write_text(path, animated_svg_text(sketches[0], seconds=SECONDS) if _moves(path) else svg_text(sketches[0]))
 
 
-def encoded(sketch: Sketch) -> bytes:
+def encode(sketch: Sketch) -> bytes:
     """One sketch as its picture, in its own coordinates."""
     return svg_text(sketch).encode()
 

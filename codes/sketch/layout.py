@@ -45,7 +45,7 @@ class Ink:
         return self.own if own else self.added
 
 
-PLAIN = Ink()
+DEFAULT_INK = Ink()
 
 
 @dataclass(frozen=True)

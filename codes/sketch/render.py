@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.errors import BadOption
-from codes.sketch.layout import PLAIN, Ink, Mark, Piece, View, by_length, by_points, marks, pieces, view_of
+from codes.sketch.layout import DEFAULT_INK, Ink, Mark, Piece, View, by_length, by_points, marks, pieces, view_of
 from codes.sketch.stroke3 import Floats, Sketch
 
 NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -49,12 +49,12 @@ MOTION = """<style>
 """
 
 
-def svg_text(sketch: Sketch, ink: Ink = PLAIN, view: View | None = None) -> str:
+def svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, view: View | None = None) -> str:
     """A still picture, framed by ``view`` or by the sketch's own bounds and a margin."""
     return _document(sketch, ink, view or view_of(sketch), strokes_markup(sketch, ink, view))
 
 
-def animated_svg_text(sketch: Sketch, ink: Ink = PLAIN, seconds: float = 4.0, view: View | None = None) -> str:
+def animated_svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, seconds: float = 4.0, view: View | None = None) -> str:
     """A picture that draws itself once at constant pen speed, the person's strokes first.
 
     It needs no scripts, and stands still for those who ask their system for less motion.
@@ -66,7 +66,9 @@ def animated_svg_text(sketch: Sketch, ink: Ink = PLAIN, seconds: float = 4.0, vi
     return _document(sketch, ink, view or view_of(sketch), body)
 
 
-def strokes_markup(sketch: Sketch, ink: Ink = PLAIN, view: View | None = None, seconds: float | None = None) -> str:
+def strokes_markup(
+    sketch: Sketch, ink: Ink = DEFAULT_INK, view: View | None = None, seconds: float | None = None
+) -> str:
     """The drawing alone: one group for each ink. With ``seconds`` every path carries its timing for ``MOTION``.
 
     Raises:
@@ -162,7 +164,7 @@ FAR = 1e6
 class Canvas:
     """Paper of ``size`` (width, height) pixels that shows ``view``, centred; ink is added mark by mark."""
 
-    def __init__(self, size: tuple[int, int], view: View, ink: Ink = PLAIN) -> None:
+    def __init__(self, size: tuple[int, int], view: View, ink: Ink = DEFAULT_INK) -> None:
         from PIL import Image, ImageDraw
 
         if not all(1 <= side <= LARGEST for side in size):
@@ -200,7 +202,9 @@ class Canvas:
         self._pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
 
 
-def image(sketch: Sketch, size: tuple[int, int] = (256, 256), ink: Ink = PLAIN, view: View | None = None) -> Pixels:
+def image(
+    sketch: Sketch, size: tuple[int, int] = (256, 256), ink: Ink = DEFAULT_INK, view: View | None = None
+) -> Pixels:
     """The whole sketch on paper of ``size`` (width, height), ``[height, width, 3]``.
 
     Raises:
@@ -214,7 +218,7 @@ def image(sketch: Sketch, size: tuple[int, int] = (256, 256), ink: Ink = PLAIN, 
 def frames(
     sketch: Sketch,
     size: tuple[int, int] = (256, 256),
-    ink: Ink = PLAIN,
+    ink: Ink = DEFAULT_INK,
     points_per_frame: int = 1,
     view: View | None = None,
 ) -> Iterator[Pixels]:

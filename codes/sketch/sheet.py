@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from codes.errors import BadOption
-from codes.sketch.layout import PLAIN, Ink, View, by_length, ink_length, marks, view_of
+from codes.sketch.layout import DEFAULT_INK, Ink, View, by_length, ink_length, marks, view_of
 from codes.sketch.render import (
     LARGEST,
     MOTION,
@@ -221,7 +221,7 @@ def guessed_length(text: str, size: float) -> float:
 FONTS = "system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"
 
 
-def sheet_svg(sheet: Sheet, ink: Ink = PLAIN, seconds: float | None = None) -> str:
+def sheet_svg(sheet: Sheet, ink: Ink = DEFAULT_INK, seconds: float | None = None) -> str:
     """The sheet as SVG text; with ``seconds``, all cells draw themselves in that time.
 
     Raises:
@@ -262,7 +262,7 @@ if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
 
-def sheet_image(sheet: Sheet, ink: Ink = PLAIN) -> Pixels:
+def sheet_image(sheet: Sheet, ink: Ink = DEFAULT_INK) -> Pixels:
     """The sheet as pixels, ``[height, width, 3]``.
 
     Raises:
@@ -276,7 +276,7 @@ def sheet_image(sheet: Sheet, ink: Ink = PLAIN) -> Pixels:
     return desk.pixels()
 
 
-def sheet_frames(sheet: Sheet, ink: Ink = PLAIN, count: int = 100) -> Iterator[Pixels]:
+def sheet_frames(sheet: Sheet, ink: Ink = DEFAULT_INK, count: int = 100) -> Iterator[Pixels]:
     """All cells drawing themselves with pens of one speed; the longest drawing takes about ``count`` frames.
 
     Raises:

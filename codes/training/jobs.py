@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from codes.checkpoints.tensors import fill, load_tensors
-from codes.data.batches import Batch, BatchSource, in_order
+from codes.data.batches import Batch, BatchSource, ordered_batches
 from codes.data.store import PackedSplit, Store
 from codes.data.transforms import Normaliser, fit_normaliser
 from codes.errors import BadOption, TrainingStopped
@@ -110,7 +110,7 @@ def _source(split: PackedSplit, normaliser: Normaliser, config: TrainConfig) -> 
 
 
 def _validation(split: PackedSplit, normaliser: Normaliser) -> Callable[[], Iterable[Batch]]:
-    return lambda: in_order(split, normaliser)
+    return lambda: ordered_batches(split, normaliser)
 
 
 Watch = Callable[[RunFolder, Job], Callable[[nn.Module, int], None]]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from codes.data.batches import Batch, BatchSource, batches
+from codes.data.batches import Batch, BatchSource, prefetch
 from codes.errors import TrainingStopped
 from codes.runtime import keep_freed_memory
 from codes.training.config import TrainConfig, learning_rate
@@ -121,7 +121,7 @@ class Trainer:
         self.dtype = choose_precision(config, device)
         if run.last.exists():
             self.state.load(run.last)
-        self.batches = batches(job.source, range(self.state.progress.step, config.steps), workers)
+        self.batches = prefetch(job.source, range(self.state.progress.step, config.steps), workers)
         self.tally = MeasureSums(self.state.progress.sums)
         self.since = time.monotonic()
 

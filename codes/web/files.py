@@ -42,7 +42,7 @@ def converted(sketch: Sketch, to: object) -> Content:
     """
     if not isinstance(to, str) or to not in MEDIA:
         raise BadOption(f"to is one of {', '.join(MEDIA)}, not {shown(to)}")
-    data: bytes = import_module(WRITERS[f".{to}"]).encoded(sketch)
+    data: bytes = import_module(WRITERS[f".{to}"]).encode(sketch)
     return Content(data, MEDIA[to], to)
 
 
@@ -58,7 +58,7 @@ def read_bytes(name: str, data: bytes, limits: Limits) -> Sketch:
     if suffix not in READ:
         raise BadOption(f"files read are {', '.join(READ)}")
     try:
-        sketch = svg_in.decoded(data.decode("utf-8-sig")) if suffix == ".svg" else ndjson.decoded(_first_line(data))
+        sketch = svg_in.decode(data.decode("utf-8-sig")) if suffix == ".svg" else ndjson.decode(_first_line(data))
     except UnicodeDecodeError as error:
         raise BadOption("the file is no text in UTF-8") from error
     except (NotSvg, NotJson) as error:

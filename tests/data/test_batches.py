@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from codes.data.batches import Batch, BatchSource, batches, collate, in_order
+from codes.data.batches import Batch, BatchSource, collate, ordered_batches, prefetch
 from codes.data.store import pack
 from codes.data.transforms import Augmentation, Normaliser
 from tests.support.worlds import CATEGORIES, SCALE, doodles
@@ -128,7 +128,7 @@ def test_balance_draws_sketches_alike_or_categories_alike(tmp_path):
 
 def test_in_order_gives_every_sketch_once_unchanged(store):
     test = store.split("test")
-    batches = list(in_order(test, Normaliser(1.0), size=4))
+    batches = list(ordered_batches(test, Normaliser(1.0), size=4))
     assert [len(batch) for batch in batches] == [4, 4, 4, 4, 2]
     found = []
     for batch in batches:
@@ -161,7 +161,7 @@ def six_step_source(store) -> BatchSource:
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_every_step_has_its_own_batch_whoever_makes_it(six_step_source, workers):
-    made = list(batches(six_step_source, STEPS, workers))
+    made = list(prefetch(six_step_source, STEPS, workers))
     assert len(made) == len(STEPS)
     assert all(same(batch, six_step_source.at(step)) for step, batch in zip(STEPS, made, strict=True))
 
@@ -169,7 +169,7 @@ def test_every_step_has_its_own_batch_whoever_makes_it(six_step_source, workers)
 def test_without_workers_nothing_is_made_before_it_is_wanted(six_step_source, monkeypatch):
     asked: list[int] = []
     monkeypatch.setattr(BatchSource, "at", lambda self, step: asked.append(step))
-    coming = batches(six_step_source, STEPS)
+    coming = prefetch(six_step_source, STEPS)
     assert asked == []
     next(coming)
     assert asked == [3]
@@ -177,7 +177,7 @@ def test_without_workers_nothing_is_made_before_it_is_wanted(six_step_source, mo
 
 def test_workers_leave_ctrl_c_to_the_process_that_trains(six_step_source):
     """However early it is pressed."""
-    coming = batches(six_step_source, range(40), workers=2)
+    coming = prefetch(six_step_source, range(40), workers=2)
     helpers = multiprocessing.active_children()
     assert len(helpers) == 2
     for helper in helpers:
@@ -186,7 +186,7 @@ def test_workers_leave_ctrl_c_to_the_process_that_trains(six_step_source):
 
 
 def test_the_process_that_trains_still_hears_it(six_step_source):
-    coming = batches(six_step_source, range(4), workers=1)
+    coming = prefetch(six_step_source, range(4), workers=1)
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)

@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codes.data.download import OFFICIAL, Patience, Remote, download
+from codes.data.download import OFFICIAL, RemoteFile, RetryPolicy, download
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
 
-QUICK = Patience(tries=3, seconds=0.001)
+QUICK = RetryPolicy(tries=3, seconds=0.001)
 
 
 class Site:
@@ -102,7 +102,7 @@ def site(archive, monkeypatch) -> Iterator[Site]:
 
 
 def fetch(site: Site, folder: Path, name: str = "cat", **options):
-    return download(Remote(name, base=site.url, **options), folder, QUICK)
+    return download(RemoteFile(name, base=site.url, **options), folder, QUICK)
 
 
 def ranges(site: Site) -> list[str | None]:
@@ -288,28 +288,28 @@ def test_a_disk_that_refuses_is_told_and_not_tried_again(site, tmp_path):
 
 
 def test_addresses_are_the_official_ones():
-    assert Remote("alarm clock").url == f"{OFFICIAL}/sketchrnn/alarm%20clock.npz"
-    assert Remote("cat", full=True).url == f"{OFFICIAL}/sketchrnn/cat.full.npz"
-    assert Remote("cat", "simplified").url == f"{OFFICIAL}/full/simplified/cat.ndjson"
+    assert RemoteFile("alarm clock").url == f"{OFFICIAL}/sketchrnn/alarm%20clock.npz"
+    assert RemoteFile("cat", full=True).url == f"{OFFICIAL}/sketchrnn/cat.full.npz"
+    assert RemoteFile("cat", "simplified").url == f"{OFFICIAL}/full/simplified/cat.ndjson"
 
 
 @pytest.mark.parametrize("base", ["ftp://x", "file:///etc", "/etc", "localhost:80"])
 def test_other_addresses_than_http_are_refused(base):
     with pytest.raises(BadOption, match="http"):
-        Remote("cat", base=base)
+        RemoteFile("cat", base=base)
 
 
 @pytest.mark.parametrize("name", ["../cat", "a/b", "", ".x"])
 def test_a_category_cannot_leave_the_folder(name):
     with pytest.raises(BadOption, match="no category"):
-        Remote(name, base="http://127.0.0.1")
+        RemoteFile(name, base="http://127.0.0.1")
 
 
 def test_unknown_names_are_refused_before_google_is_asked():
     with pytest.raises(BadOption, match="did you mean 'snowman'"):
-        Remote("snowmann")
+        RemoteFile("snowmann")
 
 
 def test_full_and_simplified_contradict():
     with pytest.raises(BadOption, match="hold all drawings anyway"):
-        Remote("cat", "simplified", full=True)
+        RemoteFile("cat", "simplified", full=True)

@@ -2,19 +2,23 @@ import numpy as np
 import pytest
 
 from codes.data import negatives as kinds
-from codes.data.negatives import MOST_ROWS, nonsense
+from codes.data.negatives import MOST_ROWS, synthetic_negatives
 from codes.data.quickdraw import may_teach_refusal
 from codes.sketch.stroke3 import to_polylines
 
 
 def test_the_seed_decides_and_more_begin_with_the_same():
-    first, more, others = nonsense(10, seed=3), nonsense(15, seed=3), nonsense(10, seed=4)
+    first, more, others = (
+        synthetic_negatives(10, seed=3),
+        synthetic_negatives(15, seed=3),
+        synthetic_negatives(10, seed=4),
+    )
     assert all(np.array_equal(a, b) for a, b in zip(first, more[:10], strict=True))
     assert not any(np.array_equal(a, b) for a, b in zip(first, others, strict=True))
 
 
 def test_all_are_whole_pixels_in_the_box_of_the_data_set():
-    for rows in nonsense(60, seed=0):
+    for rows in synthetic_negatives(60, seed=0):
         lines = np.concatenate(to_polylines(rows.astype(float)))
         assert rows.dtype == np.int16
         assert 1 <= len(rows) <= MOST_ROWS

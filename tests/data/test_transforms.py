@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from codes.data.store import pack
 from codes.data.transforms import (
-    LAWS,
+    PREFIX_RULES,
     Augmentation,
-    Flat,
     Normaliser,
+    RaggedSketches,
     drop_points,
     fit_normaliser,
     rows_by_ink,
@@ -92,7 +92,7 @@ def positions(rows):
 
 
 def alone(rows):
-    return Flat(rows, np.array([len(rows)]))
+    return RaggedSketches(rows, np.array([len(rows)]))
 
 
 def dropped(rows, probability, rng):
@@ -189,7 +189,7 @@ def test_augmentation_is_a_function_of_its_seed_and_leaves_its_input_alone(sketc
 
 def test_sketches_end_to_end_are_changed_each_by_itself(sketches):
     """No point goes to the neighbour, every sketch keeps its first and its last row, and each has its own numbers."""
-    together = Flat(np.concatenate(sketches), np.array([len(rows) for rows in sketches]))
+    together = RaggedSketches(np.concatenate(sketches), np.array([len(rows) for rows in sketches]))
     before = together.rows.copy()
     fewer = drop_points(together, 1.0, np.random.default_rng(2))
     for rows, left in zip(sketches, np.split(fewer.rows, np.cumsum(fewer.lengths)[:-1]), strict=True):
@@ -258,10 +258,10 @@ def test_by_ink_gives_all_of_a_sketch_at_one_its_last_dots_too():
     assert rows_by_ink(np.array([[0, 0, 1], [3, 3, 1]]), 0.5) == 1
 
 
-@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("law", PREFIX_RULES)
 def test_every_law_keeps_at_least_one_row_and_at_most_all(law):
     for sketch in doodles(30):
-        kept = [LAWS[law](sketch, fraction) for fraction in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)]
+        kept = [PREFIX_RULES[law](sketch, fraction) for fraction in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)]
         assert kept == sorted(kept)
         assert kept[0] >= 1
         assert kept[-1] == len(sketch)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from codes.errors import BadFile, BadOption
 from codes.formats import gif, png, svg_in, svg_out
-from codes.sketch.layout import PLAIN, view_of
+from codes.sketch.layout import DEFAULT_INK, view_of
 from codes.sketch.render import image, svg_text
 from codes.sketch.sheet import Cell, Sheet, sheet_image
 from codes.sketch.stroke3 import Sketch, sketch_from_polylines
@@ -157,9 +157,9 @@ def test_gif_is_neither_too_short_nor_too_long(sides, count):
 def test_gif_is_crisp_and_ends_with_the_whole_drawing(tmp_path):
     gif.write(tmp_path / "a.gif", [half_spiral()])
     with Image.open(tmp_path / "a.gif") as picture:
-        assert PLAIN.added not in colours_of(picture)
+        assert DEFAULT_INK.added not in colours_of(picture)
         picture.seek(picture.n_frames - 1)
-        assert {PLAIN.paper, PLAIN.own, PLAIN.added} <= colours_of(picture)
+        assert {DEFAULT_INK.paper, DEFAULT_INK.own, DEFAULT_INK.added} <= colours_of(picture)
         still = image(half_spiral(), view_of(half_spiral()).size(360))
         assert np.abs(np.array(picture.convert("RGB")).astype(int) - still).mean() < 1.0
 
@@ -168,7 +168,7 @@ def test_gif_of_a_dot_is_one_long_frame(tmp_path):
     gif.write(tmp_path / "a.gif", [sketch_from_polylines([np.array([[3.0, 4.0]])])])
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == 1
-        assert PLAIN.own in colours_of(picture)
+        assert DEFAULT_INK.own in colours_of(picture)
 
 
 def test_gif_of_several_draws_them_together_in_a_small_file(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codes.errors import BadOption
-from codes.sketch.layout import PLAIN, Ink, View, view_of
+from codes.sketch.layout import DEFAULT_INK, Ink, View, view_of
 from codes.sketch.render import Pixels, animated_svg_text, frames, image, paced_frames, svg_text
 from codes.sketch.sheet import Cell, Sheet, contact_sheet, sheet_frames, sheet_image, sheet_svg
 from codes.sketch.stroke3 import Sketch, sketch_from_polylines
@@ -97,9 +97,9 @@ def test_drawing_leaves_the_sketch_as_it_was(draw):
 
 
 def test_inks_can_be_read_on_their_papers():
-    assert contrast(PLAIN.own, PLAIN.paper) > 4.5
-    assert contrast(PLAIN.added, PLAIN.paper) > 4.5
-    assert contrast(PLAIN.quiet, PLAIN.desk) > 4.5
+    assert contrast(DEFAULT_INK.own, DEFAULT_INK.paper) > 4.5
+    assert contrast(DEFAULT_INK.added, DEFAULT_INK.paper) > 4.5
+    assert contrast(DEFAULT_INK.quiet, DEFAULT_INK.desk) > 4.5
 
 
 # SVG
@@ -131,8 +131,8 @@ def test_a_stroke_in_two_inks_is_one_stroke_to_a_reader(rows):
 def test_svg_has_each_stroke_in_its_ink(rows, own, added):
     root = ElementTree.fromstring(svg_text(replace(house(), prefix_rows=rows)))
     groups = {group.get("stroke"): len(group) for group in root.iter(f"{SVG}g") if group.get("stroke")}
-    assert groups.get(PLAIN.own, 0) == own
-    assert groups.get(PLAIN.added, 0) == added
+    assert groups.get(DEFAULT_INK.own, 0) == own
+    assert groups.get(DEFAULT_INK.added, 0) == added
 
 
 def test_a_repeated_origin_does_not_shift_the_inks():
@@ -222,29 +222,29 @@ def test_the_first_segment_is_drawn():
     sketch = house()
     view = view_of(sketch)
     pixels = image(sketch, view.size(400))
-    assert pixel_at(pixels, view, (10, 103)) == rgb(PLAIN.own)
-    assert pixel_at(pixels, view, (10, 150)) == rgb(PLAIN.own)
+    assert pixel_at(pixels, view, (10, 103)) == rgb(DEFAULT_INK.own)
+    assert pixel_at(pixels, view, (10, 150)) == rgb(DEFAULT_INK.own)
 
 
 def test_own_ink_and_continuation_have_their_colours():
     sketch = half_house(2)
     view = view_of(sketch)
     pixels = image(sketch, view.size(400))
-    assert pixel_at(pixels, view, (10, 150)) == rgb(PLAIN.own)
-    assert pixel_at(pixels, view, (60, 200)) == rgb(PLAIN.own)
-    assert pixel_at(pixels, view, (110, 150)) == rgb(PLAIN.added)
-    assert pixel_at(pixels, view, (60, 100)) == rgb(PLAIN.added)
-    assert pixel_at(pixels, view, (85, 160)) == rgb(PLAIN.added)
-    assert share_of(image(house()), PLAIN.added) == 0
+    assert pixel_at(pixels, view, (10, 150)) == rgb(DEFAULT_INK.own)
+    assert pixel_at(pixels, view, (60, 200)) == rgb(DEFAULT_INK.own)
+    assert pixel_at(pixels, view, (110, 150)) == rgb(DEFAULT_INK.added)
+    assert pixel_at(pixels, view, (60, 100)) == rgb(DEFAULT_INK.added)
+    assert pixel_at(pixels, view, (85, 160)) == rgb(DEFAULT_INK.added)
+    assert share_of(image(house()), DEFAULT_INK.added) == 0
 
 
 def test_a_dot_leaves_ink():
     dot = sketch_from_polylines([np.array([[5.0, 5.0]])])
     pixels = image(dot, (256, 256))
-    assert tuple(pixels[128, 128]) == rgb(PLAIN.own)
-    assert share_of(pixels, PLAIN.paper) > 0.9
+    assert tuple(pixels[128, 128]) == rgb(DEFAULT_INK.own)
+    assert share_of(pixels, DEFAULT_INK.paper) > 0.9
     view = view_of(house())
-    assert pixel_at(image(house(), view.size(400)), view, (85, 160)) == rgb(PLAIN.own)
+    assert pixel_at(image(house(), view.size(400)), view, (85, 160)) == rgb(DEFAULT_INK.own)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e3, 9e3])
@@ -255,7 +255,7 @@ def test_huge_and_tiny_sketches_fit(scale):
 
 def test_a_line_without_height_fits():
     flat = sketch_from_polylines([np.array([[0.0, 0.0], [100.0, 0.0]])])
-    assert share_of(image(flat), PLAIN.own) > 0.005
+    assert share_of(image(flat), DEFAULT_INK.own) > 0.005
     assert min(view_of(flat).size(512)) == 128
 
 
@@ -263,16 +263,16 @@ def test_sketches_in_one_view_lie_on_each_other():
     sketch, prefix = half_house(2), house().prefix(2)
     view = view_of(sketch)
     whole, part = image(sketch, view=view), image(prefix, view=view)
-    inked = (part == rgb(PLAIN.own)).all(axis=2)
+    inked = (part == rgb(DEFAULT_INK.own)).all(axis=2)
     assert inked.any()
-    assert (whole[inked] == rgb(PLAIN.own)).all(axis=1).mean() > 0.97
+    assert (whole[inked] == rgb(DEFAULT_INK.own)).all(axis=1).mean() > 0.97
 
 
 def test_a_view_may_show_a_small_part_of_a_huge_drawing():
     line = sketch_from_polylines([np.array([[-9e5, 0.5], [9e4, 0.5]])])
     pixels = image(line, (200, 200), view=View(0.0, 0.0, 1.0, 1.0))
-    assert tuple(pixels[100, 100]) == rgb(PLAIN.own)
-    assert tuple(pixels[50, 100]) == rgb(PLAIN.paper)
+    assert tuple(pixels[100, 100]) == rgb(DEFAULT_INK.own)
+    assert tuple(pixels[50, 100]) == rgb(DEFAULT_INK.paper)
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, -1), (10, 100_000)])
@@ -301,9 +301,9 @@ def test_a_frame_adds_at_least_one_point():
 
 def test_paced_frames_add_equal_lengths_of_ink():
     line = sketch_from_polylines([np.array([[0.0, 0.0], [100.0, 0.0]])])
-    shown = list(paced_frames(line, (400, 100), PLAIN, step=10.0))
+    shown = list(paced_frames(line, (400, 100), DEFAULT_INK, step=10.0))
     assert len(shown) == 10
-    ink = [share_of(frame, PLAIN.own) for frame in shown]
+    ink = [share_of(frame, DEFAULT_INK.own) for frame in shown]
     gains = np.diff(ink)
     assert gains.max() < 1.5 * gains.min()
 
@@ -316,8 +316,8 @@ def test_sheet_draws_each_sketch_in_its_cell():
     pixels = sheet_image(sheet)
     assert pixels.shape[:2] == sheet.size[::-1]
     tiles = [pixels[place.y : place.y + 120, place.x : place.x + 120] for place in sheet.places]
-    assert [share_of(tile, PLAIN.own) > 0.003 for tile in tiles] == [True, True, True]
-    assert [share_of(tile, PLAIN.added) > 0.01 for tile in tiles] == [False, True, False]
+    assert [share_of(tile, DEFAULT_INK.own) > 0.003 for tile in tiles] == [True, True, True]
+    assert [share_of(tile, DEFAULT_INK.added) > 0.01 for tile in tiles] == [False, True, False]
     assert np.array_equal(tiles[0], tiles[2])
 
 
