@@ -44,7 +44,7 @@ def scattering_router(sizes: Sizes, labels: int) -> RouterNet:
 def router_config(net: RouterNet, categories: Sequence[str]) -> PartConfig:
     """All sketches are known to it."""
     calibration = asdict(Calibration(known=-1e9))
-    return PartConfig("predict", net.config.to_dict(), SCALE, list(categories), calibration)
+    return PartConfig("router", net.config.to_dict(), SCALE, list(categories), calibration)
 
 
 def make_completer(folder: Path, sizes: Sizes, count: int) -> Completer:
@@ -55,7 +55,7 @@ def make_completer(folder: Path, sizes: Sizes, count: int) -> Completer:
     write_part(building / "router", router_config(net, categories), net.state_dict(), "float16")
     decoders = {category: part_folder(category) for category in categories}
     for category, part in decoders.items():
-        config = PartConfig("draw", vae.config.to_dict(), SCALE, [category])
+        config = PartConfig("decoder", vae.config.to_dict(), SCALE, [category])
         own = vae.state_dict() if category == categories[0] else {}
         write_part(building / part, config, own, "float16")
         _share_weights(building / decoders[categories[0]], building / part)

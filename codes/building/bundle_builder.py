@@ -10,7 +10,7 @@ from typing import Any
 
 from codes.building.calibration_fit import calibrate, logits_of_prefixes
 from codes.checkpoints.bundle import Bundle, part_folder, publish_bundle
-from codes.checkpoints.part import PartConfig, write_part
+from codes.checkpoints.part import Kind, PartConfig, write_part
 from codes.checkpoints.tensors import Precision, dequantise, fill, load_tensors, quantise
 from codes.data.batches import ordered_batches
 from codes.data.store import Store
@@ -20,6 +20,8 @@ from codes.model.calibration import Calibration
 from codes.model.config import RouterConfig
 from codes.model.router import RouterNet
 from codes.training.run_folder import RunFolder
+
+COMMANDS: dict[Kind, str] = {"decoder": "train draw", "router": "train predict"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def runs_below(folder: Path) -> dict[str, RunFolder]:
     runs = [RunFolder(path) for path in found if (path / "best.safetensors").exists()]
     categories: dict[str, RunFolder] = {}
     for run in runs:
-        facts = _facts(run, "draw")
+        facts = _facts(run, "decoder")
         if len(facts["categories"]) == 1:
             categories[facts["categories"][0]] = run
     if not categories:
@@ -72,7 +74,7 @@ def make_bundle(plan: BundlePlan, folder: Path, card: str) -> Bundle:
         _write_router(plan, building / "router")
         decoders = {category: part_folder(category) for category in plan.decoders}
         for category, run in plan.decoders.items():
-            _write(run, "draw", building / decoders[category], plan.precision)
+            _write(run, "decoder", building / decoders[category], plan.precision)
         return publish_bundle(building, folder, decoders, card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -80,12 +82,12 @@ def make_bundle(plan: BundlePlan, folder: Path, card: str) -> Bundle:
 
 def _write_router(plan: BundlePlan, folder: Path) -> None:
     calibration = _calibration(plan)
-    _write(plan.router, "predict", folder, plan.precision, calibration=asdict(calibration))
+    _write(plan.router, "router", folder, plan.precision, calibration=asdict(calibration))
 
 
 def _calibration(plan: BundlePlan) -> Calibration:
     """Fitted on validation sketches with the weights as they will be stored."""
-    tensors, facts = load_tensors(plan.router.best)[0], _facts(plan.router, "predict")
+    tensors, facts = load_tensors(plan.router.best)[0], _facts(plan.router, "router")
     labels: list[str] = facts["categories"]
     missing = [category for category in plan.decoders if category not in labels]
     if missing:
@@ -98,17 +100,17 @@ def _calibration(plan: BundlePlan) -> Calibration:
     return calibrate(logits_of_prefixes(net, batches), [labels.index(category) for category in plan.decoders])
 
 
-def _facts(run: RunFolder, kind: str) -> dict[str, Any]:
+def _facts(run: RunFolder, kind: Kind) -> dict[str, Any]:
     facts = load_tensors(run.best)[1]
     if facts.get("kind") != kind:
-        raise BadFile(run.path, f"is not a run of `train {kind}`")
+        raise BadFile(run.path, f"is not a run of `{COMMANDS[kind]}`")
     return facts
 
 
-def _write(run: RunFolder, kind: str, folder: Path, precision: Precision, **more: Any) -> None:
+def _write(run: RunFolder, kind: Kind, folder: Path, precision: Precision, **more: Any) -> None:
     tensors, facts = load_tensors(run.best)[0], _facts(run, kind)
     config = PartConfig(
-        kind="draw" if kind == "draw" else "predict",
+        kind=kind,
         model=facts["model"],
         scale=facts["scale"],
         categories=facts["categories"],

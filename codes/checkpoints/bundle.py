@@ -26,7 +26,7 @@ from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 
-FORMAT = 4
+FORMAT = 5
 CRITIC = "critic"
 SHIPPED = Path(__file__).parents[2] / "examples" / "models"
 

@@ -24,7 +24,7 @@ from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 
-Kind = Literal["draw", "predict", "critic"]
+Kind = Literal["decoder", "router", "critic"]
 Sizes = TypeVar("Sizes", VAEConfig, RouterConfig, CriticConfig)
 Model = TypeVar("Model", bound=torch.nn.Module)
 FILES = ("config.json", "weights.safetensors")
@@ -35,11 +35,11 @@ class PartConfig:
     """What a part's weights mean.
 
     Attributes:
-        kind: ``draw`` for a decoder with its encoder, ``predict`` for the router, ``critic`` for the critic.
+        kind: ``decoder`` stands for a category's whole model, encoder included.
         model: the sizes, see :mod:`codes.model.config`.
         scale: QuickDraw pixels to one model unit.
         categories: what it was trained on, in the order of its labels.
-        calibration: the router's sharpness and thresholds, see :class:`codes.model.calibration.Calibration`.
+        calibration: the router's temperature and thresholds, see :class:`codes.model.calibration.Calibration`.
         training: where the weights come from; for people.
     """
 
@@ -87,17 +87,17 @@ def read_config(folder: Path) -> PartConfig:
 
 def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
     """A category's model, ready to draw."""
-    config = _of_kind(folder, "draw")
+    config = _of_kind(folder, "decoder")
     model = SketchVAE(_sizes(VAEConfig, config, folder))
     return _filled(model, folder), config
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
     """The router's network, ready to classify."""
-    config = _of_kind(folder, "predict")
+    config = _of_kind(folder, "router")
     sizes = _sizes(RouterConfig, config, folder)
     _check_count(config, sizes.labels, folder)
-    if len(config.calibration.get("by_logits", ())) > sizes.labels:
+    if len(config.calibration.get("logit_weights", ())) > sizes.labels:
         raise BadFile(folder / "config.json", "it is calibrated by more logits than the router has labels")
     return _filled(RouterNet(sizes), folder), config
 

@@ -126,7 +126,7 @@ def watcher(run: RunFolder, job: Job) -> Callable[[nn.Module, int], None]:
 
 def _draw_samples(run: RunFolder, job: Job, model: SketchVAE, step: int) -> None:
     """A sheet of sketches from nothing."""
-    config = PartConfig("draw", job.facts["model"], job.facts["scale"], job.facts["categories"])
+    config = PartConfig("decoder", job.facts["model"], job.facts["scale"], job.facts["categories"])
     sketches = CategorySampler(deepcopy(model).cpu(), config, run.path.name).sample(SAMPLES)
     run.samples.mkdir(exist_ok=True)
     write_sheet(run.samples / f"{step:06}.svg", contact_sheet(sketches, f"{run.path.name}, step {step}"))

@@ -16,7 +16,7 @@ from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
 from codes.data.transforms import PREFIX_RULES, PrefixRule, u50_lengths
 from codes.evaluation.bootstrap import Estimate, RiskCurve, estimated, estimated_of, risk_curve
-from codes.model.calibration import Calibration, known_scores
+from codes.model.calibration import Calibration, in_distribution_scores
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.sketch.stroke3 import AnyStroke3
@@ -235,7 +235,7 @@ class RouterTest:
     def __init__(self, net: RouterNet, config: PartConfig, categories: Sequence[str]) -> None:
         self.net, self.config, self.categories = net, config, list(categories)
         self.calibration = Calibration(**config.calibration)
-        self.offered = [config.categories.index(category) for category in categories]
+        self.offered_labels = [config.categories.index(category) for category in categories]
 
     def logits(self, views: Prefixes) -> Tensor:
         """Calibrated logits of all labels."""
@@ -245,8 +245,10 @@ class RouterTest:
     def answers(self, sketches: dict[str, list[AnyStroke3]], cut: MakePrefixes) -> RouterPredictions:
         """On sketches of the categories on offer; the cut is made category by category, in order."""
         logits = [self.logits(cut(sketches[category])) for category in self.categories]
-        chances = [F.softmax(each[:, self.offered], dim=-1).double().numpy() for each in logits]
-        return RouterPredictions(chances, [known_scores(each, self.offered).double().numpy() for each in logits])
+        chances = [F.softmax(each[:, self.offered_labels], dim=-1).double().numpy() for each in logits]
+        return RouterPredictions(
+            chances, [in_distribution_scores(each, self.offered_labels).double().numpy() for each in logits]
+        )
 
     def quality(self, answers: RouterPredictions) -> RouteQuality:
         """All figures of these answers."""
@@ -274,7 +276,7 @@ class RouterTest:
 
     def scores(self, views: Prefixes) -> NDArray[np.float64]:
         """Known scores, higher where a sketch is more like what is on offer."""
-        return known_scores(self.logits(views), self.offered).double().numpy()
+        return in_distribution_scores(self.logits(views), self.offered_labels).double().numpy()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import Batch, collate
 from codes.inference.options import Decision, Route
-from codes.model.calibration import Calibration, known_scores
+from codes.model.calibration import Calibration, in_distribution_scores
 from codes.model.router import RouterNet
 
 Pixels = NDArray[np.float64]
@@ -40,7 +40,7 @@ class Router:
         self.normaliser = config.normaliser
         self.calibration = Calibration(**config.calibration)
         self.categories = tuple(categories)
-        self.offered = [config.categories.index(category) for category in categories]
+        self.offered_labels = [config.categories.index(category) for category in categories]
 
     def routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
         """A route for each prefix, given as stroke-3 rows ``[n, 3]`` in QuickDraw pixels."""
@@ -59,8 +59,8 @@ class Router:
     def decide(self, look: RouterFeatures) -> list[Route]:
         """What follows from a look."""
         logits = self.calibration.scaled(self.net.classifier(look.features).float(), look.lengths)
-        scores = known_scores(logits, self.offered)
-        chances = F.softmax(logits[:, self.offered], dim=-1)
+        scores = in_distribution_scores(logits, self.offered_labels)
+        chances = F.softmax(logits[:, self.offered_labels], dim=-1)
         return [self._route(row, float(score)) for row, score in zip(chances, scores, strict=True)]
 
     def _route(self, chances: Tensor, score: float) -> Route:

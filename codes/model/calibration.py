@@ -1,7 +1,8 @@
-"""Logits to a decision: how sharp they are to be read, and the thresholds, fitted once and travelling with the router.
+"""Logits to a decision: a temperature for each sketch, and two thresholds; fitted once, they travel with the router.
 
 A router tells apart more kinds of sketch than it may have decoders for: those without one, and sketches of nothing in
-particular, are its *background*. The chance that a sketch is of a category on offer is what the background leaves.
+particular, are its *background*. The probability of the offered categories together is what the background leaves.
+This module knows how logits are read; it knows neither networks nor how the numbers are fitted.
 """
 
 from __future__ import annotations
@@ -14,63 +15,74 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SHARPEST = 2.0  # e to this, and to minus this, are the most and the least that logits are multiplied by
-USUAL_ROWS = 20.0
+MAX_LOG_INVERSE_TEMPERATURE = 2.0  # logits are multiplied by at most e^2 and at least e^-2
+TYPICAL_LENGTH = 20.0  # rows
 
 
 @dataclass(frozen=True)
 class Calibration:
     """How logits become a decision.
 
-    Logits are multiplied by one factor a sketch, the inverse of a temperature (Guo et al. 2017, section 4.2). Its
-    logarithm is ``sharpness + by_logits . logits + by_chances . p + by_rows . p log(rows / 20)``, with the chances p
-    that the logits say as they are: how sure a router may be depends on what it takes a sketch for and how much of it
-    it was shown, and half a sketch of one thing says more than half a sketch of another.
+    The logits of a sketch are multiplied by one inverse temperature (Guo et al. 2017, section 4.2). Its logarithm is
+    ``log_inverse_temperature + logit_weights . logits + probability_weights . p + length_weights . p log(n / 20)``,
+    with ``p`` the softmax of the logits as they are and ``n`` the rows of the sketch. How sure a router may be depends
+    on what it takes a sketch for and on how much of it is drawn.
 
     Attributes:
-        sharpness: of a sketch whose logits are 0, as far as nothing else is said.
-        by_logits: what each logit adds, in the order of the labels; later labels, taught afterwards, add nothing and
-            have no chance.
-        by_chances: what the chance of each label adds.
-        by_rows: and how much more of that where there are e times as many rows.
-        known: a sketch is ``unknown`` where its known score is below this; 95 % of validation sketches are above.
+        log_inverse_temperature: of a sketch for which the other terms are 0.
+        logit_weights: one for each label, in their order. Labels that are taught afterwards come later and have none.
+        probability_weights: one for each of the same labels.
+        length_weights: one for each of the same labels.
+        known: a sketch is ``unknown`` where its in-distribution score is below this; 95 % of the validation sketches
+            are above.
         sure: a known sketch is ``unsure`` where its best category has a probability below this.
     """
 
-    sharpness: float = 0.0
-    by_logits: Sequence[float] = ()
-    by_chances: Sequence[float] = ()
-    by_rows: Sequence[float] = ()
+    log_inverse_temperature: float = 0.0
+    logit_weights: Sequence[float] = ()
+    probability_weights: Sequence[float] = ()
+    length_weights: Sequence[float] = ()
     known: float = -3.0
     sure: float = 0.5
 
     def scaled(self, logits: Tensor, lengths: Tensor) -> Tensor:
-        """The logits ``[N, labels]`` of sketches of ``lengths [N]`` rows, as sharp as they are to be read."""
-        if not self.by_logits:
-            return sharpened(logits, torch.full((len(logits),), self.sharpness))
-        weights = torch.tensor([*self.by_logits, *self.by_chances, *self.by_rows], dtype=logits.dtype)
-        return sharpened(logits, self.sharpness + evidence(logits[:, : len(self.by_logits)], lengths) @ weights)
+        """Return the logits ``[N, labels]`` of sketches of ``lengths [N]`` rows, divided by their temperatures."""
+        if not self.logit_weights:
+            return apply_inverse_temperature(logits, torch.full((len(logits),), self.log_inverse_temperature))
+        weights = torch.tensor(
+            [*self.logit_weights, *self.probability_weights, *self.length_weights], dtype=logits.dtype
+        )
+        features = calibration_features(logits[:, : len(self.logit_weights)], lengths)
+        return apply_inverse_temperature(logits, self.log_inverse_temperature + features @ weights)
 
     @property
     def sensible(self) -> bool:
-        """Whether every number is one."""
-        numbers = [self.sharpness, *self.by_logits, *self.by_chances, *self.by_rows, self.known, self.sure]
-        alike = len(self.by_logits) == len(self.by_chances) == len(self.by_rows)
-        return alike and all(type(each) in (int, float) and bool(np.isfinite(each)) for each in numbers)
+        """Tell whether every number is finite and every label has one of each weight."""
+        weights = (self.logit_weights, self.probability_weights, self.length_weights)
+        numbers = [
+            self.log_inverse_temperature,
+            *(number for each in weights for number in each),
+            self.known,
+            self.sure,
+        ]
+        return len({len(each) for each in weights}) == 1 and all(
+            type(each) in (int, float) and bool(np.isfinite(each)) for each in numbers
+        )
 
 
-def evidence(logits: Tensor, lengths: Tensor) -> Tensor:
-    """What says how sure a router may be: logits, chances, chances by rows; ``[N, L]`` to ``[N, 3 L]``."""
-    chances = F.softmax(logits, dim=-1)
-    more = (lengths / USUAL_ROWS).log().unsqueeze(1)
-    return torch.cat([logits, chances, chances * more], dim=1)
+def calibration_features(logits: Tensor, lengths: Tensor) -> Tensor:
+    """Return logits, probabilities, and probabilities times log length: ``[N, L]`` and ``[N]`` to ``[N, 3 L]``."""
+    probabilities = F.softmax(logits, dim=-1)
+    log_length = (lengths / TYPICAL_LENGTH).log().unsqueeze(1)
+    return torch.cat([logits, probabilities, probabilities * log_length], dim=1)
 
 
-def sharpened(logits: Tensor, sharpness: Tensor) -> Tensor:
-    """Logits ``[N, L]``, each row multiplied by e to its ``sharpness [N]``, within bounds."""
-    return logits * sharpness.clamp(-SHARPEST, SHARPEST).exp().unsqueeze(1)
+def apply_inverse_temperature(logits: Tensor, log_inverse_temperature: Tensor) -> Tensor:
+    """Multiply each row of ``logits [N, L]`` by e to its ``log_inverse_temperature [N]``, kept within bounds."""
+    bounded = log_inverse_temperature.clamp(-MAX_LOG_INVERSE_TEMPERATURE, MAX_LOG_INVERSE_TEMPERATURE)
+    return logits * bounded.exp().unsqueeze(1)
 
 
-def known_scores(logits: Tensor, offered: list[int]) -> Tensor:
-    """Log probability that a sketch is of a category on offer, ``[N]``; higher where it is more like what is known."""
-    return torch.logsumexp(F.log_softmax(logits, dim=-1)[:, offered], dim=-1)
+def in_distribution_scores(logits: Tensor, offered_labels: list[int]) -> Tensor:
+    """Return the log probability that a sketch is of any offered category, ``[N]``."""
+    return torch.logsumexp(F.log_softmax(logits, dim=-1)[:, offered_labels], dim=-1)

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET = 2
-PARTS = 6  # of a component: weight, mean of x and y, log sd of x and y, skew
+PARTS = 6  # of a component: weight, mean of x and y, log sd of x and y, atanh of the correlation
 PEN_POWER = 1 / 8  # of the temperature, by which the pen's logits are divided
 PEN_COLD = 20.0  # times the temperature is the most that they are divided by: near 0 the pen freezes too
 
@@ -99,7 +99,7 @@ class PointDistribution:
         return self._parts[..., 3:5, :].mT
 
     @property
-    def skew(self) -> Tensor:
+    def atanh_rho(self) -> Tensor:
         """``[..., M]``; the correlation is its tanh."""
         return self._parts[..., 5, :]
 
@@ -110,11 +110,11 @@ class PointDistribution:
 
     def log_prob_offset(self, offset: Tensor) -> Tensor:
         """Log density of ``offset [..., 2]``, in nats; ``[...]``."""
-        log_sd, skew = self.log_sd, self.skew
+        log_sd, atanh_rho = self.log_sd, self.atanh_rho
         x, y = ((offset.unsqueeze(-2) - self.mean) * torch.exp(-log_sd)).unbind(dim=-1)
-        whitened = y * torch.cosh(skew) - x * torch.sinh(skew)
+        whitened = y * torch.cosh(atanh_rho) - x * torch.sinh(atanh_rho)
         log_density = (
-            _log_cosh(skew) - math.log(2 * math.pi) - log_sd.sum(dim=-1) - 0.5 * (x.square() + whitened.square())
+            _log_cosh(atanh_rho) - math.log(2 * math.pi) - log_sd.sum(dim=-1) - 0.5 * (x.square() + whitened.square())
         )
         return torch.logsumexp(F.log_softmax(self.weights, dim=-1) + log_density, dim=-1)
 
@@ -152,9 +152,9 @@ class PointDistribution:
         gumbel_weights, gumbel_pen, normal = torch.split(noise, [parts.shape[-1], PEN_STATES, OFFSET], dim=-1)
         chosen = (parts[..., 0, :] + gumbel_weights).argmax(dim=-1, keepdim=True).unsqueeze(-1)
         picked = parts.gather(-1, chosen.expand(*parts.shape[:-1], 1)).squeeze(-1)
-        _, mean, log_sd, skew = torch.split(picked, [1, OFFSET, OFFSET, 1], dim=-1)
+        _, mean, log_sd, atanh_rho = torch.split(picked, [1, OFFSET, OFFSET, 1], dim=-1)
         first, second = torch.split(normal, 1, dim=-1)
-        tilted = torch.addcdiv(first * skew.tanh(), second, skew.cosh())
+        tilted = torch.addcdiv(first * atanh_rho.tanh(), second, atanh_rho.cosh())
         offset = torch.addcmul(mean, log_sd.exp(), torch.cat([first, tilted], dim=-1))
         pen = (self.pen + gumbel_pen).argmax(dim=-1, keepdim=True)
         return torch.cat([offset, torch.zeros_like(gumbel_pen).scatter_(-1, pen, 1.0)], dim=-1)

@@ -76,7 +76,7 @@ def _job(
         source=_source(splits.train, normaliser, config),
         validation=_validation(splits.valid, normaliser),
         facts={
-            "kind": "draw" if isinstance(model, SketchVAE) else "predict",
+            "kind": "decoder" if isinstance(model, SketchVAE) else "router",
             "model": model.config.to_dict(),
             "scale": normaliser.scale,
             "categories": list(splits.train.categories),

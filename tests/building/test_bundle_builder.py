@@ -52,8 +52,8 @@ def test_a_bundle_of_runs_draws_with_their_best_weights(runs, store, tmp_path, p
         assert config.categories == [category]
     _, config = bundle.router()
     assert config.categories == list(CATEGORIES)
-    assert len(config.calibration["by_logits"]) == len(CATEGORIES)
-    assert any(config.calibration["by_logits"])
+    assert len(config.calibration["logit_weights"]) == len(CATEGORIES)
+    assert any(config.calibration["logit_weights"])
     for done in Completer(bundle).complete_many(prefixes(3), SamplingOptions(max_points=5)):
         assert done[0].category in CATEGORIES[:2]
     assert [path.name for path in tmp_path.iterdir()] == ["made"]

@@ -9,11 +9,11 @@ import torch
 from codes.building.calibration_fit import (
     Shown,
     calibrate,
-    fit_sharpness,
+    fit_temperature,
     logits_of_prefixes,
 )
 from codes.evaluation.measures import expected_calibration_error
-from codes.model.calibration import known_scores
+from codes.model.calibration import in_distribution_scores
 from tests.support.worlds import batch_of, generator
 
 
@@ -29,7 +29,7 @@ EVERY = [0, 1, 2, 3]
 
 def factors(shown: Shown) -> torch.Tensor:
     """What the fitted calibration multiplies the logits of each sketch by."""
-    scaled = fit_sharpness(shown, EVERY, shown.labels).scaled(shown.logits, shown.lengths)
+    scaled = fit_temperature(shown, EVERY, shown.labels).scaled(shown.logits, shown.lengths)
     return (scaled / shown.logits)[:, 0]
 
 
@@ -68,7 +68,7 @@ def test_what_a_sketch_is_taken_for_tells_it_too():
     honest = torch.where(doubtful.unsqueeze(1), logits[:, 1:] / 2, logits[:, 1:])
     labels = torch.multinomial(honest.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
     shown = Shown(logits, labels + 1, torch.full((20_000,), 30))
-    fitted = fit_sharpness(shown, [1, 2, 3], labels)
+    fitted = fit_temperature(shown, [1, 2, 3], labels)
     found = (fitted.scaled(logits, shown.lengths) / logits)[:, 1]
     assert found[doubtful].mean() < 0.8 * found[~doubtful].mean()
 
@@ -86,7 +86,7 @@ def test_of_one_thing_few_rows_may_say_more_than_many_of_another():
 
 def test_a_label_that_was_taught_afterwards_changes_no_other():
     shown = shown_of(500, 2.0, 0.8)
-    fitted = fit_sharpness(shown, EVERY, shown.labels)
+    fitted = fit_temperature(shown, EVERY, shown.labels)
     wider = torch.cat([shown.logits, torch.full((1000, 1), 7.0)], dim=1)
     assert torch.equal(fitted.scaled(wider, shown.lengths)[:, :4], fitted.scaled(shown.logits, shown.lengths))
 
@@ -95,7 +95,7 @@ def test_nineteen_in_twenty_known_sketches_are_accepted():
     shown = shown_of(2000, 1.5, 0.8)
     settled = calibrate(shown, [0, 2])
     mine = shown.where((shown.labels == 0) | (shown.labels == 2))
-    scores = known_scores(settled.scaled(mine.logits, mine.lengths), [0, 2])
+    scores = in_distribution_scores(settled.scaled(mine.logits, mine.lengths), [0, 2])
     assert float((scores >= settled.known).float().mean()) == pytest.approx(0.95, abs=0.01)
 
 

@@ -51,8 +51,10 @@ def told(error: pytest.ExceptionInfo[SketchError]) -> str:
     return message
 
 
-def draw_config(**changes: object) -> PartConfig:
-    return PartConfig(**{"kind": "draw", "model": TINY_VAE.to_dict(), "scale": SCALE, "categories": ["sun"], **changes})
+def decoder_config(**changes: object) -> PartConfig:
+    return PartConfig(
+        **{"kind": "decoder", "model": TINY_VAE.to_dict(), "scale": SCALE, "categories": ["sun"], **changes}
+    )
 
 
 def test_a_bundle_reads_back_what_was_written(bundle):
@@ -66,7 +68,7 @@ def test_a_bundle_reads_back_what_was_written(bundle):
     assert config.normaliser.scale == config.scale
     net, config = bundle.router()
     assert net.config.labels == len(config.categories) == 4
-    assert config.calibration["sharpness"] == -math.log(1.5)
+    assert config.calibration["log_inverse_temperature"] == -math.log(1.5)
 
 
 def critic_part(*categories: str) -> tuple[Critic, PartConfig]:
@@ -119,10 +121,10 @@ def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):
 
 
 def test_weights_in_single_precision_come_back_bit_for_bit(tmp_path):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
+    write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     read, config = read_vae(tmp_path / "part")
     assert all(torch.equal(value, stirred_vae().state_dict()[name]) for name, value in read.state_dict().items())
-    assert config == draw_config()
+    assert config == decoder_config()
 
 
 def test_opening_reads_the_table_of_contents_only(folder):
@@ -154,7 +156,7 @@ def test_an_unknown_category_is_named_with_those_there_are(bundle):
     told(error)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 4}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 5}'])
 def test_a_table_of_contents_that_is_none(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(BadFile, match="table of contents") as error:
@@ -165,7 +167,7 @@ def test_a_table_of_contents_that_is_none(folder, text):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 1}, "format 1, but this version reads format 4"),
+        ({"format": 4}, "a bundle of format 4, but this version reads format 5"),
         ({"categories": []}, "not the same"),
         ({"categories": ["circle"]}, "not the same"),
         ({"categories": ["circle", "square", "cow"]}, "not the same"),
@@ -218,7 +220,7 @@ def test_a_hash_that_is_not_in_the_table(folder):
 
 def test_a_decoder_where_the_router_should_be(folder):
     edit(folder / "bundle.json", decoders={"circle": "router", "square": "decoders/square", "zigzag": "b"})
-    with pytest.raises(BadFile, match="holds a 'predict' part where a 'draw' part is needed") as error:
+    with pytest.raises(BadFile, match="holds a 'router' part where a 'decoder' part is needed") as error:
         Bundle.open(folder).vae("circle")
     told(error)
 
@@ -226,9 +228,9 @@ def test_a_decoder_where_the_router_should_be(folder):
 def test_a_router_that_never_learned_a_category(tmp_path):
     building = tmp_path / "building"
     sizes = TINY_ROUTER.to_dict()
-    config = PartConfig("predict", sizes, SCALE, ["circle", "square", "cow"])
+    config = PartConfig("router", sizes, SCALE, ["circle", "square", "cow"])
     write_part(building / "router", config, stirred_router().state_dict(), "float32")
-    write_part(building / "decoders" / "zigzag", draw_config(), stirred_vae().state_dict(), "float32")
+    write_part(building / "decoders" / "zigzag", decoder_config(), stirred_vae().state_dict(), "float32")
     made = bundles.publish_bundle(building, tmp_path / "made", {"zigzag": "decoders/zigzag"}, "")
     with pytest.raises(BadFile, match="never learned zigzag") as error:
         Completer(made).classify(prefixes(1)[0])
@@ -244,13 +246,13 @@ def test_a_router_that_never_learned_a_category(tmp_path):
         ({"scale": "20"}, "not the configuration"),
         ({"categories": [["x"]]}, "make no sense"),
         ({"categories": 5}, "not the configuration"),
-        ({"calibration": {"sharpness": float("nan")}}, "make no sense"),
+        ({"calibration": {"log_inverse_temperature": float("nan")}}, "make no sense"),
         ({"calibration": {"heat": 1.0}}, "not the configuration"),
         ({"surprise": 1}, "not the configuration"),
     ],
 )
 def test_a_configuration_that_makes_no_sense(tmp_path, changes, reason):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
+    write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     edit(tmp_path / "part" / "config.json", **changes)
     with pytest.raises(BadFile, match=reason) as error:
         read_config(tmp_path / "part")
@@ -270,7 +272,7 @@ def test_a_configuration_that_makes_no_sense(tmp_path, changes, reason):
     ],
 )
 def test_sizes_that_are_none(tmp_path, model):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
+    write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     edit(tmp_path / "part" / "config.json", model=model)
     with pytest.raises(BadFile, match="sizes in it") as error:
         read_vae(tmp_path / "part")
@@ -278,7 +280,7 @@ def test_sizes_that_are_none(tmp_path, model):
 
 
 def test_weights_of_other_sizes(tmp_path):
-    write_part(tmp_path / "part", draw_config(), stirred_vae().state_dict(), "float32")
+    write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     larger = TINY_VAE.to_dict()
     larger["decoder"]["size"] = 9
     edit(tmp_path / "part" / "config.json", model=larger)
@@ -288,7 +290,7 @@ def test_weights_of_other_sizes(tmp_path):
 
 
 def test_a_router_with_more_labels_than_categories(tmp_path):
-    config = PartConfig("predict", TINY_ROUTER.to_dict(), SCALE, ["circle", "square"])
+    config = PartConfig("router", TINY_ROUTER.to_dict(), SCALE, ["circle", "square"])
     write_part(tmp_path / "part", config, stirred_router().state_dict(), "float32")
     with pytest.raises(BadFile, match="2 categories, but 3 labels") as error:
         read_router(tmp_path / "part")
@@ -298,8 +300,8 @@ def test_a_router_with_more_labels_than_categories(tmp_path):
 @pytest.mark.parametrize("count", [0, 2, 3, 4])
 def test_a_calibration_by_more_logits_than_there_are(tmp_path, count):
     """Fewer are well: labels that were taught afterwards come last and add nothing."""
-    calibration = dict.fromkeys(("by_logits", "by_chances", "by_rows"), [0.1] * count)
-    config = PartConfig("predict", TINY_ROUTER.to_dict(), SCALE, list(CATEGORIES), calibration)
+    calibration = dict.fromkeys(("logit_weights", "probability_weights", "length_weights"), [0.1] * count)
+    config = PartConfig("router", TINY_ROUTER.to_dict(), SCALE, list(CATEGORIES), calibration)
     write_part(tmp_path / "part", config, stirred_router().state_dict(), "float32")
     if count <= 3:
         assert read_router(tmp_path / "part")[1].calibration == calibration
@@ -312,7 +314,7 @@ def test_a_calibration_by_more_logits_than_there_are(tmp_path, count):
 def test_weights_that_half_precision_cannot_hold(tmp_path):
     vae = stirred_vae()
     vae.decoder.output.bias[3] = 1e6
-    write_part(tmp_path / "part", draw_config(), vae.state_dict(), "float16")
+    write_part(tmp_path / "part", decoder_config(), vae.state_dict(), "float16")
     with pytest.raises(BadFile, match="not a finite number") as error:
         read_vae(tmp_path / "part")
     told(error)
@@ -321,7 +323,7 @@ def test_weights_that_half_precision_cannot_hold(tmp_path):
 @pytest.mark.parametrize("keep", [0, 1, 9, 200, -1])
 def test_weights_cut_short(tmp_path, keep):
     path = tmp_path / "w.safetensors"
-    save_tensors(path, stirred_vae().state_dict(), {"kind": "draw"})
+    save_tensors(path, stirred_vae().state_dict(), {"kind": "decoder"})
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(BadFile, match="cannot be read") as error:
         load_tensors(path)
@@ -370,8 +372,8 @@ def test_sealing_replaces_a_bundle_whole(tmp_path):
     (tmp_path / ".tiny.old").mkdir()
     (tmp_path / ".tiny.old" / "left").write_text("by a seal that was killed")
     (first.folder / "stray").write_text("x")
-    again = make(tmp_path / "tiny", {"sharpness": -1.0})
-    assert again.router()[1].calibration == {"sharpness": -1.0}
+    again = make(tmp_path / "tiny", {"log_inverse_temperature": -1.0})
+    assert again.router()[1].calibration == {"log_inverse_temperature": -1.0}
     assert not (again.folder / "stray").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["tiny"]
     assert (again.folder / "README.md").read_text() == "A tiny bundle.\n"
@@ -395,7 +397,7 @@ def test_a_row_of_zeros_survives_int8():
 
 def test_a_scale_without_its_matrix_is_refused(tmp_path):
     tensors = {**quantise(stirred_vae().state_dict(), "int8"), "stray.row_scale": torch.ones(3)}
-    write_part(tmp_path / "part", draw_config(), {}, "float32")
+    write_part(tmp_path / "part", decoder_config(), {}, "float32")
     save_tensors(tmp_path / "part" / "weights.safetensors", tensors, {})
     with pytest.raises(BadFile, match="do not fit"):
         read_vae(tmp_path / "part")

@@ -16,13 +16,13 @@ from codes.evaluation.measures import Prefixes, RouterTest, draw_quality, refusa
 from codes.training.objectives import PointNats
 from tests.support.worlds import CATEGORIES, SCALE, TINY_ROUTER, TINY_VAE, doodles, stirred_router, stirred_vae
 
-DRAW = PartConfig("draw", TINY_VAE.to_dict(), SCALE, ["circle"])
+DRAW = PartConfig("decoder", TINY_VAE.to_dict(), SCALE, ["circle"])
 ROUTE = PartConfig(
-    "predict",
+    "router",
     TINY_ROUTER.to_dict(),
     SCALE,
     list(CATEGORIES),
-    {"sharpness": -math.log(2), "known": -0.5, "sure": 0.5},
+    {"log_inverse_temperature": -math.log(2), "known": -0.5, "sure": 0.5},
 )
 
 

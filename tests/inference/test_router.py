@@ -74,7 +74,7 @@ def test_decisions_follow_the_thresholds(tmp_path, completer):
         (score + nearly, sure + nearly): "unknown",
     }
     for number, ((known, confident), decision) in enumerate(expected.items()):
-        calibration = {"sharpness": -math.log(1.5), "known": known, "sure": confident}
+        calibration = {"log_inverse_temperature": -math.log(1.5), "known": known, "sure": confident}
         settled = Completer(tiny_bundle(tmp_path / str(number), calibration))
         assert settled.classify(sketch).decision == decision
 

@@ -10,33 +10,38 @@ from typing import Any
 import pytest
 import torch
 
-from codes.model.calibration import SHARPEST, USUAL_ROWS, Calibration, known_scores
+from codes.model.calibration import MAX_LOG_INVERSE_TEMPERATURE, TYPICAL_LENGTH, Calibration, in_distribution_scores
 from tests.support.worlds import generator
 
 
 def test_a_known_score_is_the_log_of_the_chance_of_all_on_offer():
     logits = torch.randn(6, 5, generator=generator()) * 3
     chances = logits.softmax(dim=-1)[:, [1, 4]].sum(dim=-1)
-    torch.testing.assert_close(known_scores(logits, [1, 4]), chances.log())
+    torch.testing.assert_close(in_distribution_scores(logits, [1, 4]), chances.log())
 
 
 def test_with_everything_on_offer_everything_is_known():
     logits = torch.randn(6, 5, generator=generator()) * 3
-    assert known_scores(logits, [0, 1, 2, 3, 4]).tolist() == pytest.approx([0.0] * 6, abs=1e-5)
+    assert in_distribution_scores(logits, [0, 1, 2, 3, 4]).tolist() == pytest.approx([0.0] * 6, abs=1e-5)
 
 
 def test_hopeless_logits_give_a_number():
-    assert known_scores(torch.tensor([[500.0, -500.0, -500.0]]), [1, 2]).isfinite().all()
+    assert in_distribution_scores(torch.tensor([[500.0, -500.0, -500.0]]), [1, 2]).isfinite().all()
 
 
-def test_how_sharp_logits_are_depends_on_what_a_sketch_is_taken_for_and_on_its_rows():
-    calibration = Calibration(sharpness=0.5, by_logits=(0.1, -0.2), by_chances=(0.3, -0.4), by_rows=(0.2, 0.6))
+def test_the_temperature_depends_on_logits_probabilities_and_length():
+    calibration = Calibration(
+        log_inverse_temperature=0.5,
+        logit_weights=(0.1, -0.2),
+        probability_weights=(0.3, -0.4),
+        length_weights=(0.2, 0.6),
+    )
     logits = torch.tensor([[1.0, 2.0, 9.0], [-3.0, 1.0, 9.0]])  # the third label was taught afterwards
     expected = []
     for (first, second, _), rows in zip(logits.tolist(), (1, 40), strict=True):
         chance = 1 / (1 + math.exp(second - first))
         said = 0.1 * first - 0.2 * second + 0.3 * chance - 0.4 * (1 - chance)
-        expected.append(math.exp(0.5 + said + (0.2 * chance + 0.6 * (1 - chance)) * math.log(rows / USUAL_ROWS)))
+        expected.append(math.exp(0.5 + said + (0.2 * chance + 0.6 * (1 - chance)) * math.log(rows / TYPICAL_LENGTH)))
     scaled = calibration.scaled(logits, torch.tensor([1, 40]))
     torch.testing.assert_close(scaled, logits * torch.tensor(expected).unsqueeze(1))
 
@@ -52,16 +57,16 @@ def test_the_order_of_labels_never_changes_and_nothing_gets_out_of_bounds():
     scaled = calibration_by((3.0, -2.0, 1.0)).scaled(logits, torch.full((50,), 9))
     assert torch.equal(scaled.argsort(dim=1), logits.argsort(dim=1))
     factors = scaled / logits
-    assert factors.min() >= math.exp(-SHARPEST) - 1e-4
-    assert factors.max() <= math.exp(SHARPEST) + 1e-3
+    assert factors.min() >= math.exp(-MAX_LOG_INVERSE_TEMPERATURE) - 1e-4
+    assert factors.max() <= math.exp(MAX_LOG_INVERSE_TEMPERATURE) + 1e-3
 
 
 def calibration_by(numbers: Sequence[Any]) -> Calibration:
     """The same by everything."""
-    return Calibration(by_logits=numbers, by_chances=numbers, by_rows=numbers)
+    return Calibration(logit_weights=numbers, probability_weights=numbers, length_weights=numbers)
 
 
-@pytest.mark.parametrize("part", ["by_logits", "by_chances", "by_rows"])
+@pytest.mark.parametrize("part", ["logit_weights", "probability_weights", "length_weights"])
 def test_what_is_said_of_each_label_is_a_number_and_of_none_is_left_out(part):
     assert calibration_by([1, -2.5]).sensible
     for odd in ([1, float("nan")], [1, float("inf")], [1, "1"], [1, True], [1], [1, 2, 3]):
@@ -71,11 +76,11 @@ def test_what_is_said_of_each_label_is_a_number_and_of_none_is_left_out(part):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"sharpness": float("nan")},
-        {"by_logits": [0.1]},
+        {"log_inverse_temperature": float("nan")},
+        {"logit_weights": [0.1]},
         {"known": None},
         {"sure": "often"},
-        {"sharpness": True},
+        {"log_inverse_temperature": True},
     ],
 )
 def test_a_calibration_that_makes_no_sense_is_told(changes):

@@ -25,17 +25,17 @@ def distribution(*shape: int, seed: int = 0, size: float = 1.0) -> PointDistribu
 
 
 def made_of(
-    weights: torch.Tensor, mean: torch.Tensor, log_sd: torch.Tensor, skew: torch.Tensor, pen: torch.Tensor
+    weights: torch.Tensor, mean: torch.Tensor, log_sd: torch.Tensor, atanh_rho: torch.Tensor, pen: torch.Tensor
 ) -> PointDistribution:
     """The distribution of these parts, see the properties of the class."""
-    mixture = torch.cat([weights.unsqueeze(-2), mean.mT, log_sd.mT, skew.unsqueeze(-2)], dim=-2)
+    mixture = torch.cat([weights.unsqueeze(-2), mean.mT, log_sd.mT, atanh_rho.unsqueeze(-2)], dim=-2)
     return PointDistribution(torch.cat([pen, mixture.flatten(-2)], dim=-1))
 
 
 def oracle(ours: PointDistribution) -> MixtureSameFamily:
     """The same mixture, in float64, written with covariances."""
     weights, mean, sd = ours.weights.double().softmax(dim=-1), ours.mean.double(), ours.log_sd.double().exp()
-    rho = torch.tanh(ours.skew.double())
+    rho = torch.tanh(ours.atanh_rho.double())
     across = rho * sd[..., 0] * sd[..., 1]
     variance = sd.square()
     covariance = torch.stack(
@@ -61,7 +61,7 @@ def wide() -> PointDistribution:
         weights=torch.tensor([0.3, 0.7]).log(),
         mean=torch.tensor([[-4.0, 1.0], [5.0, -2.0]]),
         log_sd=torch.tensor([[0.5, 0.2], [0.8, 1.5]]).log(),
-        skew=torch.tensor([1.2, -0.6]),
+        atanh_rho=torch.tensor([1.2, -0.6]),
         pen=torch.tensor([0.6, 0.3, 0.1]).log(),
     )
 
@@ -144,7 +144,9 @@ def test_a_temperature_divides_logits_and_multiplies_the_variance(temperature):
     """Of the pen's logits it is the eighth root: with the paper's law drawings hardly ever ended (docs/log.md)."""
     ours, noise = distribution(2000), draw_noise(2000, MIXTURES, generator(9))
     pen = ours.pen / min(temperature**0.125, 20 * temperature)
-    sharp = made_of(ours.weights / temperature, ours.mean, ours.log_sd + 0.5 * math.log(temperature), ours.skew, pen)
+    sharp = made_of(
+        ours.weights / temperature, ours.mean, ours.log_sd + 0.5 * math.log(temperature), ours.atanh_rho, pen
+    )
     torch.testing.assert_close(
         ours.sample(apply_temperature(noise, heat(temperature))), sharp.sample(noise), rtol=1e-4, atol=1e-4
     )
@@ -159,13 +161,13 @@ def test_the_coldest_is_the_likeliest_and_no_temperature_overflows(temperature):
     assert points[:, 2:].tolist() == [[1.0, 0.0, 0.0]] * 200
 
 
-@pytest.mark.parametrize("skew", [30.0, -30.0, 12.0, 0.0])
+@pytest.mark.parametrize("atanh_rho", [30.0, -30.0, 12.0, 0.0])
 @pytest.mark.parametrize("log_sd", [-12.0, 0.0, 12.0])
-def test_extreme_outputs_stay_finite_without_clamps(skew, log_sd):
+def test_extreme_outputs_stay_finite_without_clamps(atanh_rho, log_sd):
     """The density was once computed in linear space with ``nan_to_num`` and 1e-5."""
     outputs = torch.zeros(4, outputs_for(MIXTURES), requires_grad=True)
     parts = PointDistribution.from_outputs(outputs + 0.0)
-    ours = made_of(parts.weights, parts.mean, parts.log_sd + log_sd, parts.skew + skew, parts.pen)
+    ours = made_of(parts.weights, parts.mean, parts.log_sd + log_sd, parts.atanh_rho + atanh_rho, parts.pen)
     offsets = torch.tensor([[0.0, 0], [1e-6, -1e-6], [0.5, 0.25], [3.0, 3.0]])
     density = ours.log_prob_offset(offsets)
     assert density.isfinite().all()
@@ -174,11 +176,11 @@ def test_extreme_outputs_stay_finite_without_clamps(skew, log_sd):
     assert ours.sample(draw_noise(4, MIXTURES, generator())).isfinite().all()
 
 
-@pytest.mark.parametrize("skew", [-9.0, 9.0])
-def test_the_density_of_strong_correlation_is_exact_on_its_ridge(skew):
-    ours = made_of(torch.zeros(1), torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([skew]), torch.zeros(3))
-    expected = math.log(math.cosh(skew)) - math.log(2 * math.pi) - 0.5
-    offset = torch.tensor([1.0, math.tanh(skew)], dtype=torch.float64)
+@pytest.mark.parametrize("atanh_rho", [-9.0, 9.0])
+def test_the_density_of_strong_correlation_is_exact_on_its_ridge(atanh_rho):
+    ours = made_of(torch.zeros(1), torch.zeros(1, 2), torch.zeros(1, 2), torch.tensor([atanh_rho]), torch.zeros(3))
+    expected = math.log(math.cosh(atanh_rho)) - math.log(2 * math.pi) - 0.5
+    offset = torch.tensor([1.0, math.tanh(atanh_rho)], dtype=torch.float64)
     assert float(ours.log_prob_offset(offset)) == pytest.approx(expected, abs=1e-4)
 
 

@@ -112,14 +112,14 @@ def tiny_bundle(folder: Path, calibration: dict[str, object] | None = None, **pe
     building = folder.with_name(f"{folder.name}.building")
     sizes = replace(TINY_ROUTER, labels=len(CATEGORIES) + 1)
     labels = [BACKGROUND, *reversed(CATEGORIES)]  # not in the order of the bundle
-    settled = calibration or {"sharpness": -math.log(1.5), "known": -50.0, "sure": 0.5}
-    config = PartConfig("predict", sizes.to_dict(), SCALE, labels, settled)
+    settled = calibration or {"log_inverse_temperature": -math.log(1.5), "known": -50.0, "sure": 0.5}
+    config = PartConfig("router", sizes.to_dict(), SCALE, labels, settled)
     write_part(building / "router", config, stirred_router(9, sizes).state_dict(), "float16")
     decoders = {category: part_folder(category) for category in CATEGORIES}
     for number, (category, part) in enumerate(decoders.items()):
         vae = stirred_vae(number)
         if pen:
             set_pen(vae, **pen)
-        config = PartConfig("draw", TINY_VAE.to_dict(), SCALE * (1 + 0.1 * number), [category])
+        config = PartConfig("decoder", TINY_VAE.to_dict(), SCALE * (1 + 0.1 * number), [category])
         write_part(building / part, config, vae.state_dict(), "float16")
     return publish_bundle(building, folder, decoders, card="A tiny bundle.\n")

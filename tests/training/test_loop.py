@@ -88,7 +88,7 @@ def test_a_run_leaves_what_it_promises(uninterrupted):
     for row in run.log():
         assert {"train/offset", "train/pen", "train/kl", "valid/continuation", "seconds"} <= row.keys()
     _, facts = load_tensors(run.best)
-    assert facts["kind"] == "draw"
+    assert facts["kind"] == "decoder"
     assert facts["categories"] == ["circle"]
     best = min(run.log(), key=lambda row: row["valid/moved"])
     assert (facts["step"], facts["valid"]) == (best["step"], best["valid/moved"])

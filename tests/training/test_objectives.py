@@ -37,14 +37,15 @@ def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple
     costs = []
     for time in range(len(rows) + 1):
         following, state = vae.decoder(inputs[:, time : time + 1], z, state)
-        weights, mean, log_sd, skew, pen = (
-            getattr(following, name)[0, 0].double().numpy() for name in ("weights", "mean", "log_sd", "skew", "pen")
+        weights, mean, log_sd, atanh_rho, pen = (
+            getattr(following, name)[0, 0].double().numpy()
+            for name in ("weights", "mean", "log_sd", "atanh_rho", "pen")
         )
         weights, pen = weights - logsumexp(weights), pen - logsumexp(pen)
         if time == len(rows):
             costs.append((0.0, -float(pen[2])))
             continue
-        sd, rho = np.exp(log_sd), np.tanh(skew)
+        sd, rho = np.exp(log_sd), np.tanh(atanh_rho)
         densities = [
             multivariate_normal.logpdf(
                 rows[time, :2].double().numpy(),
