@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from codes.checkpoints.bundle import Bundle
-from codes.data.store import Store, pack
+from codes.data.store import Store
+from codes.data.store_writer import pack
 from codes.inference.completer import Completer
 from tests.support.worlds import CATEGORIES, doodles, stirred_router, stirred_vae, tiny_bundle
 

@@ -12,9 +12,7 @@ import click
 
 from benchmarks import EXAMPLES, IMAGES, ROOT
 from codes.data.transforms import rows_by_points
-from codes.formats.gif import write_sheet as write_gif
-from codes.formats.png import write_sheet as write_png
-from codes.formats.registry import read, read_all
+from codes.formats.registry import read, read_all, write_sheet
 from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
 from codes.sketch.layout import view_of
@@ -31,10 +29,10 @@ SEED = 4
 def pictures(data: Path | None, model: str) -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     completer = load(model)
-    write_png(IMAGES / "finished.png", finished_examples(completer, 7))
-    write_gif(IMAGES / "finished.gif", finished_examples(completer, 3))
+    write_sheet(IMAGES / "finished.png", finished_examples(completer, 7))
+    write_sheet(IMAGES / "finished.gif", finished_examples(completer, 3))
     if data is not None:
-        write_png(IMAGES / "five-by-eight.png", five_by_eight(completer, data))
+        write_sheet(IMAGES / "five-by-eight.png", five_by_eight(completer, data))
     for path in sorted(IMAGES.glob("*")):
         click.echo(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
 

@@ -23,7 +23,7 @@ from benchmarks.quality.routing import routing_figures
 from benchmarks.quality.sheets import best_median_worst
 from benchmarks.quality.tables import write_pages
 from benchmarks.quality.trials import StudyPlan
-from codes.formats.png import write_sheet
+from codes.formats.registry import write_sheet
 from codes.inference.completer import use_one_thread
 
 QUICK = {"many": 12, "few": 6, "varied": 3, "variations": 4, "drawn": 1, "routed": 15, "odd": 20}

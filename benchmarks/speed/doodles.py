@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from codes.data.store import Store, pack
+from codes.data.store import Store
+from codes.data.store_writer import pack
 from codes.sketch.stroke3 import PixelStroke3
 
 SHORTEST, LONGEST = 5, 150

@@ -23,7 +23,7 @@ from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.checkpoints.tensors import Precision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
-from codes.data.store import pack
+from codes.data.store_writer import pack
 from codes.errors import BadOption
 from codes.evaluation.measures import draw_quality
 from codes.model.config import VAEConfig

@@ -158,6 +158,8 @@ def look(source: Path, split: str | None, category: str | None, **options: Any) 
 def _pictures(source: Path, splits: Any, category: str | None, options: dict[str, Any]) -> list[Path]:
     """Write what was asked for; returns which files."""
     from codes.data.inspect import chosen_split, rows_per_sketch, sample_sketches, write_histogram
+    from codes.formats.registry import write_sheet
+    from codes.sketch.sheet import contact_sheet
 
     sheet, histogram = options["out"], options["lengths"]
     if sheet is not None and sheet.suffix.lower() not in (".png", ".svg"):
@@ -166,18 +168,10 @@ def _pictures(source: Path, splits: Any, category: str | None, options: dict[str
         name, split = chosen_split(splits, None, source)
         title = f"{category or source.name}, {name}"
     if sheet is not None:
-        _write_sheet(sheet, sample_sketches(split, options["count"], options["seed"]), title)
+        write_sheet(sheet, contact_sheet(sample_sketches(split, options["count"], options["seed"]), title))
     if histogram is not None:
         write_histogram(histogram, rows_per_sketch(split), title)
     return [path for path in (sheet, histogram) if path is not None]
-
-
-def _write_sheet(path: Path, sketches: list[Any], title: str) -> None:
-    from codes.formats import png, svg_out
-    from codes.sketch.sheet import contact_sheet
-
-    writer = png if path.suffix.lower() == ".png" else svg_out
-    writer.write_sheet(path, contact_sheet(sketches, title))
 
 
 def _table(lines: list[CategorySummary]) -> list[str]:

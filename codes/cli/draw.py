@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from codes.cli.common import AS_JSON, MODEL, OUT, SAMPLING, ErrorHandlingGroup, options_from, print_json
-from codes.cli.output import check_suffix, write_sheet
+from codes.cli.output import check_suffix
 from codes.errors import BadOption
 from codes.formats.polyline_json import record_of
-from codes.formats.registry import read, write
+from codes.formats.registry import read, write, write_sheet
 from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.generate import CategorySampler
 from codes.inference.options import SamplingOptions

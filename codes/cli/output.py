@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 
 from codes.errors import BadFile
-from codes.formats.registry import WRITERS, write
+from codes.formats.registry import WRITERS, write, write_sheet
 from codes.inference.options import Completion
 from codes.sketch.layout import view_of
 from codes.sketch.sheet import Cell, Sheet
@@ -26,11 +25,6 @@ def check_suffix(path: Path) -> None:
         raise BadFile(path, f"cannot be written; the suffix must be one of {', '.join(WRITERS)}")
     if not path.parent.is_dir():
         raise BadFile(path, "its folder does not exist")
-
-
-def write_sheet(path: Path, sheet: Sheet) -> None:
-    """Write a sheet as SVG (animated for ``.anim.svg``), PNG or GIF."""
-    import_module(WRITERS[path.suffix.lower()]).write_sheet(path, sheet)
 
 
 def completion_row(prefix: Sketch, completions: Sequence[Completion], caption: str) -> list[Cell]:

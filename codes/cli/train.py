@@ -16,7 +16,7 @@ from codes.checkpoints.part import PartConfig
 from codes.cli.common import STORE, Command, ErrorHandlingGroup, options_from, options_of
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_curves
-from codes.formats.svg_out import write_sheet
+from codes.formats.registry import write_sheet
 from codes.inference.generate import CategorySampler
 from codes.inference.options import SamplingOptions
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig

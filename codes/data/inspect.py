@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.data.importing import category_of, own_splits
-from codes.data.store import PackedSplit, Store, as_int16
+from codes.data.store import PackedSplit, Store
+from codes.data.store_writer import as_int16
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.files import atomic_path, bad_sketches_of

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from codes.data.store import as_int16
+from codes.data.store_writer import as_int16
 from codes.sketch.geometry import simplify_like_quickdraw
 from codes.sketch.stroke3 import PixelStroke3, from_polylines
 

@@ -1,4 +1,6 @@
-"""A data set as flat files that are mapped, not read: knows int16 rows and offsets, knows no tensors.
+"""Read a data set from flat files that are mapped, not loaded, and read sketches with their categories.
+
+This module knows int16 rows and offsets. It knows no tensors, and :mod:`codes.data.store_writer` writes what it reads.
 
 A store is a folder. For every split it holds ``<split>.rows.npy`` (``[rows, 3]`` int16 stroke-3 in QuickDraw pixels,
 all sketches end to end) and ``<split>.offsets.npy`` (``[sketches + 1]`` int64, where each sketch begins). Sketches
@@ -6,20 +8,13 @@ stand category by category, so a category is a range. ``store.json`` names the c
 
 Opening reads the offsets once, to see that they fit, and no row. A store may come from a stranger: whatever in it does
 not fit together is refused, and nothing in it is run.
-
-Sketches with their categories, out of a packed store or a data file: what testing reads."""
+"""
 
 from __future__ import annotations
 
-import json
 import mmap
-import os
-import secrets
-import shutil
-from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,13 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.data.quickdraw import is_category_name
-from codes.errors import BadFile, BadOption, BadSketch
+from codes.errors import BadFile, BadOption
 from codes.formats.files import MEGABYTE, disk_errors_of, read_text
 from codes.formats.npz import read_split
 from codes.formats.registry import read_all
 from codes.formats.strict_json import NotJson, parse
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3, PixelStroke3
+from codes.sketch.stroke3 import AnyStroke3, PixelStroke3
 
 SPLITS = ("train", "valid", "test")
 FORMAT = 1
@@ -205,181 +200,6 @@ def _mapped(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray[An
 def _ascends(offsets: NDArray[np.int64], chunk: int = 1 << 20) -> bool:
     """Whether every sketch has a row; asked in chunks, as there may be fifty million."""
     return all((np.diff(offsets[start : start + chunk + 1]) > 0).all() for start in range(0, len(offsets) - 1, chunk))
-
-
-SketchesByCategory = Mapping[str, Iterable[NDArray[np.generic]]]
-
-
-def pack(folder: str | Path, splits: Mapping[str, SketchesByCategory]) -> Store:
-    """Write a store from ``split -> category -> stroke-3 arrays``; arrays are streamed, not gathered.
-
-    The folder appears whole or not at all.
-
-    Raises:
-        BadFile: the folder is there already, or cannot be written.
-        BadSketch: an array is no stroke-3 sketch, or its offsets do not fit int16.
-    """
-    categories = dict.fromkeys(name for split in splits.values() for name in split)
-    with new_store(folder, splits=tuple(splits)) as writer:
-        for category in categories:
-            writer.begin(category)
-            for name, split in splits.items():
-                for sketch in split.get(category, ()):
-                    writer.add(name, sketch)
-    return Store(folder)
-
-
-class StoreWriter:
-    """Takes sketches category by category, of any split in any order; holds their offsets, never their rows."""
-
-    def __init__(self, folder: Path, splits: Iterable[str]) -> None:
-        self.folder = folder
-        self.categories: list[str] = []
-        self._splits = {name: _SplitWriter(folder, name) for name in splits}
-
-    def begin(self, category: str) -> None:
-        """The sketches that follow show this; each category comes once."""
-        assert category not in self.categories
-        self.categories.append(category)
-        for split in self._splits.values():
-            split.starts.append(split.count)
-
-    def add(self, split: str, sketch: NDArray[np.generic]) -> None:
-        """One stroke-3 sketch of the category that was begun last.
-
-        Raises:
-            BadSketch: it is none, or its offsets do not fit int16.
-        """
-        self._splits[split].add(as_int16(sketch))
-
-    def finish(self) -> None:
-        """Write what can only be known at the end."""
-        for split in self._splits.values():
-            split.finish()
-        starts = {name: split.starts for name, split in self._splits.items()}
-        facts = {"format": FORMAT, "categories": self.categories, "starts": starts}
-        with (self.folder / "store.json").open("w", encoding="utf-8") as file:
-            file.write(json.dumps(facts, indent=1))
-            os.fsync(file.fileno())
-
-    def close(self) -> None:
-        """Let go of the files."""
-        for split in self._splits.values():
-            split.rows.close()
-
-
-class _SplitWriter:
-    """One split's two files, while they grow."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.starts: list[int] = []
-        self.offsets = array("q", [0])
-        self.target = folder / f"{name}.offsets.npy"
-        self.rows = (folder / f"{name}.rows.npy").open("wb")
-        self._write_header()
-
-    @property
-    def count(self) -> int:
-        return len(self.offsets) - 1
-
-    def add(self, rows: PixelStroke3) -> None:
-        self.rows.write(rows.astype("<i2", copy=False).tobytes())
-        self.offsets.append(self.offsets[-1] + len(rows))
-
-    def finish(self) -> None:
-        self.starts.append(self.count)
-        end = self.rows.tell()
-        self.rows.seek(0)
-        self._write_header()
-        # numpy leaves room in the header for the number of rows to grow in place.
-        assert end == self.rows.tell() + 6 * self.offsets[-1]
-        self.rows.flush()
-        os.fsync(self.rows.fileno())
-        with self.target.open("wb") as file:
-            np.save(file, np.frombuffer(self.offsets, dtype=np.int64))
-            os.fsync(file.fileno())
-
-    def _write_header(self) -> None:
-        header = {"descr": "<i2", "fortran_order": False, "shape": (self.offsets[-1], 3)}
-        np.lib.format.write_array_header_2_0(self.rows, header)
-
-
-@contextmanager
-def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool = False) -> Iterator[StoreWriter]:
-    """A writer whose store takes its place in the file system when the block ends well, and leaves nothing otherwise.
-
-    Args:
-        folder: where the store shall be.
-        splits: the splits it will have.
-        replace: take the place of a store that is there already; of anything else never.
-
-    Raises:
-        BadFile: there is something of that name already, or the disk refuses.
-    """
-    target = Path(folder).resolve()
-    check_place(folder, replace)
-    building = target.with_name(f".{target.name}.{secrets.token_hex(4)}.building")
-    with disk_errors_of(folder, "written"):
-        try:
-            building.mkdir(parents=True)
-            writer = StoreWriter(building, splits)
-            try:
-                yield writer
-                writer.finish()
-            finally:
-                writer.close()
-            _take_place(building, target)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-
-
-def check_place(folder: str | Path, replace: bool) -> None:
-    """Refuse a place for a new store where there is something else, before any work is done.
-
-    Raises:
-        BadFile: there is a store and ``replace`` is false, or anything but a store.
-    """
-    if not Path(folder).exists():
-        return
-    if not replace:
-        raise BadFile(folder, "there is something of that name already (--force replaces a store)")
-    if not (Path(folder) / "store.json").is_file():
-        raise BadFile(folder, "is no packed store, so it is not replaced")
-
-
-def _take_place(building: Path, target: Path) -> None:
-    """Rename the finished folder; a store that was there goes only once the new one stands."""
-    old = building.with_suffix(".old")
-    replaced = target.exists()
-    if replaced:
-        target.rename(old)
-    try:
-        building.rename(target)
-    except OSError:
-        if replaced:
-            old.rename(target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def as_int16(sketch: NDArray[np.generic]) -> PixelStroke3:
-    """Rows rounded so that *positions* stay within half a pixel, however long the sketch.
-
-    Raises:
-        BadSketch: not ``[n, 3]``, no rows, outside int16, or a lift other than 0 and 1.
-    """
-    if sketch.ndim != 2 or sketch.shape[1] != 3 or len(sketch) == 0:
-        raise BadSketch(f"a sketch is a table of rows (dx, dy, lift), not an array of shape {sketch.shape}")
-    if not ((sketch[:, LIFT] == 0) | (sketch[:, LIFT] == 1)).all():
-        raise BadSketch("the third column of stroke-3 (pen lift) must be 0 or 1")
-    if sketch.dtype == np.int16:
-        return sketch.astype(np.int16, copy=False)
-    values = sketch.astype(np.float64)
-    positions = np.rint(np.cumsum(values[:, OFFSET], axis=0))
-    offsets = np.diff(positions, axis=0, prepend=0.0)
-    if not np.isfinite(offsets).all() or np.abs(offsets).max() > np.iinfo(np.int16).max:
-        raise BadSketch("an offset is not a number, or outside -32767 to 32767 pixels")
-    return np.column_stack([offsets, values[:, LIFT]]).astype(np.int16)
 
 
 def read_labelled(path: Path, split: str) -> dict[str, list[AnyStroke3]]:

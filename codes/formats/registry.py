@@ -1,6 +1,6 @@
-"""Sketches from files and to files; the suffix says which format.
+"""Read sketches from files and write them to files; the suffix says which format.
 
-Knows which module reads and writes which suffix, and loads it when it is needed; knows no format itself.
+This module knows which module reads and writes which suffix, and imports it when it is needed. It knows no format.
 """
 
 from __future__ import annotations
@@ -9,10 +9,13 @@ from collections.abc import Iterator, Sequence
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codes.errors import BadFile, BadOption, BadSketch
 from codes.sketch.stroke3 import Sketch
+
+if TYPE_CHECKING:
+    from codes.sketch.sheet import Sheet
 
 READERS = {
     ".npz": "codes.formats.npz",
@@ -25,13 +28,19 @@ WRITERS = {
     ".ndjson": "codes.formats.ndjson",
     ".json": "codes.formats.polyline_json",
     ".svg": "codes.formats.svg_out",
-    ".png": "codes.formats.png",
-    ".gif": "codes.formats.gif",
+    ".png": "codes.formats.images",
+    ".gif": "codes.formats.images",
+}
+ENCODERS = {
+    ".ndjson": "codes.formats.ndjson:encode",
+    ".svg": "codes.formats.svg_out:encode",
+    ".png": "codes.formats.images:encode_png",
+    ".gif": "codes.formats.images:encode_gif",
 }
 
 
 def read(path: str | Path, index: int = 0) -> Sketch:
-    """One sketch: the only one in the file, or number ``index`` (from 0) of a file with many.
+    """Return one sketch: the only one in the file, or number ``index`` (from 0) of a file with many.
 
     Args:
         path: an ``.svg``, ``.json``, ``.ndjson`` or ``.npz`` file.
@@ -49,7 +58,7 @@ def read(path: str | Path, index: int = 0) -> Sketch:
 
 
 def read_all(path: str | Path, split: str | None = None) -> list[Sketch]:
-    """All sketches in the file, or in one split of an ``.npz`` file.
+    """Return all sketches in the file, or in one split of an ``.npz`` file.
 
     Raises:
         BadFile: the file cannot be read, or holds no sketch.
@@ -74,6 +83,23 @@ def write(path: str | Path, sketches: Sketch | Sequence[Sketch]) -> None:
     if not many:
         raise BadSketch(f"{path}: there is no sketch to write")
     writer.write(path, many)
+
+
+def write_sheet(path: str | Path, sheet: Sheet) -> None:
+    """Write a sheet as ``.svg``, ``.anim.svg``, ``.png`` or ``.gif``.
+
+    Raises:
+        BadOption: the sheet is larger than a picture of that kind may be.
+        BadFile: the file cannot be written.
+    """
+    import_module(WRITERS[Path(path).suffix.lower()]).write_sheet(path, sheet)
+
+
+def encode(sketch: Sketch, suffix: str) -> bytes:
+    """Return the bytes of a file of one sketch, in the format of a suffix in :data:`ENCODERS`."""
+    module, function = ENCODERS[suffix].split(":")
+    content: bytes = getattr(import_module(module), function)(sketch)
+    return content
 
 
 def _iterate(path: Path, split: str | None) -> Iterator[Sketch]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +12,7 @@ import numpy as np
 
 from codes.errors import BadOption
 from codes.formats import ndjson, svg_in
-from codes.formats.registry import WRITERS
+from codes.formats.registry import encode
 from codes.formats.strict_json import NotJson, shown
 from codes.formats.svg_shapes import NotSvg
 from codes.sketch.stroke3 import Sketch
@@ -42,8 +41,7 @@ def converted(sketch: Sketch, to: object) -> Content:
     """
     if not isinstance(to, str) or to not in MEDIA:
         raise BadOption(f"to is one of {', '.join(MEDIA)}, not {shown(to)}")
-    data: bytes = import_module(WRITERS[f".{to}"]).encode(sketch)
-    return Content(data, MEDIA[to], to)
+    return Content(encode(sketch, f".{to}"), MEDIA[to], to)
 
 
 def read_bytes(name: str, data: bytes, limits: Limits) -> Sketch:

@@ -10,7 +10,7 @@ import torch
 
 from codes.building.bundle_builder import BundlePlan, make_bundle, runs_below
 from codes.checkpoints.tensors import load_tensors
-from codes.data.store import pack
+from codes.data.store_writer import pack
 from codes.errors import BadFile, BadOption, TrainingStopped
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions

@@ -11,7 +11,7 @@ from codes.checkpoints.bundle import Bundle
 from codes.cli.build import criticised, evenly, to_practise
 from codes.cli.predict import main as predict_main
 from codes.cli.train_or_test import main
-from codes.data.store import pack
+from codes.data.store_writer import pack
 from codes.formats import npz
 from codes.inference.completer import load
 from codes.sketch.stroke3 import Sketch

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from codes.data.batches import Batch, BatchSource, collate, ordered_batches, prefetch
-from codes.data.store import pack
+from codes.data.store_writer import pack
 from codes.data.transforms import Augmentation, Normaliser
 from tests.support.worlds import CATEGORIES, SCALE, doodles
 

@@ -9,7 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from codes.data.store import Store, as_int16, check_place, new_store, pack
+from codes.data.store import Store
+from codes.data.store_writer import as_int16, check_place, new_store, pack
 from codes.errors import BadFile, BadOption, BadSketch
 
 

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codes.data.store import pack
+from codes.data.store_writer import pack
 from codes.data.transforms import (
     PREFIX_RULES,
     Augmentation,

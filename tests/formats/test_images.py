@@ -11,14 +11,14 @@ import pytest
 from PIL import Image
 
 from codes.errors import BadFile, BadOption
-from codes.formats import gif, png, svg_in, svg_out
+from codes.formats import images, svg_in, svg_out
 from codes.sketch.layout import DEFAULT_INK, view_of
 from codes.sketch.render import image, svg_text
 from codes.sketch.sheet import Cell, Sheet, sheet_image
 from codes.sketch.stroke3 import Sketch, sketch_from_polylines
 
 EXAMPLES = sorted(Path(__file__).parents[2].joinpath("examples", "sketches").glob("*.svg"))
-WRITERS = [(svg_out, "out.svg"), (svg_out, "out.anim.svg"), (png, "out.png"), (gif, "out.gif")]
+WRITERS = [(svg_out, "out.svg"), (svg_out, "out.anim.svg"), (images, "out.png"), (images, "out.gif")]
 
 
 def spiral(turns: float = 2.0, **fields: object) -> Sketch:
@@ -114,14 +114,14 @@ def test_the_example_sketches_read_as_half_a_quickdraw_sketch(path):
 
 
 def test_png_is_the_image(tmp_path):
-    png.write(tmp_path / "a.png", [half_spiral()])
+    images.write(tmp_path / "a.png", [half_spiral()])
     with Image.open(tmp_path / "a.png") as picture:
         assert max(picture.size) == 512
         assert np.array_equal(np.array(picture), image(half_spiral(), view_of(half_spiral()).size(512)))
 
 
 def test_several_sketches_become_a_sheet(tmp_path):
-    png.write(tmp_path / "a.png", [spiral(category="snail")] * 4)
+    images.write(tmp_path / "a.png", [spiral(category="snail")] * 4)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (24 + 2 * 168 + 12 + 24, 24 + 2 * (168 + 26) + 24)
 
@@ -140,10 +140,10 @@ def test_sheets_with_captions_of_ones_own(tmp_path):
 def test_gif_has_its_frames_and_times_and_loops(tmp_path):
     path = tmp_path / "a.gif"
     line = sketch_from_polylines([np.array([[0.0, 0.0], [0.0, 100.0], [100.0, 100.0]])])
-    gif.write(path, [line])
+    images.write(path, [line])
     durations = durations_of(path)
     # Two sides of a frame that is 110 long, at 20 frames a side.
-    assert len(durations) == gif.frame_count(200 / 110) == 36
+    assert len(durations) == images.frame_count(200 / 110) == 36
     assert durations == [40] * 35 + [2000]
     with Image.open(path) as picture:
         assert picture.info["loop"] == 0
@@ -151,11 +151,11 @@ def test_gif_has_its_frames_and_times_and_loops(tmp_path):
 
 @pytest.mark.parametrize(("sides", "count"), [(0.0, 20), (0.1, 20), (3.0, 60), (1e9, 100)])
 def test_gif_is_neither_too_short_nor_too_long(sides, count):
-    assert gif.frame_count(sides) == count
+    assert images.frame_count(sides) == count
 
 
 def test_gif_is_crisp_and_ends_with_the_whole_drawing(tmp_path):
-    gif.write(tmp_path / "a.gif", [half_spiral()])
+    images.write(tmp_path / "a.gif", [half_spiral()])
     with Image.open(tmp_path / "a.gif") as picture:
         assert DEFAULT_INK.added not in colours_of(picture)
         picture.seek(picture.n_frames - 1)
@@ -165,7 +165,7 @@ def test_gif_is_crisp_and_ends_with_the_whole_drawing(tmp_path):
 
 
 def test_gif_of_a_dot_is_one_long_frame(tmp_path):
-    gif.write(tmp_path / "a.gif", [sketch_from_polylines([np.array([[3.0, 4.0]])])])
+    images.write(tmp_path / "a.gif", [sketch_from_polylines([np.array([[3.0, 4.0]])])])
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == 1
         assert DEFAULT_INK.own in colours_of(picture)
@@ -173,7 +173,7 @@ def test_gif_of_a_dot_is_one_long_frame(tmp_path):
 
 def test_gif_of_several_draws_them_together_in_a_small_file(tmp_path):
     path = tmp_path / "a.gif"
-    gif.write(path, [half_spiral()] * 4)
+    images.write(path, [half_spiral()] * 4)
     assert path.stat().st_size < 60_000
     with Image.open(path) as picture:
         picture.seek(5)
@@ -184,5 +184,5 @@ def test_gif_of_several_draws_them_together_in_a_small_file(tmp_path):
 
 def test_gif_of_too_many_sketches_is_refused(tmp_path):
     with pytest.raises(BadOption, match="at most 100"):
-        gif.write(tmp_path / "a.gif", [spiral()] * 101)
+        images.write(tmp_path / "a.gif", [spiral()] * 101)
     assert list(tmp_path.iterdir()) == []
