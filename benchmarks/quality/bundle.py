@@ -16,8 +16,8 @@ from benchmarks.quality.trials import Floats, Sketches, Study, StudyPlan, StudyR
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import sha256
 from codes.data.store import read_labelled
-from codes.evaluation.bootstrap import estimated
-from codes.evaluation.measures import DrawQuality, draw_quality
+from codes.evaluation.bootstrap import bootstrap_of_means
+from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.inference.completer import Completer
 
 
@@ -32,7 +32,7 @@ class Measured:
     """
 
     study: Study
-    nats: DrawQuality
+    nats: DecoderQuality
     recognised: Floats
 
 
@@ -53,8 +53,8 @@ def all_figures(measured: Sequence[Measured], plan: StudyPlan) -> Figures:
     return {
         "completions": completion_figures([each.study for each in measured], plan.few),
         "judged": {
-            "macro": estimated([each.recognised for each in measured]),
-            "categories": {each.study.category: estimated([each.recognised]) for each in measured},
+            "macro": bootstrap_of_means([each.recognised for each in measured]),
+            "categories": {each.study.category: bootstrap_of_means([each.recognised]) for each in measured},
         },
         "nats": {each.study.category: each.nats for each in measured},
     }
@@ -73,4 +73,4 @@ def measure(data: Path, plan: StudyPlan, category: str) -> Measured:
     test, valid = read_labelled(data, "test")[category], read_labelled(data, "valid")[category]
     bundle, judge = Bundle.open(plan.model), Judge.open(plan.judge)
     study = StudyRunner(Completer(bundle), judge, plan).study(Sketches(category, test, valid))
-    return Measured(study, draw_quality(*bundle.vae(category), test, 0.5), judge.opinion(test).recognised(category))
+    return Measured(study, decoder_quality(*bundle.vae(category), test, 0.5), judge.opinion(test).recognised(category))

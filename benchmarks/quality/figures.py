@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.quality.distances import LEAST_GAP, frechet, gap_closed
 from benchmarks.quality.trials import COLUMNS, COMPLETED, FRACTIONS, LENGTH, PREFIX, TRIALS, TRUE, USUAL, Floats, Study
-from codes.evaluation.bootstrap import Estimate, estimated, estimated_of
+from codes.evaluation.bootstrap import Estimate, bootstrap, bootstrap_of_means
 from codes.formats.files import atomic_path
 
 Figures = dict[str, Any]
@@ -34,9 +34,9 @@ def completion_figures(studies: Sequence[Study], few: int) -> Figures:
 
 def trial_figures(tables: Sequence[Floats]) -> Figures:
     """Of tables of the sketches of each category."""
-    columns = {name: estimated([table[:, i] for table in tables]) for i, name in enumerate(COLUMNS[:LENGTH])}
-    lengths = estimated_of([table[:, LENGTH] for table in tables], _mean_of_medians)
-    return {**columns, COLUMNS[LENGTH]: lengths, "gap_closed": estimated(tables, gap_closed)}
+    columns = {name: bootstrap_of_means([table[:, i] for table in tables]) for i, name in enumerate(COLUMNS[:LENGTH])}
+    lengths = bootstrap([table[:, LENGTH] for table in tables], _mean_of_medians)
+    return {**columns, COLUMNS[LENGTH]: lengths, "gap_closed": bootstrap_of_means(tables, gap_closed)}
 
 
 def _mean_of_medians(samples: Sequence[Floats]) -> float:
@@ -49,7 +49,7 @@ def comparison(studies: Sequence[Study], name: str, few: int) -> Figures:
     tables = [study.tables[name] for study in studies]
     alike = [study.tables[usual][: len(table)] for study, table in zip(studies, tables, strict=True)]
     pairs = [np.column_stack([a[:, COMPLETED], b[:, COMPLETED]]) for a, b in zip(tables, alike, strict=True)]
-    more = estimated(pairs, lambda means: (means[..., 0] - means[..., 1]).mean(axis=-1))
+    more = bootstrap_of_means(pairs, lambda means: (means[..., 0] - means[..., 1]).mean(axis=-1))
     return {**trial_figures(tables), "usual": usual, "more_recognised": more, "few": few}
 
 
@@ -67,7 +67,7 @@ def _gap(table: Floats) -> float | None:
 def variety_figures(studies: Sequence[Study]) -> Figures:
     """Of several completions of one prefix."""
     names = ("mean", "best", "spread", "kinds")
-    return {name: estimated([getattr(study.variety, name) for study in studies]) for name in names}
+    return {name: bootstrap_of_means([getattr(study.variety, name) for study in studies]) for name in names}
 
 
 def frechet_figures(studies: Sequence[Study]) -> Figures:
@@ -83,9 +83,9 @@ def frechet_figures(studies: Sequence[Study]) -> Figures:
     others, trues = (np.concatenate([getattr(each, name) for each in sets]) for name in ("others", "true"))
     drawn = [np.concatenate(some) for some in zip(*(each.completed for each in sets), strict=True)]
     return {
-        "completed": estimated([completed]),
-        "true": estimated([true]),
-        "ratio": estimated([np.column_stack([completed, true])], lambda m: m[..., 0, 0] / m[..., 0, 1]),
+        "completed": bootstrap_of_means([completed]),
+        "true": bootstrap_of_means([true]),
+        "ratio": bootstrap_of_means([np.column_stack([completed, true])], lambda m: m[..., 0, 0] / m[..., 0, 1]),
         "counts": [len(each.true) for each in sets],
         "together": {
             "completed": float(np.mean([frechet(some, others) for some in drawn])),

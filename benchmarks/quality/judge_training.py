@@ -26,7 +26,7 @@ from benchmarks.quality.rasters import random_turn, rasters, seen_turned, varian
 from codes.checkpoints.tensors import load_tensors, save_tensors
 from codes.data.store import read_labelled
 from codes.errors import BadOption
-from codes.evaluation.bootstrap import estimated
+from codes.evaluation.bootstrap import bootstrap_of_means
 from codes.sketch.stroke3 import AnyStroke3
 
 SAVE_EVERY = 200
@@ -174,8 +174,8 @@ def _facts(config: Judging) -> dict[str, object]:
 def accuracy(judge: Judge, sketches: dict[str, list[AnyStroke3]]) -> dict[str, Any]:
     """Of each category, the share of its sketches that are recognised, and the mean of these shares."""
     hits = {name: judge.opinion(some).recognised(name) for name, some in sketches.items()}
-    by_category = {name: asdict(estimated([each])) for name, each in hits.items()}
-    return {"macro": asdict(estimated(list(hits.values()))), "categories": by_category}
+    by_category = {name: asdict(bootstrap_of_means([each])) for name, each in hits.items()}
+    return {"macro": asdict(bootstrap_of_means(list(hits.values()))), "categories": by_category}
 
 
 def gathered(paths: Sequence[Path], split: str) -> dict[str, list[AnyStroke3]]:

@@ -9,11 +9,11 @@ from benchmarks.quality.figures import Figures
 from benchmarks.quality.negatives import oddities
 from benchmarks.quality.trials import StudyPlan
 from codes.checkpoints.bundle import Bundle
-from codes.cli.test import FRACTIONS, all_cuts, refusals, strangers
 from codes.data.quickdraw import NONE_OF_THESE
 from codes.data.store import read_labelled
-from codes.evaluation.measures import RouterPredictions, RouterTest
 from codes.evaluation.plots import draw_confusion, draw_risk
+from codes.evaluation.prefixes import FRACTIONS, all_cuts, never_learned
+from codes.evaluation.recognition import RouterPredictions, RouterTest
 from codes.sketch.stroke3 import AnyStroke3
 
 FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
@@ -29,7 +29,7 @@ def routing_figures(plan: StudyPlan, data: Path, rare: Path | None, images: Path
     sketches = {name: rows[: plan.routed] for name, rows in read_labelled(data, "test").items() if rows}
     own = [name for name in bundle.categories if name in sketches]
     router = _test(bundle, own)
-    answers = {name: router.answers(sketches, cut) for name, cut in all_cuts().items()}
+    answers = {name: router.predict(sketches, cut) for name, cut in all_cuts().items()}
     if images:
         draw_confusion(images / "confusion.png", router.confusion(answers["50%"]), router.categories)
         draw_risk(images / "risk.png", {name: answers[name].risk() for name in BY_FRACTION})
@@ -49,7 +49,7 @@ def _others(bundle: Bundle, sketches: dict[str, list[AnyStroke3]], own: Sequence
 
 def _recognition(bundle: Bundle, sketches: dict[str, list[AnyStroke3]], categories: Sequence[str]) -> Figures:
     router = _test(bundle, categories)
-    return {name: router.quality(router.answers(sketches, cut)) for name, cut in all_cuts().items()}
+    return {name: router.quality(router.predict(sketches, cut)) for name, cut in all_cuts().items()}
 
 
 def _test(bundle: Bundle, categories: Sequence[str]) -> RouterTest:
@@ -61,13 +61,11 @@ def kinds_of_unknown(
 ) -> dict[str, list[AnyStroke3]]:
     """Categories never seen, and what is no drawing."""
     known = [rows for name in router.categories for rows in sketches[name]]
-    never_seen = {NEVER_SEEN: strangers(router, rare, "test")[: plan.routed]} if rare else {}
+    never_seen = {NEVER_SEEN: never_learned(rare, "test", router.config.categories)[: plan.routed]} if rare else {}
     return {**never_seen, **oddities(known, plan.odd, plan.seed)}
 
 
 def _refusal(router: RouterTest, answers: Answered, kinds: dict[str, list[AnyStroke3]]) -> Figures:
     """Known and unknown, both shown in the same way; categories never seen in every way there is."""
     by_fraction = {name: answers[name] for name in BY_FRACTION}
-    return {
-        name: refusals(router, answers if name == NEVER_SEEN else by_fraction, some) for name, some in kinds.items()
-    }
+    return {name: router.refusal(answers if name == NEVER_SEEN else by_fraction, some) for name, some in kinds.items()}

@@ -25,10 +25,10 @@ from benchmarks.quality.tables import write_pages
 from benchmarks.quality.trials import Floats, StudyPlan, Trial, cut
 from codes.checkpoints.bundle import Bundle
 from codes.cli.build import teach
-from codes.cli.test import all_cuts
 from codes.data.store import read_labelled
-from codes.evaluation.bootstrap import Estimate, estimated
-from codes.evaluation.measures import RouterTest
+from codes.evaluation.bootstrap import Estimate, bootstrap_of_means
+from codes.evaluation.prefixes import all_cuts
+from codes.evaluation.recognition import RouterTest
 from codes.inference.completer import Completer
 from codes.sketch.stroke3 import AnyStroke3
 
@@ -107,8 +107,12 @@ def judged(completer: Completer, judge: Judge, lot: Lot, plan: StudyPlan) -> Fig
     prefix = judge.opinion([each.points for each in prefixes]).recognised(lot.category)
     true = judge.opinion(lot.whole).recognised(lot.category)
     table = np.column_stack([prefix, completed, true])
-    columns = {word: estimated([table[:, i]]) for i, word in enumerate(("prefix", "completed", "true"))}
-    return {**columns, "share": estimated([table], _share), "gap_closed": estimated([table], gap_closed)}
+    columns = {word: bootstrap_of_means([table[:, i]]) for i, word in enumerate(("prefix", "completed", "true"))}
+    return {
+        **columns,
+        "share": bootstrap_of_means([table], _share),
+        "gap_closed": bootstrap_of_means([table], gap_closed),
+    }
 
 
 def _share(means: Floats) -> Floats:
@@ -126,9 +130,9 @@ def _accuracy(bundle: Bundle, sketches: dict[str, list[AnyStroke3]], seen: str) 
     router = RouterTest(*bundle.router(), bundle.categories)
     hits = []
     for name, rows in sketches.items():
-        logits = router.logits(all_cuts()[seen](rows))[:, router.offered].numpy()
+        logits = router.logits(all_cuts()[seen](rows))[:, router.offered_labels].numpy()
         hits.append((logits.argmax(axis=1) == router.categories.index(name)).astype(np.float64))
-    return estimated(hits)
+    return bootstrap_of_means(hits)
 
 
 if __name__ == "__main__":

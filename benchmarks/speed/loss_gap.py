@@ -16,7 +16,7 @@ from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.model.lstm import LSTM
 from codes.training.config import Precision, TrainConfig
-from codes.training.jobs import Splits, draw_job
+from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer, evaluate
 from codes.training.run_folder import RunFolder
 
@@ -35,7 +35,7 @@ def measure(effort: Effort, folder: Path) -> Figures:
 def loss_after(steps: int, store: Store, folder: Path, precision: Precision, many: int) -> float:
     """Nats a point on the validation split; fewer than ``many`` sketches are run by torch's own kernel, padded."""
     config = TrainConfig(steps=max(steps, 1), average=0.0, precision=precision)
-    job = draw_job(Splits.of(store), vae_sizes(SIZES), config)
+    job = decoder_job(Splits.of(store), vae_sizes(SIZES), config)
     trainer = Trainer(job, config, RunFolder(folder), torch.device("cpu"))
     for module in trainer.state.model.modules():
         if isinstance(module, LSTM):

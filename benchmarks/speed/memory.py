@@ -20,7 +20,7 @@ from benchmarks.speed.training import vae_sizes
 from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.training.config import TrainConfig
-from codes.training.jobs import Splits, draw_job
+from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer
 from codes.training.run_folder import RunFolder
 
@@ -57,7 +57,7 @@ def _in_a_process(folder: Path, sketches: int, steps: int) -> dict[str, float]:
 def peaks_of_training(store: Path, steps: int) -> dict[str, float]:
     """Train for a while; the most memory that was resident, and the most of it that was no file's, in megabytes."""
     config = TrainConfig()
-    job = draw_job(Splits.of(Store(store)), vae_sizes(SMALL), config)
+    job = decoder_job(Splits.of(Store(store)), vae_sizes(SMALL), config)
     trainer = Trainer(job, config, RunFolder(store / "run"), torch.device("cpu"))
     own = 0.0
     for _ in range(steps):

@@ -21,7 +21,7 @@ from codes.data.store import Store
 from codes.data.transforms import fit_normaliser
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
 from codes.training.config import TrainConfig
-from codes.training.jobs import Splits, draw_job, predict_job
+from codes.training.jobs import Splits, decoder_job, router_job
 from codes.training.loop import Job, Trainer
 from codes.training.objectives import cut_lengths
 from codes.training.run_folder import RunFolder
@@ -71,7 +71,7 @@ def measure_vae(effort: Effort, folder: Path) -> Figures:
     """``train_vae_ratio``, ``train_vae_peak_share`` and what they are made of."""
     torch.manual_seed(0)
     store, config = _store(effort, folder), TrainConfig(batch=effort.sizes.batch)
-    ours = OurTraining(draw_job(Splits.of(store), vae_sizes(effort.sizes), config), config, folder / "vae")
+    ours = OurTraining(decoder_job(Splits.of(store), vae_sizes(effort.sizes), config), config, folder / "vae")
     compared = _compare(effort, ours, partial(usual_vae, store.folder, effort.sizes))
     figures = _figures("train_vae", compared, ours, partial(vae_arithmetic, effort.sizes))
     return {**figures, "peak_gigaflops": median(compared.peaks) / 1e9}
@@ -82,7 +82,7 @@ def measure_router(effort: Effort, folder: Path) -> Figures:
     torch.manual_seed(0)
     store, config = _store(effort, folder), TrainConfig(batch=effort.sizes.batch)
     sizes = router_sizes(effort.sizes, CATEGORIES)
-    ours = OurTraining(predict_job(Splits.of(store), sizes, config), config, folder / "router")
+    ours = OurTraining(router_job(Splits.of(store), sizes, config), config, folder / "router")
     compared = _compare(effort, ours, partial(usual_router, store.folder, effort.sizes))
     picture = picture_operations(sizes.raster)
     return _figures(

@@ -25,12 +25,12 @@ from codes.checkpoints.tensors import Precision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
 from codes.data.store_writer import pack
 from codes.errors import BadOption
-from codes.evaluation.measures import draw_quality
+from codes.evaluation.likelihood import decoder_quality
 from codes.model.config import VAEConfig
 from codes.model.router import RouterNet
 from codes.sketch.stroke3 import AnyStroke3
 from codes.training.config import TrainConfig
-from codes.training.jobs import Splits, draw_job
+from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer
 from codes.training.objectives import cut_lengths
 from codes.training.run_folder import RunFolder
@@ -107,7 +107,7 @@ def _write_decoder(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
         store = pack(
             place / "store", {"train": {lesson.name: kept}, "valid": {lesson.name: lesson.drawings[::HELD_BACK]}}
         )
-        job = draw_job(Splits.of(store), _with_dropout(config), lesson.config, place / "start.safetensors")
+        job = decoder_job(Splits.of(store), _with_dropout(config), lesson.config, place / "start.safetensors")
         run = RunFolder(place / "teaching")
         run.path.mkdir()
         Trainer(job, lesson.config, run, torch.device("cpu")).fit()
@@ -130,7 +130,7 @@ def average_of_nearest(bundle: Bundle, drawings: Sequence[AnyStroke3]) -> tuple[
     parts = [bundle.vae(category) for category in bundle.categories]
     config = parts[0][1]
     alike = [vae for vae, each in parts if (each.model, each.scale) == (config.model, config.scale)]
-    nats = [draw_quality(vae, config, drawings, 0.5).continuation.total for vae in alike]
+    nats = [decoder_quality(vae, config, drawings, 0.5).continuation.total for vae in alike]
     nearest = [alike[i].state_dict() for i in np.argsort(nats, kind="stable")[:NEAREST]]
     return {name: torch.stack([tensors[name] for tensors in nearest]).mean(dim=0) for name in nearest[0]}, config
 

@@ -1,40 +1,25 @@
-"""``train_or_test.py test``: numbers about trained parts, in the words of docs/results.md."""
+"""``train_or_test.py test``: the flags of testing, turned into measurements and their tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from tqdm import tqdm
 
 from codes.checkpoints.bundle import Bundle
-from codes.checkpoints.part import PartConfig
 from codes.cli.common import AS_JSON, FRACTION, MODEL, SPLIT, ErrorHandlingGroup, print_json
-from codes.data.quickdraw import NONE_OF_THESE, may_teach_refusal
 from codes.data.store import read_labelled
-from codes.data.transforms import PrefixRule
 from codes.errors import BadOption
-from codes.evaluation.measures import (
-    DrawQuality,
-    MakePrefixes,
-    Prefixes,
-    RefusalQuality,
-    RouteQuality,
-    RouterPredictions,
-    RouterTest,
-    draw_quality,
-    refusal_quality,
-)
+from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.evaluation.plots import draw_confusion, draw_risk
-from codes.sketch.stroke3 import AnyStroke3
+from codes.evaluation.prefixes import FRACTIONS, all_cuts, never_learned, select_categories
+from codes.evaluation.recognition import RefusalQuality, RouterQuality, RouterTest, learned_categories
 
 DATA = click.argument("data", type=click.Path(path_type=Path))
-FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -47,29 +32,30 @@ def test() -> None:
 @MODEL
 @SPLIT
 @FRACTION
-@click.option("-c", "--category", "categories", multiple=True, help="Test these only; repeat for several.")
+@click.option("-c", "--category", "categories", multiple=True, help="Test this category only; repeat for several.")
 @AS_JSON
 def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[str, ...], as_json: bool) -> None:
-    """Nats per point of each category's decoder on DATA (a packed store, an .npz file, or a folder of them).
+    """Measure nats per point of each category's decoder on DATA: a packed store, a file, or a folder of .npz files.
 
-    Whole sketches with z from each itself (the KL divergence comes on top), and what follows a prefix of --fraction of
-    the points. Offsets are in the model's own units; "pixels" counts them in QuickDraw pixels, which makes models of
-    different scales comparable.
+    Whole sketches are measured with z inferred from each; the KL divergence comes on top. So is what follows a prefix
+    of --fraction of the points. Offsets are in the model's own units. "pixels" counts them in QuickDraw pixels, so
+    that models of different scales can be compared.
 
     \b
     Example:
       train_or_test.py test draw datasets/core --model starter
     """
-    bundle = Bundle.open(model)
-    sketches = _of_bundle(read_labelled(data, split), bundle, categories)
+    bundle, found = Bundle.open(model), read_labelled(data, split)
+    known = [category for category in bundle.categories if category in found]
+    sketches = select_categories(found, categories or known or bundle.categories)
     measured = {
-        category: draw_quality(*bundle.vae(category), sketches[category], fraction)
+        category: decoder_quality(*bundle.vae(category), sketches[category], fraction)
         for category in tqdm(sketches, unit=" categories", disable=as_json)
     }
     if as_json:
         print_json({"split": split, "fraction": fraction, "categories": {k: v.to_dict() for k, v in measured.items()}})
     else:
-        _draw_table(measured)
+        _print_decoders(measured)
 
 
 @test.command()
@@ -77,104 +63,71 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
 @MODEL
 @SPLIT
 @click.option("--unknown", type=click.Path(path_type=Path), help="Sketches of categories that the model never saw.")
-@click.option("--confusion", type=click.Path(path_type=Path), help="Draw the confusion at 50 % into this .png.")
-@click.option("--risk", type=click.Path(path_type=Path), help="Draw what is wrong of the surest into this .png.")
-@click.option("-c", "--category", "categories", multiple=True, help="Choose among these only; repeat for several.")
-@click.option("--everything", is_flag=True, help="Choose among all that the router learned, with a decoder or without.")
+@click.option("--confusion", type=click.Path(path_type=Path), help="Draw the confusion at 50 % into this .png file.")
+@click.option(
+    "--risk",
+    type=click.Path(path_type=Path),
+    help="Draw the share of wrong answers among the surest sketches into this .png file.",
+)
+@click.option(
+    "-c", "--category", "categories", multiple=True, help="Choose among these categories only; repeat for several."
+)
+@click.option(
+    "--everything",
+    is_flag=True,
+    help="Choose among all categories that the router learned, with or without a decoder.",
+)
 @AS_JSON
-def predict(data: Path, model: str, split: str, unknown: Path | None, as_json: bool, **asked: Any) -> None:
-    """Accuracy of the router on DATA by how much of each sketch is seen, its calibration, and its refusals.
+def predict(
+    data: Path,
+    model: str,
+    split: str,
+    unknown: Path | None,
+    categories: tuple[str, ...],
+    everything: bool,
+    **asked: Any,
+) -> None:
+    """Measure the router on DATA: its accuracy by how much of each sketch is seen, its calibration, and its refusals.
 
-    U50 cuts a uniform 0 to 50 % of the points of each sketch. Intervals are of 95 %, by drawing the sketches of each
-    category anew. --unknown takes a folder of .npz files: only those whose name may never be trained on (SHA-256 odd)
-    count.
+    U50 cuts a uniform 0 to 50 % off the points of each sketch. Intervals are of 95 %, by resampling the sketches of
+    each category. --unknown takes a folder of .npz files, of which only those count whose category may never be
+    trained on (its SHA-256 is odd).
 
     \b
-    Example:
+    Examples:
       train_or_test.py test predict datasets/core --unknown datasets/rare
       train_or_test.py test predict datasets/core -c cat -c crab
     """
-    net, config = (bundle := Bundle.open(model)).router()
-    every = read_labelled(data, split)
-    router = RouterTest(net, config, _choice(bundle, config, tuple(every), asked))
-    sketches = _of_bundle(every, bundle, tuple(router.categories))
-    cuts = all_cuts()
-    answers = {name: router.answers(sketches, cut) for name, cut in cuts.items()}
-    measured = {name: router.quality(each) for name, each in answers.items()}
-    refusal = refusals(router, answers, strangers(router, unknown, split)) if unknown else {}
-    _draw_pictures(router, answers, asked)
-    if as_json:
-        told = {name: asdict(each) for name, each in refusal.items()}
-        print_json({"split": split, "recognition": {k: asdict(v) for k, v in measured.items()}, "refusal": told})
+    if everything and categories:
+        raise BadOption("--everything chooses among all categories; leave --category out")
+    pictures = {name: _png(name, asked[name]) for name in ("confusion", "risk")}
+    bundle, found = Bundle.open(model), read_labelled(data, split)
+    net, config = bundle.router()
+    router = RouterTest(
+        net, config, learned_categories(config, found) if everything else categories or bundle.categories
+    )
+    sketches = select_categories(found, router.categories)
+    predictions = {name: router.predict(sketches, cut) for name, cut in all_cuts().items()}
+    measured = {name: router.quality(each) for name, each in predictions.items()}
+    refusal = router.refusal(predictions, never_learned(unknown, split, config.categories)) if unknown else {}
+    if pictures["confusion"]:
+        draw_confusion(pictures["confusion"], router.confusion(predictions["50%"]), router.categories)
+    if pictures["risk"]:
+        draw_risk(pictures["risk"], {name: predictions[name].risk() for name in map("{:.0%}".format, FRACTIONS)})
+    if asked["as_json"]:
+        recognition, told = ({name: asdict(each) for name, each in some.items()} for some in (measured, refusal))
+        print_json({"split": split, "recognition": recognition, "refusal": told})
     else:
-        _predict_table(measured, refusal)
+        _print_router(measured, refusal)
 
 
-def all_cuts() -> dict[str, MakePrefixes]:
-    """Every way in which sketches are shown to a router under test."""
-    cuts: dict[str, MakePrefixes] = {"U50": Prefixes.u50, "50% of strokes": partial(_cut, 0.5, law="strokes")}
-    return cuts | {f"{fraction:.0%}": partial(_cut, fraction) for fraction in FRACTIONS}
+def _png(option: str, path: Path | None) -> Path | None:
+    if path and path.suffix.lower() != ".png":
+        raise BadOption(f"--{option} writes a .png file, not {path.name}")
+    return path
 
 
-def _draw_pictures(router: RouterTest, answers: dict[str, RouterPredictions], asked: dict[str, Any]) -> None:
-    """Those that were asked for."""
-    if asked["confusion"]:
-        draw_confusion(asked["confusion"], router.confusion(answers["50%"]), router.categories)
-    if asked["risk"]:
-        draw_risk(asked["risk"], {name: answers[name].risk() for name in map("{:.0%}".format, FRACTIONS)})
-
-
-def _choice(bundle: Bundle, config: PartConfig, found: tuple[str, ...], asked: dict[str, Any]) -> tuple[str, ...]:
-    """What the router is to choose among: what the bundle draws, what was named, or all it learned that is in the data.
-
-    Raises:
-        BadOption: a name that the router never learned.
-    """
-    if asked["everything"]:
-        return tuple(category for category in config.categories if category in found and category != NONE_OF_THESE)
-    strange = [category for category in asked["categories"] if category not in config.categories]
-    if strange:
-        raise BadOption(f"the router never learned {', '.join(strange)}")
-    return asked["categories"] or bundle.categories
-
-
-def _cut(fraction: float, sketches: Sequence[AnyStroke3], law: PrefixRule = "points") -> Prefixes:
-    return Prefixes.at(sketches, fraction, law)
-
-
-def _of_bundle(
-    sketches: dict[str, list[AnyStroke3]], bundle: Bundle, categories: tuple[str, ...]
-) -> dict[str, list[AnyStroke3]]:
-    """Those of the data that the bundle knows, or just these."""
-    wanted = categories or tuple(category for category in bundle.categories if category in sketches)
-    missing = [category for category in wanted if not sketches.get(category)]
-    if missing or not wanted:
-        raise BadOption(f"the data has no sketches of {', '.join(missing or bundle.categories)}")
-    return {category: sketches[category] for category in wanted}
-
-
-def strangers(router: RouterTest, unknown: Path, split: str) -> list[AnyStroke3]:
-    """Sketches of categories that no router may ever learn to refuse."""
-    return [
-        rows
-        for name, each in read_labelled(unknown, split).items()
-        if not may_teach_refusal(name) and name not in router.config.categories
-        for rows in each
-    ]
-
-
-def refusals(
-    router: RouterTest, answers: dict[str, RouterPredictions], unknown: Sequence[AnyStroke3]
-) -> dict[str, RefusalQuality]:
-    """The known and the unknown told apart, both shown in the same way."""
-    threshold = router.calibration.known
-    return {
-        name: refusal_quality(np.concatenate(each.known), router.scores(all_cuts()[name](unknown)), threshold)
-        for name, each in answers.items()
-    }
-
-
-def _draw_table(measured: dict[str, DrawQuality]) -> None:
+def _print_decoders(measured: Mapping[str, DecoderQuality]) -> None:
     click.echo(
         f"{'nats per point':16} {'whole':>8} {'+ kl':>7} {'z = 0':>8} {'rest':>8} "
         f"{'offset':>8} {'pen':>7} {'pixels':>8}"
@@ -187,7 +140,7 @@ def _draw_table(measured: dict[str, DrawQuality]) -> None:
         )
 
 
-def _predict_table(measured: dict[str, RouteQuality], refusal: dict[str, RefusalQuality]) -> None:
+def _print_router(measured: Mapping[str, RouterQuality], refusal: Mapping[str, RefusalQuality]) -> None:
     click.echo(f"{'seen':16} {'macro':>7} {'95 %':>16} {'micro':>7} {'ECE':>7} {'accepted':>9} {'risk':>7}")
     for name, each in measured.items():
         low, high = each.macro_95

@@ -1,30 +1,19 @@
-"""``train_or_test.py train``: the flags of training, turned into runs.
-
-What a person can look at while a run goes on: curves, and sketches drawn by the weights so far."""
+"""``train_or_test.py train``: the flags of training, turned into runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import click
-from torch import nn
 
-from codes.checkpoints.part import PartConfig
 from codes.cli.common import STORE, Command, ErrorHandlingGroup, options_from, options_of
 from codes.errors import BadOption
-from codes.evaluation.plots import draw_curves
-from codes.formats.registry import write_sheet
-from codes.inference.generate import CategorySampler
-from codes.inference.options import SamplingOptions
+from codes.evaluation.plots import draw_run
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
-from codes.model.vae import SketchVAE
-from codes.sketch.sheet import contact_sheet
 from codes.training.config import TrainConfig
-from codes.training.loop import Job
-from codes.training.run_folder import RunFolder
+from codes.training.jobs import TrainingRequest, train_decoders, train_router
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -70,14 +59,11 @@ def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **
       train_or_test.py train draw datasets/all -o runs/all --together
       train_or_test.py train draw datasets/all -o runs/draw -c crab --start runs/all --steps 800
     """
-    from codes.cli.train import watcher
-    from codes.training.jobs import TrainingRequest, run_draw
-
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
-    request = TrainingRequest(store, out, sizes, options_from(TrainConfig, options), watch=watcher, **options)
+    request = TrainingRequest(store, out, sizes, options_from(TrainConfig, options), watch=draw_run, **options)
     if together and categories:
         raise BadOption("--together trains on every category of the store; leave --category out")
-    for line in run_draw(request, categories, together):
+    for line in train_decoders(request, categories, together):
         click.echo(line)
 
 
@@ -95,38 +81,13 @@ def predict(store: Path, out: Path, hidden: int, dropout: float, **options: Any)
     Example:
       train_or_test.py train predict datasets/five -o runs/router --steps 4000
     """
-    from codes.cli.train import watcher
-    from codes.training.jobs import TrainingRequest, run_predict
-
     encoder, raster = _encoder(options, RouterConfig().encoder), options_from(ImageConfig, options)
     config = options_from(TrainConfig, options)
     sizes = RouterConfig(encoder, raster, hidden=hidden, dropout=dropout)
-    for line in run_predict(TrainingRequest(store, out, sizes, config, watch=watcher, **options)):
+    for line in train_router(TrainingRequest(store, out, sizes, config, watch=draw_run, **options)):
         click.echo(line)
 
 
 def _encoder(options: dict[str, Any], default: EncoderConfig) -> EncoderConfig:
     size, dropout = options.pop("encoder_size"), options.pop("encoder_dropout")
     return EncoderConfig(size=size, positions=default.positions, pooled=default.pooled, dropout=dropout)
-
-
-SAMPLES = SamplingOptions(variations=12, temperature=0.4, latent="prior")
-
-
-def watcher(run: RunFolder, job: Job) -> Callable[[nn.Module, int], None]:
-    """What to do after each validation of this run."""
-
-    def after_validation(model: nn.Module, step: int) -> None:
-        draw_curves(run)
-        if isinstance(model, SketchVAE):
-            _draw_samples(run, job, model, step)
-
-    return after_validation
-
-
-def _draw_samples(run: RunFolder, job: Job, model: SketchVAE, step: int) -> None:
-    """A sheet of sketches from nothing."""
-    config = PartConfig("decoder", job.facts["model"], job.facts["scale"], job.facts["categories"])
-    sketches = CategorySampler(deepcopy(model).cpu(), config, run.path.name).sample(SAMPLES)
-    run.samples.mkdir(exist_ok=True)
-    write_sheet(run.samples / f"{step:06}.svg", contact_sheet(sketches, f"{run.path.name}, step {step}"))

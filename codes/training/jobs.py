@@ -23,7 +23,7 @@ from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.training.config import TrainConfig
 from codes.training.loop import Job, MakeObjective, Trainer
-from codes.training.objectives import DrawObjective, PredictObjective
+from codes.training.objectives import DecoderObjective, RouterObjective
 from codes.training.run_folder import RunFolder
 
 
@@ -54,16 +54,16 @@ class Splits:
         return cls(train.only(category), valid.only(category))
 
 
-def draw_job(splits: Splits, sizes: VAEConfig, config: TrainConfig, start: Path | None = None) -> Job:
+def decoder_job(splits: Splits, sizes: VAEConfig, config: TrainConfig, start: Path | None = None) -> Job:
     """Train a VAE; ``start`` is a file of weights of the same sizes to begin from, its scale included."""
     torch.manual_seed(config.seed)
-    return _job(SketchVAE(sizes), DrawObjective, splits, config, start)
+    return _job(SketchVAE(sizes), DecoderObjective, splits, config, start)
 
 
-def predict_job(splits: Splits, sizes: RouterConfig, config: TrainConfig, start: Path | None = None) -> Job:
+def router_job(splits: Splits, sizes: RouterConfig, config: TrainConfig, start: Path | None = None) -> Job:
     """Train the router on all categories of the splits."""
     torch.manual_seed(config.seed)
-    return _job(RouterNet(sizes), PredictObjective, splits, config, start)
+    return _job(RouterNet(sizes), RouterObjective, splits, config, start)
 
 
 def _job(
@@ -146,23 +146,23 @@ class TrainingRequest:
         return RunFolder(self.start).best if self.start else None
 
 
-def run_draw(request: TrainingRequest, categories: tuple[str, ...] = (), together: bool = False) -> Iterator[str]:
+def train_decoders(request: TrainingRequest, categories: tuple[str, ...] = (), together: bool = False) -> Iterator[str]:
     """Train one VAE on all categories, or one for each; yields a line for each run."""
     assert isinstance(request.sizes, VAEConfig)
     store = Store(request.store)
     for category in (None,) if together else categories or store.categories:
         folder = request.out if category is None else request.out / category
         splits = Splits.of(store, category)
-        job = draw_job(splits, request.sizes, request.config, request.start_file())
+        job = decoder_job(splits, request.sizes, request.config, request.start_file())
         yield _run(request, RunFolder(folder), job)
 
 
-def run_predict(request: TrainingRequest) -> Iterator[str]:
+def train_router(request: TrainingRequest) -> Iterator[str]:
     """Train the router; its number of labels is the store's number of categories."""
     assert isinstance(request.sizes, RouterConfig)
     store = Store(request.store)
     sizes = replace(request.sizes, labels=len(store.categories))
-    job = predict_job(Splits.of(store), sizes, request.config, request.start_file())
+    job = router_job(Splits.of(store), sizes, request.config, request.start_file())
     yield _run(replace(request, sizes=sizes), RunFolder(request.out), job)
 
 

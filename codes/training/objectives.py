@@ -103,7 +103,7 @@ class PointNats:
         return Measure(self.offset.sum() + self.pen.sum(), points)
 
 
-class DrawObjective:
+class DecoderObjective:
     """Train a VAE to draw: the encoder sees a whole or a cut sketch, the decoder is to draw all of it.
 
     Because z is often inferred from a prefix in training, z from a prefix means something when a sketch is completed.
@@ -151,7 +151,7 @@ def _draw_measures(nats: PointNats, points: Tensor, divergence: Tensor) -> Measu
     }
 
 
-class PredictObjective:
+class RouterObjective:
     """Train the shared encoder and its classifier on incomplete sketches."""
 
     chosen_by = "loss"

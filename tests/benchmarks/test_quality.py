@@ -24,7 +24,7 @@ from benchmarks.quality.sheets import best_median_worst
 from benchmarks.quality.tables import begin, end, filled, sections
 from benchmarks.quality.trials import COLUMNS, TRIALS, Sketches, Study, StudyPlan, StudyRunner
 from codes.errors import BadFile, BadOption
-from codes.evaluation.bootstrap import estimated
+from codes.evaluation.bootstrap import bootstrap_of_means
 from codes.formats import npz
 from codes.inference.completer import Completer
 from tests.support.worlds import CATEGORIES, doodles
@@ -335,7 +335,7 @@ def test_figures_compare_on_the_same_sketches(study):
 
 
 def test_figures_are_plain_json_with_few_digits():
-    told = plain({"a": estimated([np.array([0.0, 1.0, 1.0])]), "b": [1 / 3, None, 2], "c": "x"})
+    told = plain({"a": bootstrap_of_means([np.array([0.0, 1.0, 1.0])]), "b": [1 / 3, None, 2], "c": "x"})
     assert json.loads(json.dumps(told)) == told
     assert told["a"]["value"] == 0.66667 and told["b"] == [0.33333, None, 2]
 

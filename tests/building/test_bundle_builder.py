@@ -15,7 +15,7 @@ from codes.errors import BadFile, BadOption, TrainingStopped
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.training.config import TrainConfig
-from codes.training.jobs import TrainingRequest, choose_device, run_draw, run_predict
+from codes.training.jobs import TrainingRequest, choose_device, train_decoders, train_router
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import CATEGORIES, TINY_ROUTER, TINY_VAE, doodles, prefixes
 
@@ -26,8 +26,8 @@ CONFIG = TrainConfig(steps=4, batch=4, evaluate_every=2, save_every=2, precision
 def runs(store, tmp_path_factory) -> Path:
     """A router of three categories and decoders of two of them."""
     folder = tmp_path_factory.mktemp("runs")
-    drawn = run_draw(TrainingRequest(store.folder, folder / "draw", TINY_VAE, CONFIG), CATEGORIES[:2])
-    told = [*drawn, *run_predict(TrainingRequest(store.folder, folder / "router", TINY_ROUTER, CONFIG))]
+    drawn = train_decoders(TrainingRequest(store.folder, folder / "draw", TINY_VAE, CONFIG), CATEGORIES[:2])
+    told = [*drawn, *train_router(TrainingRequest(store.folder, folder / "router", TINY_ROUTER, CONFIG))]
     assert len(told) == 3
     assert all("best validation figure" in line for line in told)
     return folder
@@ -92,14 +92,14 @@ def test_names_too_alike_and_no_names_are_refused(runs, store):
 def test_a_second_run_says_that_there_is_nothing_to_do_or_asks_to_resume(runs, store, tmp_path):
     """A second run once failed as its folder existed."""
     again = TrainingRequest(store.folder, runs / "router", TINY_ROUTER, CONFIG)
-    assert list(run_predict(again)) == [f"{runs / 'router'}: finished before, nothing to do"]
+    assert list(train_router(again)) == [f"{runs / 'router'}: finished before, nothing to do"]
     request = TrainingRequest(store.folder, tmp_path / "run", TINY_ROUTER, CONFIG, watch=lambda run, job: cut)
     with pytest.raises(RuntimeError, match="power cut"):
-        list(run_predict(request))
+        list(train_router(request))
     request = replace(request, watch=None)
     with pytest.raises(TrainingStopped, match="add --resume"):
-        list(run_predict(request))
-    (line,) = run_predict(replace(request, resume=True))
+        list(train_router(request))
+    (line,) = train_router(replace(request, resume=True))
     assert "best validation figure" in line
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
@@ -12,7 +11,6 @@ from codes.building.calibration_fit import (
     fit_temperature,
     logits_of_prefixes,
 )
-from codes.evaluation.measures import expected_calibration_error
 from codes.model.calibration import in_distribution_scores
 from tests.support.worlds import batch_of, generator
 
@@ -97,21 +95,6 @@ def test_nineteen_in_twenty_known_sketches_are_accepted():
     mine = shown.where((shown.labels == 0) | (shown.labels == 2))
     scores = in_distribution_scores(settled.scaled(mine.logits, mine.lengths), [0, 2])
     assert float((scores >= settled.known).float().mean()) == pytest.approx(0.95, abs=0.01)
-
-
-def test_the_calibration_error_is_that_of_a_slow_loop():
-    rng = np.random.default_rng(0)
-    chances = rng.dirichlet([0.5] * 5, size=3000)
-    chances[0] = [1, 0, 0, 0, 0]
-    hits = rng.random(3000) < 0.6
-    expected = 0.0
-    top = chances.max(axis=1)
-    for i in range(15):
-        inside = (top >= i / 15) & ((top < (i + 1) / 15) | (i == 14))
-        if inside.any():
-            expected += inside.mean() * abs(top[inside].mean() - hits[inside].mean())
-    assert expected_calibration_error(chances, hits) == pytest.approx(expected)
-    assert expected_calibration_error(np.eye(3), np.ones(3, dtype=bool)) == 0.0
 
 
 def test_prefixes_are_shown_at_four_fractions(router_net):

@@ -12,10 +12,10 @@ from codes.building import few_shot as teaching
 from codes.building.few_shot import TEACHING, Examples, Lesson, average_of_nearest, extended, teach
 from codes.checkpoints.part import sha256, write_part
 from codes.errors import BadOption
-from codes.evaluation.measures import draw_quality
+from codes.evaluation.likelihood import decoder_quality
 from codes.inference.completer import Completer
 from codes.sketch.stroke3 import Sketch
-from codes.training.jobs import draw_job
+from codes.training.jobs import decoder_job
 from tests.support.worlds import BACKGROUND, CATEGORIES, batch_of, doodles, generator, stirred_router, tiny_bundle
 
 QUICK = replace(TEACHING, steps=6, batch=8, evaluate_every=3)
@@ -132,7 +132,7 @@ def test_a_decoder_begins_from_those_that_find_the_drawings_likeliest(tmp_path, 
     monkeypatch.setattr(teaching, "NEAREST", 1)
     bundle, drawings = of_one_scale(tmp_path / "tiny"), spikes(6)
     parts = [bundle.vae(category) for category in CATEGORIES[:2]]
-    nats = [draw_quality(*part, drawings, 0.5).continuation.total for part in parts]
+    nats = [decoder_quality(*part, drawings, 0.5).continuation.total for part in parts]
     assert nats[0] != nats[1]
     begun, _ = average_of_nearest(bundle, drawings)
     for name, value in parts[int(np.argmin(nats))][0].state_dict().items():
@@ -144,9 +144,9 @@ def test_a_lesson_drops_more_recurrent_weights_than_the_bundle_was_trained_with(
 
     def watched(splits, sizes, config, start):
         asked.append(sizes)
-        return draw_job(splits, sizes, config, start)
+        return decoder_job(splits, sizes, config, start)
 
-    monkeypatch.setattr(teaching, "draw_job", watched)
+    monkeypatch.setattr(teaching, "decoder_job", watched)
     teach(bundle, lesson(), tmp_path / "after", "")
     assert [each.decoder.dropout for each in asked] == [teaching.DROPOUT]
 

@@ -26,7 +26,7 @@ from codes.data.transforms import (
     u50_lengths,
 )
 from codes.training.config import TrainConfig
-from codes.training.jobs import Splits, draw_job
+from codes.training.jobs import Splits, decoder_job
 from codes.training.objectives import half_lengths
 from tests.support.worlds import CATEGORIES, TINY_VAE, doodles
 
@@ -59,7 +59,7 @@ def test_each_split_divided_by_its_own_deviation_never_again(tmp_path):
     small = doodles(6, 0, CATEGORIES[:1])
     store = pack(tmp_path / "data", {"train": {"circle": small}, "valid": {"circle": large}})
     splits = Splits.of(store)
-    job = draw_job(splits, TINY_VAE, TrainConfig(batch=2))
+    job = decoder_job(splits, TINY_VAE, TrainConfig(batch=2))
     assert job.facts["scale"] == pytest.approx(fit_normaliser(splits.train).scale)
     assert job.source.normaliser.scale == job.facts["scale"]
     shortest = min(large, key=len)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from codes.evaluation.bootstrap import estimated, estimated_of, mean_of_means, risk_curve
+from codes.evaluation.bootstrap import bootstrap, bootstrap_of_means, mean_of_means, risk_curve
 
 
 def test_an_interval_holds_the_truth_nineteen_times_in_twenty():
@@ -15,14 +15,14 @@ def test_an_interval_holds_the_truth_nineteen_times_in_twenty():
     held = 0
     for trial in range(300):
         groups = [(rng.random(n) < p).astype(float) for n, p in zip(counts, shares, strict=True)]
-        found = estimated(groups, seed=trial)
+        found = bootstrap_of_means(groups, seed=trial)
         held += found.low <= 0.6 <= found.high
     assert 0.91 <= held / 300 <= 0.98
 
 
 def test_an_interval_of_a_mean_is_that_of_theory():
     values = np.random.default_rng(1).normal(5.0, 2.0, size=400)
-    found = estimated([values])
+    found = bootstrap_of_means([values])
     assert found.value == pytest.approx(values.mean())
     assert found.count == 400
     half = 1.96 * values.std() / 20
@@ -34,21 +34,21 @@ def test_categories_count_alike_and_measures_of_one_sketch_stay_together():
     """The difference of two measures that differ by exactly 1 in every sketch has no spread at all."""
     rng = np.random.default_rng(2)
     tables = [np.column_stack([x, x + 1]) for x in (rng.random(5), rng.random(50))]
-    found = estimated(tables, lambda means: (means[..., 1] - means[..., 0]).mean(axis=-1))
+    found = bootstrap_of_means(tables, lambda means: (means[..., 1] - means[..., 0]).mean(axis=-1))
     assert (found.value, found.low, found.high) == (pytest.approx(1), pytest.approx(1), pytest.approx(1))
-    assert estimated(tables).value == pytest.approx((tables[0][:, 0].mean() + tables[1][:, 0].mean()) / 2)
+    assert bootstrap_of_means(tables).value == pytest.approx((tables[0][:, 0].mean() + tables[1][:, 0].mean()) / 2)
     assert mean_of_means(np.array([[1.0, 9.0], [3.0, 9.0]])) == 2.0
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     values = [np.random.default_rng(3).random(30)]
-    assert estimated(values, seed=4) == estimated(values, seed=4)
-    assert estimated(values, seed=4).interval != estimated(values, seed=5).interval
+    assert bootstrap_of_means(values, seed=4) == bootstrap_of_means(values, seed=4)
+    assert bootstrap_of_means(values, seed=4).interval != bootstrap_of_means(values, seed=5).interval
 
 
 def test_any_statistic_can_be_resampled():
     rng = np.random.default_rng(6)
-    found = estimated_of([rng.normal(1, 1, 500), rng.normal(0, 1, 500)], lambda s: float(np.median(s[0]) - s[1].mean()))
+    found = bootstrap([rng.normal(1, 1, 500), rng.normal(0, 1, 500)], lambda s: float(np.median(s[0]) - s[1].mean()))
     assert found.count == 1000
     assert found.low < 1 < found.high and found.high - found.low < 0.5
 

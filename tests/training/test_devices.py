@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from codes.training.config import TrainConfig
-from codes.training.jobs import Splits, draw_job, predict_job
+from codes.training.jobs import Splits, decoder_job, router_job
 from codes.training.loop import Job, Trainer
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import TINY_ROUTER, TINY_VAE
@@ -28,7 +28,7 @@ def losses(job: Job, folder: Path, device: str, workers: int) -> list[float]:
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_router_learns_the_same_on_every_device(store, tmp_path, device):
     def job() -> Job:
-        return predict_job(Splits.of(store), TINY_ROUTER, CONFIG)
+        return router_job(Splits.of(store), TINY_ROUTER, CONFIG)
 
     here = losses(job(), tmp_path / "here", "cpu", workers=0)
     there = losses(job(), tmp_path / "there", device, workers=2)
@@ -41,7 +41,7 @@ def test_a_decoder_learns_on_every_device(store, tmp_path, device):
     """Its z is drawn on the device, so only the sizes of the losses can be compared."""
 
     def job() -> Job:
-        return draw_job(Splits.of(store, "circle"), TINY_VAE, CONFIG)
+        return decoder_job(Splits.of(store, "circle"), TINY_VAE, CONFIG)
 
     here = losses(job(), tmp_path / "here", "cpu", workers=0)
     there = losses(job(), tmp_path / "there", device, workers=2)

@@ -18,9 +18,9 @@ from codes.checkpoints.tensors import fill, load_tensors
 from codes.errors import BadFile, TrainingStopped
 from codes.model.vae import SketchVAE
 from codes.training.config import TrainConfig, learning_rate
-from codes.training.jobs import Splits, draw_job, predict_job
+from codes.training.jobs import Splits, decoder_job, router_job
 from codes.training.loop import Job, Trainer, choose_precision, evaluate
-from codes.training.objectives import DrawObjective
+from codes.training.objectives import DecoderObjective
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import TINY_ROUTER, TINY_VAE
 
@@ -45,7 +45,7 @@ def job(store) -> Callable[..., Job]:
     """Makes a fresh job: same seed, same job."""
 
     def make(config: TrainConfig = CONFIG, **changes: object) -> Job:
-        return replace(draw_job(Splits.of(store, "circle"), DROPOUT, config), **changes)
+        return replace(decoder_job(Splits.of(store, "circle"), DROPOUT, config), **changes)
 
     return make
 
@@ -98,7 +98,7 @@ def test_the_best_weights_are_the_average_that_validated_best(uninterrupted, job
     tensors, facts = load_tensors(uninterrupted / "best.safetensors")
     model = SketchVAE(DROPOUT)
     fill(model, tensors, uninterrupted)
-    measured = evaluate(DrawObjective(model, CONFIG), job().validation(), CPU)
+    measured = evaluate(DecoderObjective(model, CONFIG), job().validation(), CPU)
     assert measured["moved"] == pytest.approx(facts["valid"], rel=1e-6)
 
 
@@ -121,7 +121,7 @@ def test_a_router_resumes_too(store, tmp_path, optimiser):
     config = replace(CONFIG, optimiser=optimiser, steps=9, average=0.0)
 
     def make() -> Job:
-        return predict_job(Splits.of(store), TINY_ROUTER, config)
+        return router_job(Splits.of(store), TINY_ROUTER, config)
 
     train(make(), tmp_path / "whole", config)
     with pytest.raises(RuntimeError, match="power cut"):
@@ -214,7 +214,7 @@ def test_a_run_with_batches_made_ahead_is_the_same_run_and_goes_on_where_it_stop
 
 
 def test_ctrl_c_in_the_middle_of_a_step_lets_it_finish(job, tmp_path, uninterrupted):
-    class Pressed(DrawObjective):
+    class Pressed(DecoderObjective):
         def loss(self, batch, step, rng):
             if step == 7:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -227,7 +227,7 @@ def test_ctrl_c_in_the_middle_of_a_step_lets_it_finish(job, tmp_path, uninterrup
     assert_same_run(tmp_path / "stopped", uninterrupted)
 
 
-class Poisoned(DrawObjective):
+class Poisoned(DecoderObjective):
     def loss(self, batch, step, rng):
         loss, measures = super().loss(batch, step, rng)
         return (loss * float("nan") if step == 9 else loss), measures
@@ -246,7 +246,7 @@ def test_a_nan_stops_the_run_with_a_sentence_and_leaves_good_weights(job, tmp_pa
 
 
 def test_a_nan_in_validation_stops_the_run(job, tmp_path):
-    class Blind(DrawObjective):
+    class Blind(DecoderObjective):
         def measure(self, batch):
             return {
                 name: replace(each, total=each.total * float("nan")) for name, each in super().measure(batch).items()
@@ -258,7 +258,7 @@ def test_a_nan_in_validation_stops_the_run(job, tmp_path):
 
 
 def test_patience_ends_a_run_that_gets_no_better(job, tmp_path):
-    class Stuck(DrawObjective):
+    class Stuck(DecoderObjective):
         rounds = 0
 
         def measure(self, batch):
@@ -336,11 +336,13 @@ def test_lines_of_steps_to_come_go_when_a_run_is_taken_up(tmp_path):
 def test_a_run_may_start_from_the_weights_of_another_its_scale_included(store, uninterrupted):
     start = uninterrupted / "best.safetensors"
     tensors, facts = load_tensors(start)
-    job = draw_job(Splits.of(store, "square"), DROPOUT, CONFIG, start)
+    job = decoder_job(Splits.of(store, "square"), DROPOUT, CONFIG, start)
     assert all(torch.equal(value, tensors[name]) for name, value in job.model.state_dict().items())
     assert job.facts["scale"] == job.source.normaliser.scale == facts["scale"]
     with pytest.raises(BadFile, match="do not fit"):
-        draw_job(Splits.of(store, "square"), replace(DROPOUT, decoder=replace(DROPOUT.decoder, size=9)), CONFIG, start)
+        decoder_job(
+            Splits.of(store, "square"), replace(DROPOUT, decoder=replace(DROPOUT.decoder, size=9)), CONFIG, start
+        )
 
 
 def test_an_unknown_category_or_an_empty_split_is_named(store):
@@ -353,7 +355,7 @@ def test_an_unknown_category_or_an_empty_split_is_named(store):
 
 def test_sketches_that_are_all_too_long_are_named(store):
     with pytest.raises(TrainingStopped, match="raise --longest"):
-        draw_job(Splits.of(store, "circle"), TINY_VAE, replace(CONFIG, longest=2))
+        decoder_job(Splits.of(store, "circle"), TINY_VAE, replace(CONFIG, longest=2))
 
 
 def test_precision_is_what_was_asked_for():

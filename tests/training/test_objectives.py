@@ -16,7 +16,7 @@ from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.training.config import TrainConfig, kl_weight
 from codes.training.loop import MeasureSums, evaluate
-from codes.training.objectives import DrawObjective, PointNats, PredictObjective, cut_lengths
+from codes.training.objectives import DecoderObjective, PointNats, RouterObjective, cut_lengths
 from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of, generator, stirred_router, stirred_vae
 
 CPU = torch.device("cpu")
@@ -67,7 +67,7 @@ def gentle() -> SketchVAE:
 
 def test_nats_per_point_are_those_of_a_slow_loop(gentle):
     batch = batch_of(6)
-    measures = {name: each.total / each.count for name, each in DrawObjective(gentle, CONFIG).measure(batch).items()}
+    measures = {name: each.total / each.count for name, each in DecoderObjective(gentle, CONFIG).measure(batch).items()}
     whole = gentle.encode(batch.points, batch.lengths)
     half = torch.tensor([max(1, round(0.5 * n)) for n in batch.lengths.tolist()])
     begun = gentle.encode(batch.points, half)
@@ -123,11 +123,11 @@ def test_weights_are_chosen_by_what_moves_and_a_dot_outweighs_nothing(gentle):
     still = [float(nats.offset[i, last]) for i in range(6) if int(half[i]) <= last]
     assert still
     assert 0.0 not in still
-    measures = DrawObjective(gentle, CONFIG).measure(batch)
+    measures = DecoderObjective(gentle, CONFIG).measure(batch)
     left_out = float(measures["continuation"].total - measures["moved"].total)
     assert left_out == pytest.approx(sum(still), rel=1e-4)
     assert measures["moved"].count == measures["continuation"].count
-    assert DrawObjective.chosen_by == "moved"
+    assert DecoderObjective.chosen_by == "moved"
 
 
 def test_where_every_row_moves_nothing_is_left_out(gentle):
@@ -135,14 +135,14 @@ def test_where_every_row_moves_nothing_is_left_out(gentle):
     batch.points[:, :, 0] = 0.0  # straight down is a move too
     batch.points[:, :, 1] = torch.where(batch.points[..., 4] == 0, 0.3, 0.0)
     assert (batch.points[..., :2] != 0).any(dim=-1)[batch.points[..., 4] == 0].all()
-    measures = DrawObjective(gentle, CONFIG).measure(batch)
+    measures = DecoderObjective(gentle, CONFIG).measure(batch)
     assert float(measures["moved"].total) == float(measures["continuation"].total)
 
 
 @pytest.mark.parametrize("kind", ["draw", "predict"])
 def test_one_batch_of_eight_is_two_batches_of_four(kind):
     """The reported test loss was once divided by the batch size instead of the number of tests."""
-    objective = DrawObjective(stirred_vae(), CONFIG) if kind == "draw" else PredictObjective(stirred_router(), CONFIG)
+    objective = DecoderObjective(stirred_vae(), CONFIG) if kind == "draw" else RouterObjective(stirred_router(), CONFIG)
     batch = batch_of(8)
     together = evaluate(objective, [batch], CPU)
     halves = evaluate(objective, [part_of(batch, 0, 4), part_of(batch, 4, 8)], CPU)
@@ -157,7 +157,7 @@ def test_one_batch_of_eight_is_two_batches_of_four(kind):
 @pytest.mark.parametrize("kind", ["draw", "predict"])
 def test_measuring_is_deterministic_in_every_mode(kind):
     model = stirred_vae() if kind == "draw" else stirred_router()
-    objective = DrawObjective(model, CONFIG) if kind == "draw" else PredictObjective(model, CONFIG)
+    objective = DecoderObjective(model, CONFIG) if kind == "draw" else RouterObjective(model, CONFIG)
     results = []
     for mode in (True, False):
         model.train(mode)
@@ -170,13 +170,13 @@ def test_a_tally_that_counted_nothing_leaves_the_measure_out():
     single_rows = part_of(
         Batch(batch_of(3).points, torch.ones(3, dtype=torch.long), torch.zeros(3, dtype=torch.long)), 0, 3
     )
-    averages = evaluate(DrawObjective(stirred_vae(), CONFIG), [single_rows], CPU)
+    averages = evaluate(DecoderObjective(stirred_vae(), CONFIG), [single_rows], CPU)
     assert "continuation" not in averages
     assert np.isfinite(list(averages.values())).all()
 
 
 def test_a_tally_goes_on_from_what_was_saved():
-    objective = PredictObjective(stirred_router(), CONFIG)
+    objective = RouterObjective(stirred_router(), CONFIG)
     whole, begun = MeasureSums(), MeasureSums()
     for tally in (whole, begun):
         tally.add(objective.measure(batch_of(4)))
@@ -192,14 +192,14 @@ def test_accuracy_counts_hits_at_four_fractions():
     for fraction in (0.25, 0.5, 0.75, 1.0):
         kept = torch.tensor([max(1, round(fraction * n)) for n in batch.lengths.tolist()])
         hits += (net(batch.points, kept).argmax(dim=-1) == batch.labels).tolist()
-    measured = PredictObjective(net, CONFIG).measure(batch)["accuracy"]
+    measured = RouterObjective(net, CONFIG).measure(batch)["accuracy"]
     assert (int(measured.total), int(measured.count)) == (sum(hits), 28)
 
 
 def test_the_loss_is_nats_a_point_and_the_weighted_divergence():
     vae, batch = stirred_vae(), batch_of(4)
     config = replace(CONFIG, mask=0.0, kl_tolerance=0.0, kl_weight=0.7)
-    loss, measures = DrawObjective(vae, config).loss(batch, 300, generator(5))
+    loss, measures = DecoderObjective(vae, config).loss(batch, 300, generator(5))
     rng = generator(5)
     torch.rand(2, 4, generator=rng)
     posterior = vae.encode(batch.points, batch.lengths, rng)
@@ -214,7 +214,7 @@ def test_below_its_tolerance_the_divergence_pushes_no_more():
     vae.requires_grad_(False)
     assert float(vae.encode(batch.points, batch.lengths).kl().mean()) < 0.5
     losses = [
-        DrawObjective(vae, replace(CONFIG, kl_tolerance=0.5, kl_weight=weight)).loss(batch, 10**6, generator())[0]
+        DecoderObjective(vae, replace(CONFIG, kl_tolerance=0.5, kl_weight=weight)).loss(batch, 10**6, generator())[0]
         for weight in (0.0, 1.0)
     ]
     assert float(losses[1] - losses[0]) == pytest.approx(0.5, abs=1e-4)
@@ -236,7 +236,7 @@ def test_cut_lengths_cuts_a_share_uniformly_and_leaves_a_row():
     ]
 
 
-def learn(objective: DrawObjective | PredictObjective, batch: Batch, steps: int) -> tuple[float, float]:
+def learn(objective: DecoderObjective | RouterObjective, batch: Batch, steps: int) -> tuple[float, float]:
     """The loss before and after."""
     optimiser = torch.optim.Adam(objective.model.parameters(), lr=0.03)
     losses = []
@@ -251,14 +251,14 @@ def learn(objective: DrawObjective | PredictObjective, batch: Batch, steps: int)
 
 def test_a_vae_learns_one_batch_by_heart():
     torch.manual_seed(0)
-    before, after = learn(DrawObjective(SketchVAE(TINY_VAE), CONFIG), batch_of(6), steps=60)
+    before, after = learn(DecoderObjective(SketchVAE(TINY_VAE), CONFIG), batch_of(6), steps=60)
     assert after < before - 1.5
 
 
 def test_a_router_learns_one_batch_by_heart():
     """Three linear layers with the wrong dropout could not."""
     torch.manual_seed(0)
-    objective = PredictObjective(RouterNet(TINY_ROUTER), replace(CONFIG, mask=0.0))
+    objective = RouterObjective(RouterNet(TINY_ROUTER), replace(CONFIG, mask=0.0))
     before, after = learn(objective, batch_of(9), steps=60)
     assert before > 0.8
     assert after < 0.1
@@ -270,7 +270,7 @@ def test_every_weight_learns(kind):
     """No part of a model is left out of the loss."""
     torch.manual_seed(1)
     model = SketchVAE(TINY_VAE) if kind == "draw" else RouterNet(TINY_ROUTER)
-    objective = DrawObjective(model, CONFIG) if kind == "draw" else PredictObjective(model, CONFIG)
+    objective = DecoderObjective(model, CONFIG) if kind == "draw" else RouterObjective(model, CONFIG)
     loss, _ = objective.loss(batch_of(6), 1000, generator())
     loss.backward()
     still = [name for name, value in model.named_parameters() if value.grad is None or not value.grad.any()]
