@@ -75,8 +75,8 @@ def test_batches_may_be_made_by_other_processes_and_the_run_is_the_same(runs, st
     from codes.training import loop
 
     asked: list[int] = []
-    real = loop.batches
-    monkeypatch.setattr(loop, "batches", lambda *some: asked.append(some[-1]) or real(*some))
+    real = loop.prefetch
+    monkeypatch.setattr(loop, "prefetch", lambda *some: asked.append(some[-1]) or real(*some))
     works(main, "train", "predict", store.folder, "-o", tmp_path / "ahead", *QUICK, "--workers", "2")
     assert asked == [2]
     best = [(folder / "best.safetensors").read_bytes() for folder in (tmp_path / "ahead", runs / "router")]
