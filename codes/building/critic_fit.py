@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import trange
 
-from codes.inference.completer import Completer, model_input
+from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
+from codes.inference.router import model_input
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic, shared_opinion
 from codes.model.router import Classifier
@@ -172,5 +173,5 @@ def _finished(
 def _features(completer: Completer, sketches: Sequence[Sketch]) -> Tensor:
     """What the shared encoder makes of them, ``[N, F]`` in half precision: there may be many."""
     return torch.cat(
-        [look.features.half() for look in completer.router.encode([model_input(each) for each in sketches])]
+        [look.features.half() for look in completer.models.router.encode([model_input(each) for each in sketches])]
     )

@@ -26,6 +26,7 @@ from codes.errors import BadFile, BadOption
 from codes.formats.registry import read_all
 from codes.inference.completer import Completer
 from codes.inference.generate import CategorySampler
+from codes.inference.models import LoadedDecoder
 from codes.inference.options import SamplingOptions
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.stroke3 import AnyStroke3, Sketch
@@ -176,8 +177,9 @@ def _from_store(bundle: Bundle, data: Path) -> dict[str, list[AnyStroke3]]:
 def _from_itself(bundle: Bundle, seed: int) -> dict[str, list[AnyStroke3]]:
     """What the bundle's decoders draw of their own."""
     options = replace(PRACTICE, seed=seed)
-    studios = (CategorySampler(*bundle.vae(category), category) for category in bundle.categories)
-    return {each.category: _whole(each.sample(options)) for each in tqdm(studios, desc="practice", unit=" categories")}
+    decoders = (LoadedDecoder(*bundle.vae(category), category) for category in bundle.categories)
+    bar = tqdm(decoders, desc="practice", unit=" categories")
+    return {each.category: _whole(CategorySampler(each).sample(options)) for each in bar}
 
 
 def _whole(sketches: Iterable[Sketch]) -> list[AnyStroke3]:

@@ -91,7 +91,7 @@ def reconstruct(file: Path, category: str | None, model: str, out: Path | None, 
     studio = _studio(completer, category or completer.classify(sketch).category)
     z = studio.encode(sketch).expand(asked.variations, -1)
     sketches = studio.draw(z, asked)
-    row = [Cell(sketch, "yours"), *(Cell(each, studio.category) for each in sketches)]
+    row = [Cell(sketch, "yours"), *(Cell(each, studio.decoder.category) for each in sketches)]
     _give(sketches, Sheet([row]), out, as_json)
 
 
@@ -118,11 +118,11 @@ def interpolate(
     studio = _studio(completer, category or completer.classify(first).category)
     sketches = studio.interpolate(first, second, steps, options_from(SamplingOptions, options))
     row = [Cell(first, "yours"), *(Cell(each) for each in sketches), Cell(second, "yours")]
-    _give(sketches, Sheet([row], title=f"from one {studio.category} to another"), out, as_json)
+    _give(sketches, Sheet([row], title=f"from one {studio.decoder.category} to another"), out, as_json)
 
 
 def _studio(completer: Completer, category: str) -> CategorySampler:
-    return CategorySampler(*completer.vae(category), category)
+    return completer.sampler(category)
 
 
 def _check(out: Path | None) -> None:

@@ -20,6 +20,7 @@ from codes.evaluation.bootstrap import RiskCurve
 from codes.formats.files import atomic_path
 from codes.formats.registry import write_sheet
 from codes.inference.generate import CategorySampler
+from codes.inference.models import LoadedDecoder
 from codes.inference.options import SamplingOptions
 from codes.model.vae import SketchVAE
 from codes.sketch.sheet import contact_sheet
@@ -91,7 +92,7 @@ def draw_curves(run: RunFolder) -> None:
 def draw_samples(run: RunFolder, job: Job, model: SketchVAE, step: int) -> None:
     """Write a sheet of sketches drawn without a prefix into the run's ``samples``."""
     config = PartConfig("decoder", job.facts["model"], job.facts["scale"], job.facts["categories"])
-    sketches = CategorySampler(deepcopy(model).cpu(), config, run.path.name).sample(SAMPLES)
+    sketches = CategorySampler(LoadedDecoder(deepcopy(model).cpu(), config, run.path.name)).sample(SAMPLES)
     run.samples.mkdir(exist_ok=True)
     write_sheet(run.samples / f"{step:06}.svg", contact_sheet(sketches, f"{run.path.name}, step {step}"))
 

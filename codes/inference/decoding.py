@@ -1,12 +1,7 @@
-"""Drawings of one decoder that are under way together: others may join, and any may leave, between two points.
+"""Draw point by point with one decoder: many drawings together, which others may join and any may leave.
 
-Knows decoders and stroke-5 in model units, and that everything random in a drawing was fixed before its first point;
-so what becomes of a drawing does not depend on the others.
-
-Prefixes to continuations, many at once: reads every prefix in one call, then draws all of them point by point.
-
-Knows decoders and stroke-5 in model units; knows no files, no categories, no pixels. All randomness of a drawing is
-fixed before its first point, from its own seed, so a drawing is the same alone and among others.
+Knows decoders and stroke-5 in model units; knows no files, no categories and no pixels. Everything random in a drawing
+is fixed before its first point, from its own prefix, seed and number, so a drawing is the same alone and among others.
 """
 
 from __future__ import annotations
@@ -26,161 +21,12 @@ from codes.inference.options import LatentSource, SamplingOptions
 from codes.model.decoder import Decoder, DecoderState, Stepper
 from codes.model.mixture import PointDistribution, apply_temperature, draw_noise
 from codes.model.vae import SketchVAE
-
-END = 4  # the column of stroke-5
-PLAIN = ("numbers", "held", "noise", "turn", "most")  # what of drawings that go on is one tensor
-
-
-@dataclass(frozen=True)
-class Step:
-    """One point of every drawing that goes on.
-
-    Attributes:
-        drawings: ``[A]`` which of the drawings.
-        points: ``[A, 5]`` stroke-5; a row whose END is set ends its drawing and is not drawn.
-        following: ``[A]`` what they were drawn from, at temperature 1.
-        over: ``[A]`` whether this was the last of its drawing, which ends or may have no more points.
-    """
-
-    drawings: Tensor
-    points: Tensor
-    following: PointDistribution
-    over: Tensor
-
-    def log_prob(self) -> Tensor:
-        """Nats at temperature 1, ``[A]``; an end has no offset."""
-        pen = self.points[:, 2:]
-        return self.following.log_prob_pen(pen) + self.following.log_prob_offset(self.points[:, :2]) * (1 - pen[:, 2])
-
-    def select(self, rows: Tensor) -> Step:
-        """Some of the drawings."""
-        return Step(self.drawings[rows], self.points[rows], self.following.select(rows), self.over[rows])
-
-    @classmethod
-    def joined(cls, steps: Sequence[Step]) -> Step:
-        """Several steps as one, so that they are measured together."""
-        drawings, points, over = (
-            torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points", "over")
-        )
-        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]), over)
-
-
-@dataclass(frozen=True)
-class ActiveBatch:
-    """Drawings between two points: a value, of which some can be taken and to which others can be joined.
-
-    Attributes:
-        numbers: ``[A]`` which drawings.
-        following: ``[A]`` what comes next, at temperature 1.
-        state: ``[A]`` where the decoder stands.
-        held: ``[A, 4 H]`` what z is to the gates.
-        noise: ``[A]`` which rows of the noise are theirs.
-        turn: ``[A]`` how many points each has been given.
-        most: ``[A]`` how many it may be given.
-    """
-
-    numbers: Tensor
-    following: PointDistribution
-    state: DecoderState
-    held: Tensor
-    noise: Tensor
-    turn: Tensor
-    most: Tensor
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def select(self, rows: Tensor) -> ActiveBatch:
-        """Some of the drawings."""
-        plain = {name: getattr(self, name)[rows] for name in PLAIN}
-        return ActiveBatch(following=self.following.select(rows), state=self.state.select(rows), **plain)
-
-    def joined(self, others: ActiveBatch) -> ActiveBatch:
-        """These drawings, then the others."""
-        plain = {name: torch.cat([getattr(self, name), getattr(others, name)]) for name in PLAIN}
-        following = PointDistribution.joined([self.following, others.following])
-        return ActiveBatch(following=following, state=DecoderState.joined([self.state, others.state]), **plain)
-
-
-@dataclass(frozen=True)
-class PreparedBatch:
-    """Drawings that have no point yet, each with everything that will be random in it.
-
-    Attributes:
-        going: ``[A]``, numbered from 0.
-        noise: ``[A, T, K]``, of their temperatures; T is more than the points of any.
-    """
-
-    going: ActiveBatch
-    noise: Tensor
-
-
-class Drawings:
-    """Drawings of one decoder that are under way together; others may join, and any may leave, between two points.
-
-    What becomes of a drawing does not depend on the others. They are numbered in the order in which they join.
-    """
-
-    def __init__(self, stepper: Stepper) -> None:
-        self.stepper = stepper
-        self._going: ActiveBatch | None = None
-        self._noise = torch.empty(0)
-        self._joined = 0
-
-    def __len__(self) -> int:
-        return len(self._going) if self._going else 0
-
-    def join(self, beginning: PreparedBatch) -> range:
-        """Take these in; their numbers, in order."""
-        numbers = range(self._joined, self._joined + len(beginning.going))
-        theirs, noise = replace(beginning.going, numbers=torch.tensor(numbers)), beginning.noise
-        if self._going:
-            ours = self._noise[self._going.noise]  # nobody needs that of drawings that are gone
-            noise = _stacked(ours, noise)
-            theirs = replace(theirs, noise=theirs.noise + len(ours))
-            theirs = replace(self._going, noise=torch.arange(len(ours))).joined(theirs)
-        self._going, self._noise, self._joined = theirs, noise, numbers.stop
-        return numbers
-
-    def leave(self, numbers: Collection[int]) -> None:
-        """Draw no more of these."""
-        if self._going:
-            stays = [number not in numbers for number in self._going.numbers.tolist()]
-            self._keep(self._going.select(torch.tensor(stays, dtype=torch.bool)))
-
-    @torch.no_grad()
-    def step(self) -> Step:
-        """One point more of every drawing; those that are over leave."""
-        assert self._going, "nothing is being drawn"
-        going = self._going
-        noise = self._noise[going.noise, going.turn]
-        drawn = going.following.sample(noise)
-        over = (drawn[:, END] == 1) | (going.turn == going.most)
-        self._go_on(going, drawn, over)
-        return Step(going.numbers, drawn, going.following, over)
-
-    def _go_on(self, going: ActiveBatch, drawn: Tensor, over: Tensor) -> None:
-        """Tell the decoder what was drawn."""
-        if over.any():
-            stay = (~over).nonzero().squeeze(1)
-            going, drawn = going.select(stay), drawn[stay]
-        if len(going):
-            following, state = self.stepper.step(drawn, going.held, going.state)
-            going = replace(going, following=following, state=state, turn=going.turn + 1)
-        self._keep(going)
-
-    def _keep(self, going: ActiveBatch) -> None:
-        self._going = going if len(going) else None
-        self._noise = self._noise if len(going) else self._noise.new_empty(0)
-
-
-def _stacked(first: Tensor, second: Tensor) -> Tensor:
-    """``[A, T, K]`` and ``[B, U, K]`` to ``[A + B, max(T, U), K]``."""
-    longest = max(first.shape[1], second.shape[1])
-    return torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in (first, second)])
-
+from codes.sketch.stroke3 import DX, DY, END, LIFT, OFFSET, PEN, UP
 
 Options = SamplingOptions | Sequence[SamplingOptions]  # of all prefixes, or of each
+
+PER_DRAWING = ("numbers", "slots", "static_input", "n_drawn", "max_points")  # tensors of an active batch
+MAX_UNSCORED = 4096  # points whose likelihoods may wait to be computed together
 
 
 @dataclass(frozen=True)
@@ -189,7 +35,7 @@ class Continuation:
 
     Attributes:
         points: ``[n, 3]`` stroke-3 in model units, ``n >= 0``; the last row lifts the pen if the drawing ended.
-        ended: whether the model ended it.
+        ended: true if the model ended the drawing, false if it was cut off at its most points.
         log_likelihood: nats at temperature 1 of the added points and pen states, the end included.
     """
 
@@ -198,126 +44,290 @@ class Continuation:
     log_likelihood: float
 
 
-def blank(count: int) -> Batch:
-    """Empty prefixes: nothing drawn yet."""
-    return Batch(torch.zeros(count, 1, 5), torch.zeros(count, dtype=torch.long), torch.zeros(count, dtype=torch.long))
+@dataclass(frozen=True)
+class Step:
+    """One point of every active drawing.
+
+    Attributes:
+        drawings: ``[A]`` numbers of the drawings.
+        points: ``[A, 5]`` stroke-5; a row whose END is set ends its drawing and is not drawn.
+        following: ``[A]`` the distributions that the points were drawn from, at temperature 1.
+        over: ``[A]`` true where this was the drawing's last step: it ended, or has as many points as it may have.
+    """
+
+    drawings: Tensor
+    points: Tensor
+    following: PointDistribution
+    over: Tensor
+
+    def log_prob(self) -> Tensor:
+        """Return nats at temperature 1, ``[A]``. An end has no offset; a point that is one too many costs nothing."""
+        pen = self.points[:, PEN]
+        ends = self.points[:, END]
+        nats = self.following.log_prob_pen(pen) + self.following.log_prob_offset(self.points[:, OFFSET]) * (1 - ends)
+        return nats.where(~self.over | (ends == 1), 0.0)
+
+    @classmethod
+    def joined(cls, steps: Sequence[Step]) -> Step:
+        """Return several steps as one, so that they are scored together."""
+        drawings, points, over = (
+            torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points", "over")
+        )
+        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]), over)
 
 
-def _each(options: Options, prefixes: Batch) -> Sequence[SamplingOptions]:
-    """The options of every prefix."""
-    return [options] * len(prefixes) if isinstance(options, SamplingOptions) else options
+@dataclass(frozen=True)
+class ActiveBatch:
+    """Hold drawings between two points: a value, from which some can be taken and to which others can be joined.
+
+    Attributes:
+        numbers: ``[A]`` which drawings.
+        slots: ``[A]`` their rows in the tables of noise and of points drawn.
+        static_input: ``[A, 4 H]`` what z adds to the decoder's gates at every point.
+        n_drawn: ``[A]`` points drawn so far.
+        max_points: ``[A]`` most points that may be drawn.
+        following: ``[A]`` distributions of the next point, at temperature 1.
+        state: ``[A]`` states of the decoder.
+    """
+
+    numbers: Tensor
+    slots: Tensor
+    static_input: Tensor
+    n_drawn: Tensor
+    max_points: Tensor
+    following: PointDistribution
+    state: DecoderState
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def select(self, rows: Tensor) -> ActiveBatch:
+        """Return some of the drawings."""
+        tensors = {name: getattr(self, name)[rows] for name in PER_DRAWING}
+        return ActiveBatch(following=self.following.select(rows), state=self.state.select(rows), **tensors)
+
+    def joined(self, others: ActiveBatch) -> ActiveBatch:
+        """Return these drawings, then the others."""
+        tensors = {name: torch.cat([getattr(self, name), getattr(others, name)]) for name in PER_DRAWING}
+        following = PointDistribution.joined([self.following, others.following])
+        return ActiveBatch(following=following, state=DecoderState.joined([self.state, others.state]), **tensors)
+
+
+@dataclass(frozen=True)
+class PreparedBatch:
+    """Hold drawings that have no point yet.
+
+    Attributes:
+        active: ``[A]``, numbered from 0.
+        noise: ``[A, T, K]`` all random numbers, scaled to each drawing's temperature; T is more than the points of any.
+    """
+
+    active: ActiveBatch
+    noise: Tensor
+
+
+class Drawings:
+    """Step all drawings of one decoder together; others may join, and any may leave, between two points.
+
+    A drawing does not depend on the others. Drawings are numbered in the order in which they join.
+    """
+
+    def __init__(self, stepper: Stepper) -> None:
+        self.stepper = stepper
+        self._active: ActiveBatch | None = None
+        self._noise = torch.empty(0)  # [slots, T, K]
+        self._points = torch.empty(0)  # [slots, T, 5]
+        self._joined = 0
+        self._over: dict[int, NDArray[np.float64]] = {}  # rows of drawings that are over and not collected
+        self._nats: dict[int, float] = {}
+        self._unscored: list[Step] = []
+        self._n_unscored = 0
+
+    def __len__(self) -> int:
+        return len(self._active) if self._active else 0
+
+    def join(self, prepared: PreparedBatch) -> range:
+        """Add drawings and return their numbers, in order."""
+        numbers = range(self._joined, self._joined + len(prepared.active))
+        newcomers, noise = replace(prepared.active, numbers=torch.tensor(numbers)), prepared.noise
+        points = noise.new_zeros(*noise.shape[:2], 5)
+        if self._active:
+            kept = self._active.slots  # the rows of drawings that are gone are dropped
+            noise, points = _stacked(self._noise[kept], noise), _stacked(self._points[kept], points)
+            stayers = replace(self._active, slots=torch.arange(len(kept)))
+            newcomers = stayers.joined(replace(newcomers, slots=newcomers.slots + len(kept)))
+        self._active, self._noise, self._points, self._joined = newcomers, noise, points, numbers.stop
+        self._nats |= dict.fromkeys(numbers, 0.0)
+        return numbers
+
+    def leave(self, numbers: Collection[int]) -> None:
+        """Forget these drawings, whether they are over or not."""
+        for number in numbers:
+            self._over.pop(number, None)
+            self._nats.pop(number, None)
+        if self._active:
+            stays = [number not in numbers for number in self._active.numbers.tolist()]
+            self._keep(self._active.select(torch.tensor(stays, dtype=torch.bool)))
+
+    @torch.no_grad()
+    def step(self) -> Step:
+        """Draw one more point of every active drawing; those that are over wait to be collected."""
+        assert self._active, "nothing is being drawn"
+        active = self._active
+        drawn = active.following.sample(self._noise[active.slots, active.n_drawn])
+        self._points[active.slots, active.n_drawn] = drawn
+        over = (drawn[:, END] == 1) | (active.n_drawn == active.max_points)
+        step = Step(active.numbers, drawn, active.following, over)
+        self._unscored.append(step)
+        self._n_unscored += len(drawn)
+        if self._n_unscored > MAX_UNSCORED:
+            self._score()
+        self._advance(active, drawn, over)
+        return step
+
+    def collect(self, numbers: Sequence[int]) -> list[Continuation]:
+        """Return, and forget, what was drawn of drawings that are over."""
+        self._score()
+        return [_continuation(self._over.pop(number), self._nats.pop(number)) for number in numbers]
+
+    def _advance(self, active: ActiveBatch, drawn: Tensor, over: Tensor) -> None:
+        """Put away the drawings that are over and show the decoder the points of the others."""
+        if over.any():
+            done = over.nonzero().squeeze(1)
+            rows = self._points[active.slots[done]].double().numpy()
+            counts = (active.n_drawn[done] + 1).tolist()
+            self._over |= {
+                number: table[:count]
+                for number, table, count in zip(active.numbers[done].tolist(), rows, counts, strict=True)
+            }
+            stay = (~over).nonzero().squeeze(1)
+            active, drawn = active.select(stay), drawn[stay]
+        if len(active):
+            following, state = self.stepper.step(drawn, active.static_input, active.state)
+            active = replace(active, following=following, state=state, n_drawn=active.n_drawn + 1)
+        self._keep(active)
+
+    def _keep(self, active: ActiveBatch) -> None:
+        self._active = active if len(active) else None
+        if not len(active):
+            self._noise, self._points = torch.empty(0), torch.empty(0)
+
+    def _score(self) -> None:
+        """Add up the likelihoods of the points that wait."""
+        if self._unscored:
+            points, self._unscored, self._n_unscored = Step.joined(self._unscored), [], 0
+            for number, nats in zip(points.drawings.tolist(), points.log_prob().tolist(), strict=True):
+                if number in self._nats:
+                    self._nats[number] += nats
+
+
+def draw(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> list[Continuation]:
+    """Continue every prefix ``variations`` times; those of the first prefix come first.
+
+    ``z`` is ``[A, Z]``, one for each drawing, see :func:`latents`.
+    """
+    drawings = Drawings(stepper)
+    numbers = drawings.join(prepare(stepper, prefixes, z, options))
+    while drawings:
+        drawings.step()
+    return drawings.collect(numbers)
 
 
 @torch.no_grad()
-def latent_of(vae: SketchVAE, prefixes: Batch, options: Options) -> Tensor:
-    """z for each drawing, ``[A, Z]``; a variation of a sketch only differs in z if it is the prior's."""
-    asked = _each(options, prefixes)
-    means = torch.zeros(len(prefixes), vae.config.decoder.latent)
-    if any(each.latent == "prefix" for each in asked):
-        means = vae.encode(prefixes.points, prefixes.lengths).mean
-    generators = _generators(prefixes, asked, stream=1)
-    return torch.stack(
-        [
-            _code(each.latent, mean, next(generators))
-            for mean, each in zip(means, asked, strict=True)
-            for _ in range(each.variations)
-        ]
-    )
+def prepare(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> PreparedBatch:
+    """Read every prefix and prepare ``variations`` drawings of each, one prefix after another.
 
-
-def _code(source: LatentSource, mean: Tensor, rng: torch.Generator) -> Tensor:
-    if source == "prior":
-        return torch.randn(mean.shape, generator=rng)
-    return mean if source == "prefix" else torch.zeros_like(mean)
-
-
-def _generators(prefixes: Batch, asked: Sequence[SamplingOptions], stream: int) -> Iterator[torch.Generator]:
-    """The random numbers of each drawing: of its prefix, the seed and its number, and of nothing else.
-
-    The prefix has its say so that the drawings of a data set do not all end at the same throw of the dice: its pen
-    states do, since offsets differ in their last digits with the units they came in.
+    ``z`` is ``[A, Z]``, one for each drawing, see :func:`latents`.
     """
-    for points, length, options in zip(prefixes.points, prefixes.lengths.tolist(), asked, strict=True):
-        prefix = crc32(points[:length, 2:].to(torch.uint8).numpy().tobytes())
-        for variation in range(options.variations):
-            words = np.random.SeedSequence([options.seed, variation, stream, prefix]).generate_state(2, np.uint32)
-            yield torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
-
-
-@torch.no_grad()
-def begin(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> PreparedBatch:
-    """Read every prefix, and make ready ``variations`` drawings of each, one prefix after another.
-
-    ``z`` is ``[A, Z]``, see :func:`latent_of`.
-    """
-    asked = _each(options, prefixes)
-    owners = torch.arange(len(prefixes)).repeat_interleave(torch.tensor([each.variations for each in asked]))
-    steps, mixtures = max(each.max_points for each in asked) + 1, stepper.decoder.config.mixtures
-    noise = torch.stack([draw_noise(steps, mixtures, rng) for rng in _generators(prefixes, asked, stream=0)])
+    each_options = _options_of_each(options, prefixes)
+    owners = torch.arange(len(prefixes)).repeat_interleave(torch.tensor([each.variations for each in each_options]))
+    steps, mixtures = max(each.max_points for each in each_options) + 1, stepper.decoder.config.mixtures
+    noise = torch.stack([draw_noise(steps, mixtures, rng) for rng in _generators(prefixes, each_options, stream=0)])
+    temperatures = torch.tensor([each.temperature for each in each_options], dtype=torch.float64)[owners]
     following, state = _read(stepper.decoder, prefixes, z, owners)
     numbers = torch.arange(len(z))
-    going = ActiveBatch(
+    active = ActiveBatch(
         numbers=numbers,
+        slots=numbers,
+        static_input=stepper.held(z),
+        n_drawn=torch.zeros_like(numbers),
+        max_points=torch.tensor([each.max_points for each in each_options])[owners],
         following=following,
         state=state,
-        held=stepper.held(z),
-        noise=numbers,
-        turn=torch.zeros_like(numbers),
-        most=torch.tensor([each.max_points for each in asked])[owners],
     )
-    temperatures = torch.tensor([each.temperature for each in asked], dtype=torch.float64)[owners]
-    return PreparedBatch(going, apply_temperature(noise, temperatures.unsqueeze(-1)))
+    return PreparedBatch(active, apply_temperature(noise, temperatures.unsqueeze(-1)))
 
 
 def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> tuple[PointDistribution, DecoderState]:
-    """What follows the prefix of each drawing, and the state there; a prefix is read once unless its z differ.
+    """Return what follows the prefix of each drawing, and the state there; a prefix is read once unless its z differ.
 
-    ``owners [A]`` says whose drawing each is, in order.
+    ``owners [A]`` holds the prefix of each drawing, in order.
     """
     first = torch.searchsorted(owners, torch.arange(len(prefixes)))
     one_code = torch.equal(z, z[first][owners])
     reading, back = (first, owners) if one_code else (torch.arange(len(z)), torch.arange(len(z)))
     which = owners[reading]
     following, state = decoder.read(prefixes.points[which], prefixes.lengths[which], z[reading])
-    if not prefixes.lengths.any():  # on blank paper something is drawn
+    if not prefixes.lengths.any():  # on blank paper at least one point is drawn
         following = following.without_end()
     return following.select(back), state.select(back)
 
 
-def continue_drawings(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> Iterator[Step]:
-    """Go on with every prefix, ``variations`` times each; the drawings of the first prefix come first.
+@torch.no_grad()
+def latents(vae: SketchVAE, prefixes: Batch, options: Options) -> Tensor:
+    """Return z for each drawing, ``[A, Z]``; variations of one sketch differ in z only if z comes from the prior."""
+    each_options = _options_of_each(options, prefixes)
+    means = torch.zeros(len(prefixes), vae.config.decoder.latent)
+    if any(each.latent == "prefix" for each in each_options):
+        means = vae.encode(prefixes.points, prefixes.lengths).mean
+    generators = _generators(prefixes, each_options, stream=1)
+    return torch.stack(
+        [
+            _latent(each.latent, mean, next(generators))
+            for mean, each in zip(means, each_options, strict=True)
+            for _ in range(each.variations)
+        ]
+    )
 
-    ``z`` is ``[A, Z]``, see :func:`latent_of`. Yields a step for each point until all have ended or have as many
-    points as they may have.
+
+def blank(count: int) -> Batch:
+    """Return empty prefixes: nothing is drawn yet."""
+    return Batch(torch.zeros(count, 1, 5), torch.zeros(count, dtype=torch.long), torch.zeros(count, dtype=torch.long))
+
+
+def _options_of_each(options: Options, prefixes: Batch) -> Sequence[SamplingOptions]:
+    return [options] * len(prefixes) if isinstance(options, SamplingOptions) else options
+
+
+def _latent(source: LatentSource, mean: Tensor, rng: torch.Generator) -> Tensor:
+    if source == "prior":
+        return torch.randn(mean.shape, generator=rng)
+    return mean if source == "prefix" else torch.zeros_like(mean)
+
+
+def _generators(prefixes: Batch, each_options: Sequence[SamplingOptions], stream: int) -> Iterator[torch.Generator]:
+    """Yield the random numbers of each drawing: a function of its prefix, its seed and its number alone.
+
+    The prefix takes part so that the drawings of a data set do not all end at the same throw of the dice. Only its pen
+    states do, since offsets differ in their last digits with the units they came in.
     """
-    drawings = Drawings(stepper)
-    drawings.join(begin(stepper, prefixes, z, options))
-    while drawings:
-        yield drawings.step()
+    for points, length, options in zip(prefixes.points, prefixes.lengths.tolist(), each_options, strict=True):
+        prefix = crc32(points[:length, PEN].to(torch.uint8).numpy().tobytes())
+        for variation in range(options.variations):
+            words = np.random.SeedSequence([options.seed, variation, stream, prefix]).generate_state(2, np.uint32)
+            yield torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
 
 
-def collect(steps: Iterator[Step], count: int, max_points: int) -> list[Continuation]:
-    """Collect the steps of ``count`` drawings."""
-    taken = list(steps)
-    if len(taken) > max_points:  # one look past the last point: only an end counts
-        taken[-1] = taken[-1].select(taken[-1].points[:, END] == 1)
-    turns = torch.arange(len(taken)).repeat_interleave(torch.tensor([len(step.drawings) for step in taken]))
-    everything = Step.joined(taken)
-    rows = torch.zeros(count, len(taken), 5)
-    rows[everything.drawings, turns] = everything.points
-    ended = rows[..., END].any(dim=1).tolist()
-    added = rows[..., 2:END].sum(dim=(1, 2)).long().tolist()
-    nats = torch.zeros(count, dtype=torch.float64).index_add_(0, everything.drawings, everything.log_prob().double())
-    points = rows.double().numpy()
-    return [
-        Continuation(_as_stroke3(points[i, : added[i]], ended[i]), ended[i], likelihood)
-        for i, likelihood in enumerate(nats.tolist())
-    ]
-
-
-def _as_stroke3(rows: NDArray[np.float64], ended: bool) -> NDArray[np.float64]:
-    """Drop what stroke-3 has no word for; where the drawing ended, the pen is up."""
-    points = rows[:, [0, 1, 3]].copy()
+def _continuation(rows: NDArray[np.float64], log_likelihood: float) -> Continuation:
+    """Return stroke-5 rows ``[n + 1, 5]``, of which the last ended or was one too many, as a continuation."""
+    ended = bool(rows[-1, END] == 1)
+    points = rows[:-1][:, [DX, DY, UP]].copy()
     if ended and len(points):
-        points[-1, 2] = 1
-    return points
+        points[-1, LIFT] = 1  # where the drawing ended, the pen is up
+    return Continuation(points, ended, log_likelihood)
+
+
+def _stacked(first: Tensor, second: Tensor) -> Tensor:
+    """Return ``[A, T, K]`` and ``[B, U, K]`` as ``[A + B, max(T, U), K]``."""
+    longest = max(first.shape[1], second.shape[1])
+    return torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in (first, second)])

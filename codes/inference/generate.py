@@ -1,4 +1,4 @@
-"""Drawing without a prefix: from nothing, from a code, between two codes. One category's model at a time.
+"""Draw without a prefix: from nothing, from a latent code, between two codes. One category's decoder at a time.
 
 Knows z and whole sketches in QuickDraw pixels; completion is :mod:`codes.inference.completer`'s.
 """
@@ -11,61 +11,61 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from codes.checkpoints.part import PartConfig
 from codes.data.batches import collate
 from codes.errors import BadOption
-from codes.inference.decoding import blank, collect, continue_drawings, latent_of
+from codes.inference.decoding import blank, draw, latents
+from codes.inference.models import LoadedDecoder
 from codes.inference.options import SamplingOptions
-from codes.model.decoder import Stepper
-from codes.model.vae import SketchVAE
-from codes.sketch.geometry import in_quickdraw_pixels
+from codes.inference.router import model_input
 from codes.sketch.stroke3 import Sketch
 
 
 class CategorySampler:
-    """Draws one category's sketches from codes."""
+    """Draw one category's sketches from latent codes."""
 
-    def __init__(self, vae: SketchVAE, config: PartConfig, category: str) -> None:
-        self.vae, self.config, self.category = vae, config, category
-        self.stepper = Stepper(vae.decoder)
+    def __init__(self, decoder: LoadedDecoder) -> None:
+        self.decoder = decoder
 
     @torch.no_grad()
     def encode(self, sketch: Sketch) -> Tensor:
-        """The most likely z of a sketch, ``[Z]``."""
-        rows = self.config.normaliser.apply(in_quickdraw_pixels(sketch).points)
-        batch = collate([rows], [0])
-        mean: Tensor = self.vae.encode(batch.points, batch.lengths).mean[0]
+        """Return the most likely z of a sketch, ``[Z]``."""
+        batch = collate([self.decoder.config.normaliser.apply(model_input(sketch))], [0])
+        mean: Tensor = self.decoder.vae.encode(batch.points, batch.lengths).mean[0]
         return mean
 
     def sample(self, options: SamplingOptions) -> list[Sketch]:
-        """``options.variations`` new sketches, z from the prior unless ``options.latent`` is zero.
+        """Draw ``options.variations`` new sketches, z from the prior unless ``options.latent`` is zero.
 
         Raises:
             BadOption: z is to come from a prefix, and there is none.
         """
         if options.latent == "prefix":
             raise BadOption("there is no prefix to infer z from; latent is prior or zero here")
-        return self.draw(latent_of(self.vae, blank(1), options), options)
+        return self.draw(latents(self.decoder.vae, blank(1), options), options)
 
     def decode(self, z: Tensor, options: SamplingOptions) -> list[Sketch]:
-        """A sketch for each of the codes ``z [N, Z]``, all with the same random numbers."""
+        """Draw a sketch from each of the codes ``z [N, Z]``, all with the same random numbers."""
         return self.draw(z, replace(options, variations=1))
 
     def interpolate(self, first: Sketch, second: Sketch, steps: int, options: SamplingOptions) -> list[Sketch]:
-        """``steps`` sketches on the way from one sketch's code to the other's, both ends included."""
+        """Draw ``steps`` sketches on the way from one sketch's code to the other's, both ends included.
+
+        Raises:
+            BadOption: fewer than 2 steps.
+        """
         if steps < 2:
             raise BadOption(f"an interpolation has at least 2 steps, not {steps}")
         return self.decode(spherical_path(self.encode(first), self.encode(second), steps), options)
 
     def draw(self, z: Tensor, options: SamplingOptions) -> list[Sketch]:
-        """A sketch for each of the codes ``z [N * variations, Z]``; code ``i`` is variation ``i % variations``."""
-        count = len(z) // options.variations
-        drawn = collect(continue_drawings(self.stepper, blank(count), z, options), len(z), options.max_points)
-        return [Sketch(self.config.normaliser.undo(each.points), category=self.category) for each in drawn]
+        """Draw a sketch from each of ``z [N * variations, Z]``; code ``i`` is variation ``i % variations``."""
+        drawn = draw(self.decoder.stepper, blank(len(z) // options.variations), z, options)
+        undo = self.decoder.config.normaliser.undo
+        return [Sketch(undo(each.points), category=self.decoder.category) for each in drawn]
 
 
 def spherical_path(first: Tensor, second: Tensor, steps: int) -> Tensor:
-    """Points from one code to another at a steady angle, ``[steps, Z]`` (Shoemake 1985, slerp).
+    """Return points from one code to another at a steady angle, ``[steps, Z]`` (Shoemake 1985, slerp).
 
     Between codes of one direction or of opposite ones, or with a zero among them, the path is straight.
     """

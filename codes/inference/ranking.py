@@ -1,68 +1,82 @@
-"""Of several ways to finish a sketch, the one that is most surely what it was meant to be, and most like a person's.
+"""Choose among several ways to finish a sketch: the one most surely recognised, and most like a person's.
 
-What a router is sure of is not what a decoder finds likely: a decoder likes what it often saw next, a router what tells
-the category from others. So the one proposes and the other chooses. What is chosen for being recognised alone is more
-typical than what people draw, and longer; so a critic, which has seen what people and decoders make of the same
-beginnings, has its say too.
+The decoder proposes and the router chooses, since a decoder finds likely what often comes next, and a router what tells
+a category from others. A drawing that is chosen for being recognised alone is more typical, and longer, than what
+people draw. So a critic, which learned to tell completions by people from completions by decoders, adds its score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor
 
 from codes.inference.options import Completion, Route
+from codes.inference.router import Router, model_input
 from codes.model.critic import Critic
 
-CRITIC_WEIGHT = 0.8  # of a nat that the critic finds it likelier by that a person finished a sketch; docs/log.md
+CRITIC_WEIGHT = 0.8  # of the critic's log odds beside the router's log probability; chosen in docs/log.md
 
 
 class CriticScorer:
-    """The critic of a bundle by the names of its categories; of those it has no row for it says nothing.
-
-    A bundle without one has the taste of ``CriticScorer(None, ())``.
-    """
+    """Score finished sketches by category name; without a critic, or for a category it has no row for, scores are 0."""
 
     def __init__(self, critic: Critic | None, categories: Sequence[str]) -> None:
         self.critic = critic
         self.rows = {category: row for row, category in enumerate(categories)}
 
     @torch.no_grad()
-    def odds(self, features: Tensor, categories: Sequence[str]) -> list[float]:
-        """Log odds that a person finished each of some sketches ``[N, F]``, finished as these ``N`` categories."""
+    def log_odds(self, features: Tensor, categories: Sequence[str]) -> list[float]:
+        """Return the log odds that a person finished each sketch.
+
+        Args:
+            features: ``[N, F]`` of the finished sketches, by the router's encoder.
+            categories: what each of the ``N`` was finished as.
+        """
         if self.critic is None:
             return [0.0] * len(categories)
-        said = self.critic(features).tolist()
+        table = self.critic(features).tolist()
         return [
             row[self.rows[category]] if category in self.rows else 0.0
-            for row, category in zip(said, categories, strict=True)
+            for row, category in zip(table, categories, strict=True)
         ]
 
 
-def router_score(completion: Completion, route: Route) -> float:
-    """Log probability that the finished sketch is of its category, "none of these" among what else it may be.
+def candidate_scores(router: Router, critic: CriticScorer, completions: Sequence[Completion]) -> list[float]:
+    """Return a score for each completion, in nats; higher is better."""
+    rest = iter(completions)
+    scores: list[float] = []
+    for features in router.encode([model_input(each.sketch) for each in completions]):
+        some = list(islice(rest, len(features)))
+        log_odds = critic.log_odds(features.features, [each.category for each in some])
+        scores += map(candidate_score, some, router.decide(features), log_odds)
+    return scores
 
-    ``route`` is what the finished sketch itself was recognised as.
+
+def candidate_score(completion: Completion, route: Route, log_odds: float) -> float:
+    """Return :func:`router_score` plus the weighted log odds of the critic."""
+    return router_score(completion, route) + CRITIC_WEIGHT * log_odds
+
+
+def router_score(completion: Completion, route: Route) -> float:
+    """Return the log probability that the finished sketch is of its category, "none of these" included.
+
+    ``route`` is what the finished sketch itself is recognised as.
     """
     return route.known_score + route.log_probability(completion.category)
 
 
-def candidate_score(completion: Completion, route: Route, odds: float) -> float:
-    """How well a candidate is liked, in nats: :func:`router_score`, and most of the critic's log odds."""
-    return router_score(completion, route) + CRITIC_WEIGHT * odds
+def best_candidates(completions: Sequence[Completion], scores: Sequence[float], candidates: int) -> list[Completion]:
+    """Return the completion with the highest score of each ``candidates`` in a row.
 
-
-def best_candidates(completions: Sequence[Completion], likings: Sequence[float], candidates: int) -> list[Completion]:
-    """The best liked of each ``candidates`` in a row.
-
-    One that its decoder ended goes before one that was cut off, and one that adds something before one that adds
-    nothing: a sketch that is recognised already would else be left as it is.
+    A candidate that its decoder ended goes before one that was cut off, and one that adds something before one that
+    adds nothing: otherwise a sketch that is recognised already would be left as it is.
     """
     rated = [
-        (completion.ended and completion.adds, liked, completion)
-        for completion, liked in zip(completions, likings, strict=True)
+        (completion.ended and completion.adds, score, completion)
+        for completion, score in zip(completions, scores, strict=True)
     ]
     groups = (rated[start : start + candidates] for start in range(0, len(rated), candidates))
     return [max(group, key=lambda each: each[:2])[2] for group in groups]

@@ -1,77 +1,82 @@
-"""A question on its way through the engine, and the events that answer it.
+"""Requests on their way through the scheduler, and the events that answer them.
 
-Knows sketches, options and routes; knows no models, no sockets and no JSON.
+Knows sketches, options and routes; knows no models, no threads, no sockets and no JSON.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from codes.errors import SketchError
-from codes.inference.options import Route, SamplingOptions
+from codes.errors import BadOption, SketchError
+from codes.inference.options import Completion, Route, SamplingOptions
 from codes.sketch.stroke3 import Sketch
 
 OUR_MISTAKE = "something went wrong in the server; its log says what"
 
-Row = tuple[int, float, float, bool, bool]
+
+class StreamedPoint(NamedTuple):
+    """One row as it is drawn.
+
+    Attributes:
+        variation: number of the drawing among those of its request.
+        dx, dy: the pen's move, in the sketch's own units.
+        lift: true if the pen lifts after it.
+        end: true if the drawing is over; nothing is drawn by this row.
+    """
+
+    variation: int
+    dx: float
+    dy: float
+    lift: bool
+    end: bool
 
 
 @dataclass(frozen=True)
 class Classified:
-    """What a sketch was recognised as."""
+    """Tell what a sketch was recognised as."""
 
     route: Route
 
 
 @dataclass(frozen=True)
 class Started:
-    """What will be drawn: the category of each variation."""
+    """Tell what will be drawn: the category of each variation."""
 
     categories: Sequence[str]
 
 
 @dataclass(frozen=True)
 class PointsDrawn:
-    """Rows as they are drawn: variation, dx and dy in its units, whether the pen lifts, whether all is over."""
+    """Hand over points as they are drawn; only requests that stream are told."""
 
-    rows: Sequence[Row]
-
-
-@dataclass(frozen=True)
-class Finished:
-    """One drawing that is over.
-
-    Attributes:
-        variation: its number among those of its question.
-        category: what was drawn.
-        ended: whether the model ended it, before it had as many points as it may have.
-        log_likelihood: as of :class:`codes.inference.options.Completion`.
-    """
-
-    variation: int
-    category: str
-    ended: bool
-    log_likelihood: float
+    rows: Sequence[StreamedPoint]
 
 
 @dataclass(frozen=True)
 class Completed:
-    """All is drawn that will be."""
+    """Hand over everything that was drawn, in the order of variations; empty if nothing was to be drawn."""
 
-    drawings: Sequence[Finished]
+    completions: Sequence[Completion]
 
 
 @dataclass(frozen=True)
 class Refused:
-    """It cannot be answered."""
+    """Tell why a request cannot be answered.
+
+    Attributes:
+        error: for the person who asked.
+        cause: the exception itself if it is a mistake of ours.
+    """
 
     error: SketchError
+    cause: Exception | None = None
 
 
 @dataclass(frozen=True)
 class Stopped:
-    """The asker did not want to know any more."""
+    """Tell that a request was cancelled."""
 
 
 Event = Classified | Started | PointsDrawn | Completed | Refused | Stopped
@@ -83,32 +88,45 @@ class SketchRequest:
 
     Attributes:
         sketch: as the person drew it so far.
-        options: how to finish it; None to have it classified and no more.
-        tell: called with each event, in order, by the engine's thread; the last one is Done, Refused or Stopped.
-        cancelled: set by whoever asked, read between two points.
+        options: how to finish it; None to only classify it.
+        tell: called with each event, in order, by the thread that turns the scheduler; the last one is Completed,
+            Refused or Stopped.
+        route: what it was recognised as, if it was classified before; it is classified otherwise.
+        streams: true to be told points as they are drawn; then there are no candidates to choose among.
+        cancelled: set by any thread, read between two points.
+        over: true once the last event was told.
+
+    Raises:
+        BadOption: it streams and asks for candidates.
     """
 
     sketch: Sketch
     options: SamplingOptions | None
     tell: Callable[[Event], None]
+    route: Route | None = None
+    streams: bool = True
     cancelled: bool = False
     over: bool = False
-    _categories: Sequence[str] = ()
-    _finished: list[Finished] = field(default_factory=list)
+    _completions: dict[int, Sequence[Completion]] = field(default_factory=dict)
+    _expected: int = 0
+
+    def __post_init__(self) -> None:
+        if self.streams and self.options is not None and self.options.candidates != 1:
+            raise BadOption("points that are shown as they are drawn cannot be chosen among; candidates must be 1")
 
     def expect(self, categories: Sequence[str]) -> None:
-        """Tell what will be drawn."""
-        self._categories = categories
+        """Tell what will be drawn: one category for each variation."""
+        self._expected = len(categories)
         self.tell(Started(categories))
 
-    def finish(self, drawing: Finished) -> None:
-        """One drawing more is over; the last one ends the question."""
-        self._finished.append(drawing)
-        if len(self._finished) == len(self._categories):
-            self.end(Completed(sorted(self._finished, key=lambda each: each.variation)))
+    def finish(self, first: int, completions: Sequence[Completion]) -> None:
+        """Take in the variations from number ``first`` on; the last ones complete the request."""
+        self._completions[first] = completions
+        if sum(map(len, self._completions.values())) == self._expected:
+            self.end(Completed([each for _, some in sorted(self._completions.items()) for each in some]))
 
     def end(self, event: Completed | Refused | Stopped) -> None:
-        """Say the last word, unless it was said."""
+        """Tell the last event, unless one was told."""
         if not self.over:
             self.over = True
             self.tell(event)

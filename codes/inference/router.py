@@ -1,4 +1,7 @@
-"""Prefixes to routes: what each is, how sure that is, and whether it is anything known. Deterministic."""
+"""Sketches to routes: what each is, how sure that is, and whether it is anything known. Deterministic.
+
+Knows the router's network and its calibration; knows no decoders.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,30 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codes.checkpoints.part import PartConfig
-from codes.data.batches import Batch, collate
+from codes.data.batches import collate
 from codes.inference.options import Decision, Route
 from codes.model.calibration import Calibration, in_distribution_scores
 from codes.model.router import RouterNet
+from codes.sketch.geometry import in_quickdraw_pixels
+from codes.sketch.stroke3 import Sketch
 
 Pixels = NDArray[np.float64]
-TOGETHER = 256
+ROUTER_BATCH = 256  # sketches
+
+
+def model_input(sketch: Sketch) -> Pixels:
+    """Return a sketch as models see it: stroke-3 ``[n, 3]`` in QuickDraw pixels, simplified as the training data is."""
+    return in_quickdraw_pixels(sketch).points
 
 
 @dataclass(frozen=True)
 class RouterFeatures:
-    """What the shared encoder makes of sketches: ``features [N, F]``, and how many rows they have, ``lengths [N]``."""
+    """Hold the shared encoder's output.
+
+    Attributes:
+        features: ``[N, F]``.
+        lengths: ``[N]`` rows of each sketch.
+    """
 
     features: Tensor
     lengths: Tensor
@@ -33,7 +48,7 @@ class RouterFeatures:
 
 
 class Router:
-    """The shared encoder and classifier of a bundle, with its calibration."""
+    """Classify sketches with the shared encoder and classifier of a bundle, calibrated."""
 
     def __init__(self, net: RouterNet, config: PartConfig, categories: Sequence[str]) -> None:
         self.net = net
@@ -42,30 +57,31 @@ class Router:
         self.categories = tuple(categories)
         self.offered_labels = [config.categories.index(category) for category in categories]
 
-    def routes(self, prefixes: Sequence[Pixels]) -> list[Route]:
-        """A route for each prefix, given as stroke-3 rows ``[n, 3]`` in QuickDraw pixels."""
-        return [route for look in self.encode(prefixes) for route in self.decide(look)]
+    def classify(self, sketches: Sequence[Sketch]) -> list[Route]:
+        """Return a route for each sketch."""
+        encoded = self.encode([model_input(sketch) for sketch in sketches])
+        return [route for features in encoded for route in self.decide(features)]
 
     def encode(self, prefixes: Sequence[Pixels]) -> Iterator[RouterFeatures]:
-        """What the shared encoder makes of them, :data:`TOGETHER` at a time and in order."""
-        return (self._look(prefixes[start : start + TOGETHER]) for start in range(0, len(prefixes), TOGETHER))
+        """Yield the features of model inputs ``[n, 3]``, :data:`ROUTER_BATCH` at a time and in order."""
+        return (self._encode(prefixes[start : start + ROUTER_BATCH]) for start in range(0, len(prefixes), ROUTER_BATCH))
 
     @torch.no_grad()
-    def _look(self, prefixes: Sequence[Pixels]) -> RouterFeatures:
-        batch: Batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
+    def _encode(self, prefixes: Sequence[Pixels]) -> RouterFeatures:
+        batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
         return RouterFeatures(self.net.features(batch.points, batch.lengths), batch.lengths)
 
     @torch.no_grad()
-    def decide(self, look: RouterFeatures) -> list[Route]:
-        """What follows from a look."""
-        logits = self.calibration.scaled(self.net.classifier(look.features).float(), look.lengths)
+    def decide(self, encoded: RouterFeatures) -> list[Route]:
+        """Return the route that follows from each sketch's features."""
+        logits = self.calibration.scaled(self.net.classifier(encoded.features).float(), encoded.lengths)
         scores = in_distribution_scores(logits, self.offered_labels)
-        chances = F.softmax(logits[:, self.offered_labels], dim=-1)
-        return [self._route(row, float(score)) for row, score in zip(chances, scores, strict=True)]
+        probabilities = F.softmax(logits[:, self.offered_labels], dim=-1)
+        return [self._route(row, float(score)) for row, score in zip(probabilities, scores, strict=True)]
 
-    def _route(self, chances: Tensor, score: float) -> Route:
-        order = chances.argsort(descending=True, stable=True).tolist()
-        probabilities = {self.categories[i]: float(chances[i]) for i in order}
+    def _route(self, row: Tensor, score: float) -> Route:
+        order = row.argsort(descending=True, stable=True).tolist()
+        probabilities = {self.categories[i]: float(row[i]) for i in order}
         category = self.categories[order[0]]
         return Route(category, probabilities, self._decision(probabilities[category], score), score)
 

@@ -84,7 +84,7 @@ class Pages:
             "memory_mb": resident_megabytes(),
             "connections": self._sockets,
             "requests": self._requests,
-            "drawings": self.house.engine.drawings,
+            "drawings": self.house.engine.n_drawings,
             "limits": {name: counts.pop(name, 0) for name in asdict(self.house.limits)},
             "counts": counts,
         }
@@ -92,7 +92,7 @@ class Pages:
 
     async def model(self, request: Request) -> Response:
         """What can be drawn, and what may be asked."""
-        bundle = self.house.engine.completer.bundle
+        bundle = self.house.engine.bundle
         facts = {"categories": list(bundle.categories), "name": bundle.folder.name}
         return JSONResponse({**facts, "limits": asdict(self.house.limits)})
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from codes.errors import BadOption, BadSketch, SketchError
 from codes.formats import strict_json
 from codes.formats.polyline_json import sketch_from_record
 from codes.formats.strict_json import NotJson
-from codes.inference.options import SamplingOptions, route_record
+from codes.inference.options import Completion, SamplingOptions, route_record
 from codes.inference.requests import OUR_MISTAKE, Classified, Completed, Event, PointsDrawn, Refused, Started
 from codes.sketch.geometry import simplify_drawn
 from codes.sketch.stroke3 import Sketch
@@ -143,7 +143,7 @@ def options_in(record: Any, limits: Limits) -> SamplingOptions:
     for name, value in record.items():
         if not _fits(value, OPTIONS[name]):
             raise BadOption(f"{name} is {strict_json.shown(value)}, which is not of its kind")
-    options = SamplingOptions(**record)
+    options = SamplingOptions(**record, candidates=1)
     check_limit("variations", limits.variations, options.variations, "variations")
     check_limit("top", limits.top, options.top, "categories drawn (top)")
     check_limit("max_points", limits.max_points, options.max_points, "points added (max_points)")
@@ -159,8 +159,9 @@ def message_of(number: int, event: Event) -> dict[str, Any]:
             said = {"type": "drawing", "id": number, "categories": list(categories)}
         case PointsDrawn(rows):
             said = {"type": "ink", "id": number, "rows": [_row(*row) for row in rows]}
-        case Completed(drawings):
-            said = {"type": "done", "id": number, "drawings": [asdict(each) for each in drawings]}
+        case Completed(completions):
+            drawings = [_drawing(variation, each) for variation, each in enumerate(completions)]
+            said = {"type": "done", "id": number, "drawings": drawings}
         case Refused(error):
             said = refusal(number, error)
         case _:
@@ -171,6 +172,15 @@ def message_of(number: int, event: Event) -> dict[str, Any]:
 def refusal(number: int | None, error: SketchError) -> dict[str, Any]:
     """What a client is told whose message is not answered."""
     return {"type": "refused", "id": number, "error": str(error)}
+
+
+def _drawing(variation: int, completion: Completion) -> dict[str, Any]:
+    return {
+        "variation": variation,
+        "category": completion.category,
+        "ended": completion.ended,
+        "log_likelihood": completion.log_likelihood,
+    }
 
 
 def _row(variation: int, dx: float, dy: float, lift: bool, end: bool) -> list[float]:

@@ -126,7 +126,7 @@ class Session:
     def _ask(self, ask: Ask) -> None:
         self.house.counters.add("questions")
         self._question = SketchRequest(ask.sketch, ask.options, partial(self._tell, ask.id))
-        self.house.engine.ask(self._question)
+        self.house.engine.submit(self._question)
 
     def _cancel(self) -> None:
         if self._question is not None:

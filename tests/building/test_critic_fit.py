@@ -181,7 +181,7 @@ def test_before_it_learns_it_says_nothing():
 def test_each_sketch_is_seen_whole_and_finished_at_every_temperature(completer):
     sketches = doodles(7, categories=["square"])
     practice = critic_examples(completer, "square", sketches)
-    expected = next(completer.router.encode([each.astype(np.float64) for each in sketches])).features
+    expected = next(completer.models.router.encode([each.astype(np.float64) for each in sketches])).features
     torch.testing.assert_close(practice.theirs, expected.half())
     assert practice.ours.shape == (7 * len(TEMPERATURES), expected.shape[1])
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import shutil
-import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +14,10 @@ from codes.checkpoints.bundle import Bundle
 from codes.data.batches import collate
 from codes.errors import BadOption, ModelNotFound, NotRecognised
 from codes.inference import completer as module
-from codes.inference.completer import Completer, model_input
+from codes.inference.completer import Completer
+from codes.inference.decoding import Drawings
 from codes.inference.options import Completion, SamplingOptions
+from codes.inference.router import model_input
 from codes.model.decoder import start_row
 from codes.sketch.stroke3 import Sketch, sketch_from_polylines
 from tests.support.worlds import CATEGORIES, prefixes, sketch_of, tiny_bundle
@@ -84,13 +84,13 @@ def test_a_prefix_without_a_lift_goes_on_where_the_pen_is(endless):
 
 def test_the_decoder_is_never_told_that_a_prefix_is_finished(completer, monkeypatch):
     seen = []
-    read = type(completer.vae("circle")[0].decoder).read
+    read = type(completer.models.decoders.get("circle").vae.decoder).read
 
     def watched(self, points, lengths, z):
         seen.extend(row[:length] for row, length in zip(points, lengths.tolist(), strict=True))
         return read(self, points, lengths, z)
 
-    monkeypatch.setattr(type(completer.vae("circle")[0].decoder), "read", watched)
+    monkeypatch.setattr(type(completer.models.decoders.get("circle").vae.decoder), "read", watched)
     sketches = prefixes(7)
     completer.complete_many(sketches, SamplingOptions(category="circle", variations=2))
     assert len(seen) in (7, 14)
@@ -114,7 +114,7 @@ def test_a_sketch_is_finished_the_same_alone_and_among_others(completer, latent,
     options = SamplingOptions(variations=3, seed=2, latent=latent)
     alone = [completer.complete(sketch, options) for sketch in sketches]
     for together in (512, 6):
-        monkeypatch.setattr(module, "TOGETHER", together)
+        monkeypatch.setattr(module, "MAX_ACTIVE", together)
         among = completer.complete_many(sketches, options)
         assert len({each[0].category for each in among}) > 1
         for mine, theirs in zip(alone, among, strict=True):
@@ -165,20 +165,23 @@ def test_a_stream_draws_what_complete_draws(completer, drawn_by_hand, latent):
             np.testing.assert_allclose(added(completion), np.reshape(streamed, (-1, 3)), rtol=1e-5, atol=1e-5)
 
 
-def test_a_stream_gives_each_row_when_it_is_drawn(endless, monkeypatch):
-    """Not all rows at the end: after three of a thousand, no more than a few steps have been taken."""
-    decoder = type(endless.vae("circle")[0].decoder)
-    steps, forward = [], decoder.forward
-
-    def counted(self, *args, **kwargs):
-        steps.append(1)
-        return forward(self, *args, **kwargs)
-
-    monkeypatch.setattr(decoder, "forward", counted)
+def test_a_stream_gives_each_point_when_it_is_drawn(endless, monkeypatch):
+    """Not all of them at the end: the first of a thousand takes one step, the third three."""
+    steps, step = [], Drawings.step
+    monkeypatch.setattr(Drawings, "step", lambda self: (steps.append(1), step(self))[1])
     stream = endless.stream(prefixes(1)[0], max_points=1000)
-    for _ in range(3):
+    for count in (1, 2, 3):
         next(stream)
-    assert len(steps) <= 3
+        assert len(steps) == count
+
+
+def test_a_stream_does_not_choose_among_candidates_and_says_so(completer):
+    """``stream(candidates=24)`` was once the same as without."""
+    with pytest.raises(BadOption, match="candidates must be 1"):
+        completer.stream(prefixes(1)[0], candidates=24)
+    with pytest.raises(BadOption, match="candidates must be 1"):
+        completer.stream(prefixes(1)[0], SamplingOptions())
+    assert list(completer.stream(prefixes(1)[0])) == list(completer.stream(prefixes(1)[0], candidates=1))
 
 
 @pytest.mark.parametrize("latent", ["prefix", "zero"])
@@ -192,7 +195,8 @@ def test_the_log_likelihood_is_that_of_teacher_forcing(completer, latent, temper
     done = completer.complete(sketch, options)[0]
     assert done.ended
     assert len(added(done)) > 2
-    vae, config = completer.vae("square")
+    square = completer.models.decoders.get("square")
+    vae, config = square.vae, square.config
     ours = [[ink.dx, ink.dy, float(ink.lift)] for ink in completer.stream(sketch, options) if not ink.end]
     rows = np.concatenate([sketch.points, ours])
     rows[:, :2] /= sketch.unit * config.scale
@@ -352,15 +356,3 @@ def test_the_package_offers_load(bundle):
     assert completer.categories == CATEGORIES
     with pytest.raises(ModelNotFound, match="no model 'nowhere'"):
         codes.load("nowhere")
-
-
-def test_of_many_decoders_only_those_used_last_are_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "KEPT", 1)
-    completer = Completer(tiny_bundle(tmp_path / "tiny"))
-    first, second = completer.categories[:2]
-    before = completer.complete(sketch_of(first), category=first, seed=3)
-    read = [weakref.ref(completer.vae(first)[0]), weakref.ref(completer.stepper(first))]
-    completer.complete(sketch_of(second), category=second)
-    gc.collect()
-    assert [each() for each in read] == [None, None]
-    assert_same_drawing(before[0], completer.complete(sketch_of(first), category=first, seed=3)[0])

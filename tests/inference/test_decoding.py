@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from codes.data.batches import Batch
-from codes.inference.decoding import Continuation, Drawings, Step, begin, collect, continue_drawings, latent_of
+from codes.inference import decoding as module
+from codes.inference.decoding import Continuation, Drawings, Step, draw, latents, prepare
 from codes.inference.options import SamplingOptions
 from codes.model.decoder import Stepper
 from codes.model.mixture import PointDistribution, outputs_for
@@ -24,15 +25,22 @@ OPTIONS = [
 ]
 
 
-def beginning(vae, options, row):
+def prepared(vae, options, row):
     prefix = collate_one(batch_of(3), row)
-    return begin(Stepper(vae.decoder), prefix, latent_of(vae, prefix, options), options)
+    return prepare(Stepper(vae.decoder), prefix, latents(vae, prefix, options), options)
 
 
 def alone(vae, options, row) -> dict[int, list[list[float]]]:
     """The rows of each variation."""
     prefix = collate_one(batch_of(3), row)
-    return rows_of(continue_drawings(Stepper(vae.decoder), prefix, latent_of(vae, prefix, options), options))
+    return rows_of(steps_of(vae, prefix, latents(vae, prefix, options), options))
+
+
+def steps_of(vae, prefixes: Batch, z: torch.Tensor, options) -> list[Step]:
+    """Every step of drawings that are drawn until the last is over."""
+    drawings = Drawings(Stepper(vae.decoder))
+    drawings.join(prepare(Stepper(vae.decoder), prefixes, z, options))
+    return until_over(drawings)
 
 
 def rows_of(steps) -> dict[int, list[list[float]]]:
@@ -65,7 +73,7 @@ def endless(vae):
 def test_whoever_joins_draws_what_he_draws_alone_and_changes_nobody(vae, between):
     drawings, steps, numbers = Drawings(Stepper(vae.decoder)), [], []
     for row, options in enumerate(OPTIONS):
-        numbers.append(drawings.join(beginning(vae, options, row)))
+        numbers.append(drawings.join(prepared(vae, options, row)))
         for _ in range(between):
             steps += [drawings.step()] if drawings else []
     rows = rows_of(steps + until_over(drawings))
@@ -78,7 +86,7 @@ def test_whoever_joins_draws_what_he_draws_alone_and_changes_nobody(vae, between
 def test_a_prefix_may_have_options_of_its_own(vae):
     """One batch of several prefixes, each with other options, is each alone."""
     batch = batch_of(3)
-    together = rows_of(continue_drawings(Stepper(vae.decoder), batch, latent_of(vae, batch, OPTIONS), OPTIONS))
+    together = rows_of(steps_of(vae, batch, latents(vae, batch, OPTIONS), OPTIONS))
     first = 0
     for row, options in enumerate(OPTIONS):
         for variation, theirs in alone(vae, options, row).items():
@@ -89,7 +97,7 @@ def test_a_prefix_may_have_options_of_its_own(vae):
 
 def test_whoever_leaves_is_drawn_no_more_and_changes_nobody(endless):
     drawings = Drawings(Stepper(endless.decoder))
-    first, second = (drawings.join(beginning(endless, replace(OPTIONS[i], max_points=20), i)) for i in (0, 2))
+    first, second = (drawings.join(prepared(endless, replace(OPTIONS[i], max_points=20), i)) for i in (0, 2))
     steps = [drawings.step() for _ in range(4)]
     drawings.leave({first[0], second[2], 99})
     assert len(drawings) == 3
@@ -103,10 +111,10 @@ def test_whoever_leaves_is_drawn_no_more_and_changes_nobody(endless):
 def test_when_all_have_left_others_may_come(vae):
     drawings = Drawings(Stepper(vae.decoder))
     drawings.leave({0})
-    numbers = drawings.join(beginning(vae, OPTIONS[0], 0))
+    numbers = drawings.join(prepared(vae, OPTIONS[0], 0))
     drawings.leave(set(numbers))
     assert not drawings
-    again = drawings.join(beginning(vae, OPTIONS[0], 0))
+    again = drawings.join(prepared(vae, OPTIONS[0], 0))
     rows = rows_of(until_over(drawings))
     assert again == range(2, 4)
     for variation, theirs in alone(vae, OPTIONS[0], 0).items():
@@ -114,11 +122,7 @@ def test_when_all_have_left_others_may_come(vae):
 
 
 def test_a_step_says_which_drawings_are_over(endless):
-    steps = list(
-        continue_drawings(
-            Stepper(endless.decoder), batch_of(1), torch.zeros(2, 4), SamplingOptions(variations=2, max_points=3)
-        )
-    )
+    steps = list(steps_of(endless, batch_of(1), torch.zeros(2, 4), SamplingOptions(variations=2, max_points=3)))
     assert [step.over.tolist() for step in steps] == [[False, False]] * 3 + [[True, True]]
 
 
@@ -141,48 +145,72 @@ def collate_one(batch: Batch, row: int) -> Batch:
     return Batch(batch.points[row : row + 1, :length], batch.lengths[row : row + 1], batch.labels[row : row + 1])
 
 
-def test_gather_sorts_steps_by_drawing():
-    steps = [
-        step([0, 1, 2], [[1, 1, *DOWN], [2, 2, *UP], [3, 3, *OVER]]),
-        step([0, 1], [[4, 4, *DOWN], [5, 5, *OVER]]),
-        step([0], [[6, 6, *OVER]]),
-    ]
-    first, second, third = collect(iter(steps), 3, max_points=5)
-    np.testing.assert_array_equal(first.points, [[1, 1, 0], [4, 4, 1]])
-    np.testing.assert_array_equal(second.points, [[2, 2, 1]])
-    assert third.points.shape == (0, 3)
-    assert [each.ended for each in (first, second, third)] == [True] * 3
-    one, two, three = (each.log_prob() for each in steps)
-    assert first.log_likelihood == pytest.approx(nats(one[0], two[0], three[0]))
-    assert second.log_likelihood == pytest.approx(nats(one[1], two[1]))
-    assert third.log_likelihood == pytest.approx(nats(one[2]))
-
-
 def test_an_end_costs_its_pen_and_no_offset():
     (end,) = step([0], [[9, 9, *OVER]]).log_prob()
     assert float(end) == pytest.approx(float(step([0], [[9, 9, *OVER]]).following.pen[0].log_softmax(0)[2]))
 
 
-def test_gather_looks_once_past_the_last_point():
-    steps = [
-        step([0, 1], [[1, 1, *DOWN], [2, 2, *DOWN]]),
-        step([0, 1], [[9, 9, *OVER], [9, 9, *DOWN]]),
-    ]
-    ended, cut = collect(iter(steps), 2, max_points=1)
-    np.testing.assert_array_equal(ended.points, [[1, 1, 1]])
-    np.testing.assert_array_equal(cut.points, [[2, 2, 0]])
-    assert (ended.ended, cut.ended) == (True, False)
-    first, last = (each.log_prob() for each in steps)
-    assert ended.log_likelihood == pytest.approx(nats(first[0], last[0]))
-    assert cut.log_likelihood == pytest.approx(nats(first[1]))
+def test_a_point_that_is_one_too_many_costs_nothing():
+    """Past the most points of a drawing only an end counts."""
+    drawn = replace(step([0, 1], [[9, 9, *OVER], [9, 9, *DOWN]]), over=torch.tensor([True, True]))
+    end, cut = drawn.log_prob().tolist()
+    assert end < 0 and cut == 0
+
+
+def test_what_is_collected_is_what_the_steps_drew(vae):
+    """Rows in order, the end left out and its lift kept, nats added up; of each drawing once."""
+    batch, options = batch_of(4), SamplingOptions(variations=3, max_points=4, temperature=1.0)
+    z = latents(vae, batch, options)
+    steps = steps_of(vae, batch, z, options)
+    rows, everything = rows_of(steps), Step.joined(steps)
+    nats = torch.zeros(12).index_add(0, everything.drawings, everything.log_prob())
+    collected = draw(Stepper(vae.decoder), batch, z, options)
+    assert {each.ended for each in collected} == {True, False}
+    for number, each in enumerate(collected):
+        drawn = np.array(rows[number])
+        assert each.ended == (drawn[-1, 4] == 1)
+        expected = drawn[:-1][:, [0, 1, 3]]
+        if each.ended and len(expected):
+            expected[-1, 2] = 1
+        np.testing.assert_allclose(each.points, expected, rtol=1e-5)
+        assert each.log_likelihood == pytest.approx(float(nats[number]), rel=1e-4)
+
+
+def test_drawings_may_be_collected_while_others_go_on(vae):
+    """What one drawing was given does not depend on when it is asked for."""
+    batch, options = batch_of(4), SamplingOptions(variations=3, max_points=40, temperature=1.0)
+    z = latents(vae, batch, options)
+    at_the_end = draw(Stepper(vae.decoder), batch, z, options)
+    drawings, collected = Drawings(Stepper(vae.decoder)), {}
+    drawings.join(prepare(Stepper(vae.decoder), batch, z, options))
+    while drawings:
+        now = drawings.step()
+        over = now.drawings[now.over].tolist()
+        collected |= dict(zip(over, drawings.collect(over), strict=True))
+    assert list(collected) != sorted(collected)
+    for number, one in collected.items():
+        np.testing.assert_array_equal(one.points, at_the_end[number].points)
+        assert one.log_likelihood == pytest.approx(at_the_end[number].log_likelihood, rel=1e-4)
+
+
+def test_many_points_are_scored_before_the_end(endless, monkeypatch):
+    """A drawing that never ends does not keep every distribution it was drawn from."""
+    monkeypatch.setattr(module, "MAX_UNSCORED", 10)
+    drawings = Drawings(Stepper(endless.decoder))
+    numbers = drawings.join(prepared(endless, replace(OPTIONS[0], max_points=30), 0))
+    scored, log_prob = [], Step.log_prob
+    monkeypatch.setattr(Step, "log_prob", lambda self: (scored.append(len(self.drawings)), log_prob(self))[1])
+    until_over(drawings)
+    drawings.collect(numbers)
+    assert sum(scored) == 62 and max(scored) == 12
 
 
 def test_drawings_leave_when_they_end_and_no_other_changes(vae):
     batch = batch_of(4)
     options = SamplingOptions(variations=3, max_points=80, temperature=1.0)
-    z = latent_of(vae, batch, options)
+    z = latents(vae, batch, options)
     going = set(range(12))
-    for each in continue_drawings(Stepper(vae.decoder), batch, z, options):
+    for each in steps_of(vae, batch, z, options):
         assert set(each.drawings.tolist()) == going
         assert each.points[:, 2:].sum(dim=-1).tolist() == [1.0] * len(going)
         assert each.log_prob().isfinite().all()
@@ -193,7 +221,7 @@ def test_drawings_leave_when_they_end_and_no_other_changes(vae):
 @pytest.mark.parametrize("latent", ["prefix", "zero", "prior"])
 def test_codes_stand_in_the_order_of_drawings(vae, latent):
     batch = batch_of(3)
-    z = latent_of(vae, batch, SamplingOptions(variations=2, latent=latent, seed=6))
+    z = latents(vae, batch, SamplingOptions(variations=2, latent=latent, seed=6))
     assert z.shape == (6, 4)
     if latent == "prefix":
         torch.testing.assert_close(z[::2], vae.encode(batch.points, batch.lengths).mean)
@@ -202,13 +230,13 @@ def test_codes_stand_in_the_order_of_drawings(vae, latent):
         assert not z.any()
     else:
         assert len(z.unique(dim=0)) == 6
-        alone = latent_of(vae, collate_one(batch, 1), SamplingOptions(variations=1, latent=latent, seed=6))
+        alone = latents(vae, collate_one(batch, 1), SamplingOptions(variations=1, latent=latent, seed=6))
         assert torch.equal(alone[0], z[2])
 
 
 def test_codes_of_the_prior_are_standard_normal(vae):
     options = [SamplingOptions(variations=256, latent="prior", seed=seed) for seed in range(8)]
-    z = torch.cat([latent_of(vae, batch_of(1), each) for each in options])
+    z = torch.cat([latents(vae, batch_of(1), each) for each in options])
     assert z.mean(dim=0).tolist() == pytest.approx([0] * 4, abs=0.08)
     assert z.std(dim=0).tolist() == pytest.approx([1] * 4, abs=0.06)
 
@@ -222,8 +250,8 @@ def test_what_was_drawn_is_frozen():
 def test_variations_that_differ_in_z_each_read_the_prefix_with_their_own(vae):
     """A prefix is read once for all its variations only where they share a z."""
     batch, options = batch_of(2), SamplingOptions(variations=3, latent="prior", seed=4, max_points=5)
-    z = latent_of(vae, batch, options)
-    first = next(continue_drawings(Stepper(vae.decoder), batch, z, options)).following
+    z = latents(vae, batch, options)
+    first = steps_of(vae, batch, z, options)[0].following
     for drawing in range(6):
         points, lengths = batch.points[drawing // 3, None], batch.lengths[drawing // 3, None]
         alone, _ = vae.decoder.read(points, lengths, z[drawing, None])
@@ -232,10 +260,10 @@ def test_variations_that_differ_in_z_each_read_the_prefix_with_their_own(vae):
 
 def test_who_goes_on_keeps_the_noise_that_was_drawn_for_him(vae):
     batch, options = batch_of(4), SamplingOptions(variations=3, max_points=60, temperature=1.0)
-    z = latent_of(vae, batch, options)
-    together = collect(continue_drawings(Stepper(vae.decoder), batch, z, options), 12, 60)
+    z = latents(vae, batch, options)
+    together = draw(Stepper(vae.decoder), batch, z, options)
     for row in range(4):
         one = collate_one(batch, row)
-        alone = collect(continue_drawings(Stepper(vae.decoder), one, z[3 * row : 3 * row + 3], options), 3, 60)
+        alone = draw(Stepper(vae.decoder), one, z[3 * row : 3 * row + 3], options)
         for mine, theirs in zip(together[3 * row : 3 * row + 3], alone, strict=True):
             np.testing.assert_allclose(mine.points, theirs.points, atol=1e-3)

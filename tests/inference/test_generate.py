@@ -8,51 +8,52 @@ import torch
 
 from codes.errors import BadOption
 from codes.inference.generate import CategorySampler, spherical_path
+from codes.inference.models import LoadedDecoder
 from codes.inference.options import SamplingOptions
 from tests.support.worlds import CATEGORIES, SCALE, generator, set_pen, sketch_of, stirred_vae
 
 
 @pytest.fixture
-def studio(bundle) -> CategorySampler:
+def sampler(bundle) -> CategorySampler:
     vae, config = bundle.vae("circle")
     set_pen(vae, down=0.0, up=0.0, end=-300.0)
-    return CategorySampler(vae, config, "circle")
+    return CategorySampler(LoadedDecoder(vae, config, "circle"))
 
 
-def test_new_sketches_are_whole_and_named(studio):
-    sketches = studio.sample(SamplingOptions(variations=4, latent="prior", max_points=9))
+def test_new_sketches_are_whole_and_named(sampler):
+    sketches = sampler.sample(SamplingOptions(variations=4, latent="prior", max_points=9))
     assert [each.category for each in sketches] == [CATEGORIES[0]] * 4
     assert {len(each) for each in sketches} == {9}
     assert len({each.points.tobytes() for each in sketches}) == 4
-    again = studio.sample(SamplingOptions(variations=2, latent="prior", max_points=9))
+    again = sampler.sample(SamplingOptions(variations=2, latent="prior", max_points=9))
     for mine, theirs in zip(again, sketches, strict=False):
         np.testing.assert_allclose(mine.points, theirs.points, rtol=1e-4, atol=1e-4)
 
 
-def test_there_is_no_prefix_to_start_from(studio):
+def test_there_is_no_prefix_to_start_from(sampler):
     with pytest.raises(BadOption, match="no prefix"):
-        studio.sample(SamplingOptions())
+        sampler.sample(SamplingOptions())
 
 
-def test_a_sketch_from_nothing_begins_at_the_start_row(studio):
-    (sketch,) = studio.decode(torch.zeros(1, 4), SamplingOptions(temperature=1e-6, max_points=1))
+def test_a_sketch_from_nothing_begins_at_the_start_row(sampler):
+    (sketch,) = sampler.decode(torch.zeros(1, 4), SamplingOptions(temperature=1e-6, max_points=1))
     z = torch.zeros(1, 4)
     start = torch.tensor([[[0.0, 0, 1, 0, 0]]])
-    following, _ = studio.vae.decoder(start, z, studio.vae.decoder.initial_state(z))
+    following, _ = sampler.decoder.vae.decoder(start, z, sampler.decoder.vae.decoder.initial_state(z))
     likeliest = following.mean[0, 0, following.weights[0, 0].argmax()]
     np.testing.assert_allclose(sketch.points[0, :2], likeliest.numpy() * SCALE, atol=0.5)
 
 
-def test_an_interpolation_begins_and_ends_with_the_two(studio):
+def test_an_interpolation_begins_and_ends_with_the_two(sampler):
     options = SamplingOptions(max_points=6, seed=3)
     first, second = sketch_of("circle", 1), sketch_of("zigzag", 2)
-    way = studio.interpolate(first, second, 5, options)
+    way = sampler.interpolate(first, second, 5, options)
     assert len(way) == 5
     for index, sketch in ((0, first), (-1, second)):
-        (alone,) = studio.decode(studio.encode(sketch).unsqueeze(0), options)
+        (alone,) = sampler.decode(sampler.encode(sketch).unsqueeze(0), options)
         np.testing.assert_allclose(way[index].points, alone.points, rtol=1e-3, atol=1e-3)
     with pytest.raises(BadOption, match="at least 2 steps"):
-        studio.interpolate(first, second, 1, options)
+        sampler.interpolate(first, second, 1, options)
 
 
 def test_a_spherical_path_keeps_length_and_pace():
@@ -75,5 +76,5 @@ def test_on_blank_paper_something_is_always_drawn(bundle):
     """An end before the first point once made `draw_client.py sample` fail."""
     vae = stirred_vae()
     set_pen(vae, down=0.0, up=0.0, end=300.0)
-    studio = CategorySampler(vae, bundle.vae("circle")[1], "circle")
-    assert [len(each) for each in studio.sample(SamplingOptions(variations=3, latent="prior"))] == [1, 1, 1]
+    sampler = CategorySampler(LoadedDecoder(vae, bundle.vae("circle")[1], "circle"))
+    assert [len(each) for each in sampler.sample(SamplingOptions(variations=3, latent="prior"))] == [1, 1, 1]

@@ -72,14 +72,14 @@ def critic_of(rows: list[list[float]], biases: list[float]) -> Critic:
 def test_a_sketch_is_rated_by_the_row_of_what_it_was_finished_as():
     critic_scorer = CriticScorer(critic_of([[1.0, 0.0], [0.0, -2.0]], [0.0, 0.5]), ["cat", "dog"])
     features = torch.tensor([[3.0, 4.0], [3.0, 4.0], [1.0, 0.0]])
-    assert critic_scorer.odds(features, ["dog", "cat", "dog"]) == [-7.5, 3.0, 0.5]
+    assert critic_scorer.log_odds(features, ["dog", "cat", "dog"]) == [-7.5, 3.0, 0.5]
 
 
 def test_of_what_it_has_no_row_for_a_critic_says_nothing():
     """A category that was taught afterwards, and every category of a bundle without a critic."""
     features = torch.ones(2, 2)
-    assert CriticScorer(critic_of([[1.0, 1.0]], [1.0]), ["cat"]).odds(features, ["snail", "cat"]) == [0.0, 3.0]
-    assert CriticScorer(None, ()).odds(features, ["snail", "cat"]) == [0.0, 0.0]
+    assert CriticScorer(critic_of([[1.0, 1.0]], [1.0]), ["cat"]).log_odds(features, ["snail", "cat"]) == [0.0, 3.0]
+    assert CriticScorer(None, ()).log_odds(features, ["snail", "cat"]) == [0.0, 0.0]
 
 
 @pytest.fixture(params=[False, True], ids=["router alone", "with a critic"])
@@ -88,7 +88,7 @@ def chooser(request, completer, tmp_path) -> Completer:
     if not request.param:
         return completer
     bundle = tiny_bundle(tmp_path / "criticised")
-    features = completer.router.net.config.features
+    features = completer.models.router.net.config.features
     critic = Critic(CriticConfig(features=features, categories=2))
     stirred(critic, seed=3, size=30.0)
     config = PartConfig("critic", critic.config.to_dict(), SCALE, ["zigzag", "square"])
@@ -102,10 +102,10 @@ def test_the_completer_keeps_the_favourites(chooser):
     best = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "candidates": 5}))
     every = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "variations": 10}))
     for few, many in zip(best, every, strict=True):
-        look = next(completer.router.encode([each.sketch.points for each in many]))
-        odds = completer.critic_scorer.odds(look.features, [each.category for each in many])
+        look = next(completer.models.router.encode([each.sketch.points for each in many]))
+        odds = completer.models.critic.log_odds(look.features, [each.category for each in many])
         assert any(odds) == completer.bundle.has_critic
-        routes = completer.router.decide(look)
+        routes = completer.models.router.decide(look)
         for number, kept in enumerate(few):
             group = slice(5 * number, 5 * number + 5)
             rated = [
@@ -136,12 +136,6 @@ def test_more_drawings_than_anybody_waits_for_are_refused_where_candidates_are_d
         completer.complete(sketch, **many)
     assert len(completer.complete(sketch, candidates=1, **many)) == 200
     assert len({each.variation for each in completer.stream(sketch, **many)}) == 200
-
-
-def test_a_stream_shows_what_comes(completer):
-    sketch = prefixes(1)[0]
-    several, one = (list(completer.stream(sketch, candidates=count, draw_unknown=True)) for count in (5, 1))
-    assert several == one
 
 
 def test_one_that_adds_nothing_is_the_last_choice_too():

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from codes.inference.completer import Completer
-from codes.inference.router import TOGETHER
+from codes.inference.router import ROUTER_BATCH
 from tests.support.worlds import BACKGROUND, CATEGORIES, SCALE, prefixes, sketch_of, tiny_bundle
 
 
@@ -19,7 +19,7 @@ def test_the_same_sketch_gets_the_same_answer(completer, bundle):
     for sketch in prefixes(3):
         first = completer.classify(sketch)
         torch.rand(3)
-        completer.router.net.train()
+        completer.models.router.net.train()
         assert completer.classify(sketch) == first
         assert Completer(bundle).classify(sketch) == first
 
@@ -52,9 +52,9 @@ def test_a_route_is_the_softmax_of_the_calibrated_logits(completer, bundle):
 
 def test_a_sketch_is_classified_the_same_alone_and_among_many(completer):
     """A class once depended on the longest sketch in the batch."""
-    sketches = prefixes(TOGETHER + 9)
+    sketches = prefixes(ROUTER_BATCH + 9)
     together = completer.classify_many(sketches)
-    for number in (0, 5, TOGETHER - 1, TOGETHER, TOGETHER + 8):
+    for number in (0, 5, ROUTER_BATCH - 1, ROUTER_BATCH, ROUTER_BATCH + 8):
         alone = completer.classify(sketches[number])
         assert together[number].probabilities == pytest.approx(alone.probabilities, abs=1e-5)
         assert together[number].known_score == pytest.approx(alone.known_score, abs=1e-5)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from queue import Queue
-from threading import Event, Semaphore, Thread, current_thread
+from threading import Semaphore
 
 import numpy as np
 import pytest
@@ -14,9 +13,8 @@ from codes.checkpoints.bundle import Bundle
 from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
-from codes.inference.requests import OUR_MISTAKE, Completed, SketchRequest, Stopped
-from codes.web.easel import DecoderBatch
-from codes.web.engine import Engine
+from codes.inference.requests import OUR_MISTAKE
+from codes.inference.scheduler import DecoderBatch
 from tests.support.asks import ask, drawn, sketch_record, types
 from tests.support.worlds import CATEGORIES, prefixes, tiny_bundle
 
@@ -89,7 +87,7 @@ def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monk
     """They join while others are under way, with other seeds, temperatures and lengths."""
     under_way, step = [], DecoderBatch.step
     monkeypatch.setattr(
-        DecoderBatch, "step", lambda self: (time.sleep(0.02), under_way.append(len(self.questions())), step(self))[2]
+        DecoderBatch, "step", lambda self: (time.sleep(0.02), under_way.append(len(self.owners())), step(self))[2]
     )
     client = serving(Completer(bundle))
     sketches = prefixes(6)
@@ -108,100 +106,6 @@ def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monk
         assert_same(heard, expected(bundle, sketch, **changed))
         socket.leave()
     assert max(under_way) > 1
-
-
-def test_all_that_wait_are_classified_in_one_batch_and_stepped_together(bundle, monkeypatch):
-    batches, steps, over = [], [], Semaphore(0)
-    classify, step = Completer.classify_many, DecoderBatch.step
-    monkeypatch.setattr(
-        Completer, "classify_many", lambda self, many: (batches.append(len(many)), classify(self, many))[1]
-    )
-    monkeypatch.setattr(DecoderBatch, "step", lambda self: (steps.append(len(self.hands)), step(self))[1])
-    engine = Engine(Completer(bundle))
-    options = SamplingOptions(variations=3, category="circle", max_points=20)
-    for sketch in prefixes(5):
-        engine.ask(
-            SketchRequest(sketch, options, lambda event: over.release() if isinstance(event, Completed) else None)
-        )
-    engine.start()
-    for _ in range(5):
-        assert over.acquire(timeout=60)
-    engine.close()
-    assert batches == [5]
-    assert steps[0] == 15 and len(steps) <= 21
-
-
-def test_whoever_waits_for_a_decoder_holds_up_nobody(serving, bundle, monkeypatch):
-    may_read, read, sketch = Event(), Completer.stepper, prefixes(1)[0]
-    *quick, slow = Completer(bundle).classify(sketch).probabilities  # what it is taken for is read in any case
-
-    def slowly(self, category):
-        assert category != slow or may_read.wait(60)
-        return read(self, category)
-
-    monkeypatch.setattr(Completer, "stepper", slowly)
-    client = serving(Completer(bundle))
-    for category in quick:
-        client.post("/api/complete", {"sketch": sketch_record(sketch), "options": {"category": category}})
-    with client.socket() as waiting, client.socket() as other:
-        waiting.say(ask(1, sketch, category=slow))
-        assert [waiting.hear()["type"] for _ in range(2)] == ["route", "drawing"]
-        other.say(ask(2, sketch, category=quick[0]))
-        assert other.hear_out(2)[-1]["type"] == "done"
-        may_read.set()
-        assert waiting.hear_out(1)[-1]["type"] == "done"
-
-
-def test_models_run_in_threads_of_their_own_and_never_on_the_event_loop(serving, bundle, monkeypatch):
-    threads = set()
-
-    def noted(name):
-        work = getattr(Completer, name)
-        monkeypatch.setattr(
-            Completer, name, lambda self, *words: (threads.add(current_thread().name), work(self, *words))[1]
-        )
-
-    for name in ("classify_many", "begin", "stepper", "vae"):
-        noted(name)
-    client = serving(Completer(bundle))
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0], draw=2, top=2))
-        assert socket.hear_out(1)[-1]["type"] == "done"
-    assert client.post("/api/complete", {"sketch": sketch_record(prefixes(1)[0])}).status == 200
-    assert threads == {"engine", "decoders_0"}
-
-
-def test_the_likeliest_decoder_is_read_while_a_stroke_is_still_drawn(serving, bundle, monkeypatch):
-    reads, read = Queue(), Completer.stepper
-    monkeypatch.setattr(Completer, "stepper", lambda self, category: (reads.put(category), read(self, category))[1])
-    client = serving(Completer(bundle))
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0], draw=0))
-        route, done = socket.hear_out(1)
-    assert done["drawings"] == [] and reads.get(timeout=60) == route["category"]
-
-
-def test_whatever_is_open_when_the_engine_closes_is_stopped(endless, gate):
-    said, begun = [], Semaphore(0)
-
-    def tell(event):
-        said.append(event)
-        begun.release()
-
-    engine = Engine(endless)
-    question = SketchRequest(prefixes(1)[0], SamplingOptions(max_points=200), tell)
-    engine.ask(question)
-    engine.start()
-    gate.release(1)
-    for _ in range(3):  # route, drawing, ink
-        assert begun.acquire(timeout=60)
-    closing = Thread(target=engine.close)
-    closing.start()
-    gate.release(1)
-    closing.join(60)
-    assert isinstance(said[-1], Stopped)
-    engine.ask(late := SketchRequest(prefixes(1)[0], None, said.append))
-    assert late.over and isinstance(said[-1], Stopped)
 
 
 def test_a_new_ask_stops_the_old_one_at_the_next_point(serving, endless, gate):

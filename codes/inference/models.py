@@ -1,0 +1,137 @@
+"""The models of a bundle, each read when it is first used: router, critic, and a pool of decoders.
+
+Knows which decoders are in memory and reads others, on the caller's thread or on one of its own; knows nothing of
+drawing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+
+from codes.checkpoints.bundle import Bundle
+from codes.checkpoints.part import PartConfig
+from codes.errors import BadFile
+from codes.inference.ranking import CriticScorer
+from codes.inference.router import Router
+from codes.model.decoder import Stepper
+from codes.model.vae import SketchVAE
+
+MAX_DECODERS = 64  # in memory, 10 MB each at the starter's sizes
+
+
+@dataclass(frozen=True)
+class LoadedDecoder:
+    """Hold a category's decoder, ready to draw, with its encoder and its configuration."""
+
+    vae: SketchVAE
+    config: PartConfig
+    category: str
+    stepper: Stepper = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stepper", Stepper(self.vae.decoder))
+
+
+class DecoderPool:
+    """Keep the decoders that were used last; read others when they are asked for.
+
+    A decoder that is being read is read once, however many ask for it. Whoever was given one keeps it, so eviction
+    takes nothing away from a drawing that is under way.
+    """
+
+    def __init__(self, bundle: Bundle, capacity: int = MAX_DECODERS) -> None:
+        self.bundle, self.capacity = bundle, capacity
+        self._decoders: OrderedDict[str, Future[LoadedDecoder]] = OrderedDict()
+        self._lock = Lock()
+        self._reader: ThreadPoolExecutor | None = None
+
+    def load(self, category: str) -> Future[LoadedDecoder]:
+        """Return a decoder that has been read, on the caller's thread if need be; or the error that reading raised."""
+        future, missing = self._claim(category)
+        if missing:
+            self._read(category, future)
+        return future
+
+    def fetch(self, category: str) -> Future[LoadedDecoder]:
+        """Return a decoder that is being read on the pool's own thread; returns at once."""
+        future, missing = self._claim(category)
+        if missing:
+            with self._lock:
+                self._reader = self._reader or ThreadPoolExecutor(1, "decoders")
+            self._reader.submit(self._read, category, future)
+        return future
+
+    def get(self, category: str) -> LoadedDecoder:
+        """Return a category's decoder.
+
+        Raises:
+            ModelNotFound: there is no such category.
+            BadFile: it is missing or damaged.
+        """
+        return self.load(category).result()
+
+    def close(self) -> None:
+        """End the pool's thread."""
+        if self._reader:
+            self._reader.shutdown(cancel_futures=True)
+
+    def _claim(self, category: str) -> tuple[Future[LoadedDecoder], bool]:
+        """Return a category's future, and true if it falls to the caller to have it read."""
+        with self._lock:
+            missing = category not in self._decoders
+            future = self._decoders.setdefault(category, Future())
+            self._decoders.move_to_end(category)
+            self._evict()
+        return future, missing
+
+    def _evict(self) -> None:
+        """Forget the decoders that were used longest ago; those that are being read are not in memory yet."""
+        in_memory = [category for category, future in self._decoders.items() if future.done()]
+        for category in in_memory[: max(0, len(self._decoders) - self.capacity)]:
+            del self._decoders[category]
+
+    def _read(self, category: str, future: Future[LoadedDecoder]) -> None:
+        try:
+            decoder = LoadedDecoder(*self.bundle.vae(category), category)
+        except Exception as error:
+            with self._lock:  # a file that is mended is read again
+                del self._decoders[category]
+            future.set_exception(error)
+        else:
+            future.set_result(decoder)
+
+
+class Models:
+    """Hold everything of a bundle that recognises and draws."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
+        self.decoders = DecoderPool(bundle)
+
+    @cached_property
+    def router(self) -> Router:
+        """Return the router; read when the first sketch is classified.
+
+        Raises:
+            BadFile: it is missing or damaged.
+        """
+        net, config = self.bundle.router()
+        return Router(net, config, self.bundle.categories)
+
+    @cached_property
+    def critic(self) -> CriticScorer:
+        """Return the critic; read when candidates are first chosen among.
+
+        Raises:
+            BadFile: it is damaged, or was made for another router.
+        """
+        critic, config = self.bundle.critic() or (None, None)
+        if critic is None or config is None:
+            return CriticScorer(None, ())
+        if critic.config.features != self.router.net.config.features:
+            raise BadFile(self.bundle.folder, "its critic was made for another router")
+        return CriticScorer(critic, config.categories)

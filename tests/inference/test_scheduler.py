@@ -1,0 +1,205 @@
+"""Requests through the scheduler: classified together, begun at once, chosen among, and dropped, without a thread."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+
+from codes.errors import BadOption
+from codes.inference.completer import Completer
+from codes.inference.decoding import Drawings
+from codes.inference.options import SamplingOptions
+from codes.inference.requests import Classified, Completed, PointsDrawn, Refused, SketchRequest, Started, Stopped
+from codes.inference.router import Router
+from codes.inference.scheduler import Scheduler
+from tests.support.worlds import CATEGORIES, prefixes
+
+
+def options(category: str | None = None, **changes) -> SamplingOptions:
+    return SamplingOptions(**{"category": category, "candidates": 1, "max_points": 20, **changes})
+
+
+class Asked:
+    """A request and the events that it was told."""
+
+    def __init__(self, sketch, options, **fields):
+        self.events = []
+        self.request = SketchRequest(sketch, options, self.events.append, **fields)
+
+    @property
+    def kinds(self) -> list[type]:
+        return [type(event) for event in self.events]
+
+
+@pytest.fixture
+def scheduler(completer) -> Scheduler:
+    return Scheduler(completer.models, completer.models.decoders.load)
+
+
+def until_over(scheduler: Scheduler) -> int:
+    """Turn until nothing is open; return how many turns that took."""
+    turns = 0
+    while scheduler.requests:
+        scheduler.turn()
+        turns += 1
+        assert turns < 1000
+    return turns
+
+
+def test_events_come_in_order(scheduler):
+    asked = Asked(prefixes(1)[0], options(variations=3))
+    scheduler.submit(asked.request)
+    until_over(scheduler)
+    points = [kind for kind in asked.kinds if kind is PointsDrawn]
+    assert asked.kinds == [Classified, Started, *points, Completed]
+    assert len(points) > 1
+    assert asked.events[1].categories == [asked.events[0].route.category] * 3
+
+
+def test_what_waits_is_classified_in_one_batch_and_stepped_together(scheduler, monkeypatch):
+    batches, steps = [], []
+    classify, step = Router.classify, Drawings.step
+    monkeypatch.setattr(Router, "classify", lambda self, many: (batches.append(len(many)), classify(self, many))[1])
+    monkeypatch.setattr(Drawings, "step", lambda self: (steps.append(len(self)), step(self))[1])
+    for sketch in prefixes(5):
+        scheduler.submit(Asked(sketch, options("circle", variations=3)).request)
+    until_over(scheduler)
+    assert batches == [5]
+    assert steps[0] == 15 and len(steps) <= 21
+
+
+def test_a_newcomer_gets_its_first_point_in_its_first_turn(scheduler):
+    """Also while others are under way, in the same batch and in another."""
+    for category in ("circle", "square"):
+        scheduler.submit(Asked(prefixes(1)[0], options(category, variations=4)).request)
+    scheduler.turn()
+    scheduler.turn()
+    for category in ("circle", "zigzag"):
+        scheduler.submit((asked := Asked(prefixes(2)[1], options(category))).request)
+        scheduler.turn()
+        assert asked.kinds[:3] == [Classified, Started, PointsDrawn]
+
+
+def test_batches_with_newcomers_are_stepped_before_all_others(scheduler):
+    """Those who wait for their first point are served first; the others have something to look at."""
+    order = []
+
+    def telling(name):
+        return lambda event: order.append(name) if isinstance(event, PointsDrawn) else None
+
+    for category in CATEGORIES[:2]:
+        scheduler.submit(SketchRequest(prefixes(1)[0], options(category), telling(category)))
+    scheduler.turn()
+    order.clear()
+    scheduler.submit(SketchRequest(prefixes(1)[0], options(CATEGORIES[2]), telling("newcomer")))
+    scheduler.turn()
+    assert order[0] == "newcomer" and len(order) == 3
+
+
+def test_a_newcomer_joins_an_older_batch_before_that_is_stepped(scheduler):
+    order = []
+    for category in ("circle", "square"):
+        scheduler.submit(SketchRequest(prefixes(1)[0], options(category), lambda event: None))
+    scheduler.turn()
+    record = lambda name: lambda event: order.append(name) if isinstance(event, PointsDrawn) else None  # noqa: E731
+    scheduler.submit(SketchRequest(prefixes(1)[0], options("square"), record("square")))
+    scheduler.turn()
+    assert order == ["square"]
+
+
+def test_a_request_waits_until_its_decoder_is_there(completer):
+    decoders: dict[str, Future] = {category: Future() for category in CATEGORIES}
+    scheduler = Scheduler(completer.models, decoders.__getitem__)
+    waiting = Asked(prefixes(1)[0], options("circle"))
+    scheduler.submit(waiting.request)
+    scheduler.turn()
+    assert waiting.kinds == [Classified, Started] and not scheduler.has_work
+    decoders["circle"].set_result(completer.models.decoders.get("circle"))
+    assert scheduler.has_work
+    until_over(scheduler)
+    assert waiting.kinds[-1] is Completed
+
+
+def test_a_request_that_is_cancelled_is_told_and_drawn_no_more(scheduler):
+    asked, other = (Asked(prefixes(1)[0], options("circle", variations=2)) for _ in range(2))
+    scheduler.submit(asked.request)
+    scheduler.submit(other.request)
+    scheduler.turn()
+    asked.request.cancelled = True
+    scheduler.turn()
+    assert asked.kinds[-1] is Stopped
+    told = len(asked.events)
+    until_over(scheduler)
+    assert len(asked.events) == told and other.kinds[-1] is Completed
+    assert scheduler.n_drawings == 0 and not scheduler.has_work
+
+
+def test_one_that_is_cancelled_before_its_first_turn_is_never_classified(scheduler, monkeypatch):
+    monkeypatch.setattr(Router, "classify", lambda self, many: pytest.fail("classified"))
+    asked = Asked(prefixes(1)[0], options())
+    asked.request.cancelled = True
+    scheduler.submit(asked.request)
+    until_over(scheduler)
+    assert asked.kinds == [Stopped]
+
+
+def test_a_sketch_that_was_classified_before_is_not_classified_again(scheduler, completer, monkeypatch):
+    route = completer.classify(prefixes(1)[0])
+    monkeypatch.setattr(Router, "classify", lambda self, many: pytest.fail("classified"))
+    asked = Asked(prefixes(1)[0], options(), route=route)
+    scheduler.submit(asked.request)
+    until_over(scheduler)
+    assert asked.kinds[0] is Started and asked.events[-1].completions[0].route is route
+
+
+def test_only_requests_that_stream_are_told_points(scheduler):
+    silent, streaming = (Asked(prefixes(1)[0], options("circle"), streams=streams) for streams in (False, True))
+    scheduler.submit(silent.request)
+    scheduler.submit(streaming.request)
+    until_over(scheduler)
+    assert PointsDrawn not in silent.kinds and PointsDrawn in streaming.kinds
+    one, other = (each.events[-1].completions[0] for each in (silent, streaming))
+    np.testing.assert_allclose(one.sketch.points, other.sketch.points, rtol=1e-3, atol=1e-3)
+
+
+def test_points_that_stream_cannot_be_chosen_among():
+    """Candidates were once ignored where points are shown as they are drawn."""
+    with pytest.raises(BadOption, match="candidates must be 1"):
+        SketchRequest(prefixes(1)[0], SamplingOptions(candidates=2), print)
+
+
+def test_candidates_of_several_requests_are_ranked_together_once_nothing_is_drawn(completer, monkeypatch):
+    encoded, encode = [], Router.encode
+    scheduler = Scheduler(completer.models, completer.models.decoders.load, ranking_batch=1000)
+    asked = [
+        Asked(sketch, options("circle", candidates=3, variations=2), route=completer.classify(sketch), streams=False)
+        for sketch in prefixes(3)
+    ]
+    monkeypatch.setattr(Router, "encode", lambda self, many: (encoded.append(len(many)), encode(self, many))[1])
+    for each in asked:
+        scheduler.submit(each.request)
+    until_over(scheduler)
+    assert encoded == [18]
+    assert [len(each.events[-1].completions) for each in asked] == [2, 2, 2]
+
+
+def test_what_goes_wrong_is_told_to_those_it_concerns_and_the_others_go_on(scheduler, completer, monkeypatch):
+    join, broken = Drawings.join, completer.models.decoders.get("square").stepper
+    monkeypatch.setattr(Drawings, "join", lambda self, new: 1 / 0 if self.stepper is broken else join(self, new))
+    asked = [Asked(prefixes(1)[0], options(category)) for category in ("square", "circle", "cow")]
+    for each in asked:
+        scheduler.submit(each.request)
+    until_over(scheduler)
+    assert [each.kinds[-1] for each in asked] == [Refused, Completed, Refused]
+    assert isinstance(asked[0].events[-1].cause, ZeroDivisionError)
+    assert "no category 'cow'" in str(asked[2].events[-1].error) and asked[2].events[-1].cause is None
+
+
+def test_a_mistake_of_ours_reaches_a_caller_of_the_completer_as_it_is(bundle, monkeypatch):
+    monkeypatch.setattr(Drawings, "step", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        Completer(bundle).complete(prefixes(1)[0])
+    with pytest.raises(ZeroDivisionError):
+        list(Completer(bundle).stream(prefixes(1)[0]))
