@@ -1,6 +1,6 @@
-"""The door to drawing from nothing; see ``python draw_client.py --help``."""
+"""Draw from nothing; see ``python draw_client.py --help``."""
 
-from codes.cli.draw import main
+from codes.cli.main import draw_client
 
 if __name__ == "__main__":
-    main(prog_name="draw_client.py")
+    draw_client(prog_name="draw_client.py")

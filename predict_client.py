@@ -1,6 +1,6 @@
-"""The door to finishing sketches; see ``python predict_client.py --help``."""
+"""Recognise and finish sketches; see ``python predict_client.py --help``."""
 
-from codes.cli.predict import main
+from codes.cli.main import predict_client
 
 if __name__ == "__main__":
-    main(prog_name="predict_client.py")
+    predict_client(prog_name="predict_client.py")

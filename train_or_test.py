@@ -1,6 +1,6 @@
-"""The door to training and testing; see ``python train_or_test.py --help``."""
+"""Train and test; see ``python train_or_test.py --help``."""
 
-from codes.cli.train_or_test import main
+from codes.cli.main import train_or_test
 
 if __name__ == "__main__":
-    main(prog_name="train_or_test.py")
+    train_or_test(prog_name="train_or_test.py")

@@ -145,7 +145,7 @@ def test_models_need_no_plots(module):
     assert run_python(code).strip() == "[]"
 
 
-@pytest.mark.parametrize("client", ["train_or_test", "draw", "predict"])
+@pytest.mark.parametrize("client", ["draw", "predict"])
 def test_a_client_starts_without_plots_and_statistics(client):
     heavy = "{'matplotlib', 'sklearn', 'scipy', 'svgelements', 'PIL', 'starlette', 'uvicorn', 'websockets'}"
     code = f"import sys, codes.cli.{client}; print(sorted({heavy} & sys.modules.keys()))"

@@ -5,20 +5,19 @@ Knows click and dataclasses; imports nothing that takes time, so that a command 
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import click
 from click.core import ParameterSource
 
 from codes.errors import BadOption, SketchError
-from codes.inference.options import SamplingOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 REST = "Options"
@@ -44,7 +43,17 @@ def option(*names: str, section: str = REST, **attributes: Any) -> Callable[[Com
 
 
 class SectionedCommand(click.Command):
-    """List options under their headings, in the order in which these first appear; the rest comes last."""
+    """List options under their headings, in the order in which these first appear; the rest comes last.
+
+    Examples show the name by which the command was called, though a docstring can name but one script.
+    """
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the description into the help."""
+        own_call = re.compile(rf"^( +)\w+\.py (?:[\w-]+ )*?{self.name}(?= |$)", flags=re.MULTILINE)
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(own_call.sub(rf"\1{ctx.command_path}", inspect.cleandoc(self.help or "")))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options into the help."""
@@ -73,10 +82,27 @@ class ErrorHandlingGroup(click.Group):
             ctx.exit(130)
 
 
-class LazyGroup(ErrorHandlingGroup):
-    """Import a command when it is called, so that no command waits for what another needs."""
+class Home(NamedTuple):
+    """Say where a command lives and what it does.
 
-    homes: Mapping[str, str] = MappingProxyType({})
+    Attributes:
+        place: "module:attribute".
+        help: its line in the list of commands.
+    """
+
+    place: str
+    help: str
+
+
+class LazyGroup(ErrorHandlingGroup):
+    """Import a command when it is called, so that no command waits for what another needs.
+
+    The list of commands imports none of them.
+    """
+
+    def __init__(self, name: str, *, homes: Mapping[str, Home], **attributes: Any) -> None:
+        super().__init__(name, **attributes)
+        self.homes = homes
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which people need them."""
@@ -86,8 +112,14 @@ class LazyGroup(ErrorHandlingGroup):
         """Return the command of that name from the module that holds it."""
         if name not in self.homes:
             return None
-        command: click.Command = getattr(import_module(self.homes[name]), name)
+        module, _, attribute = self.homes[name].place.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands into the help."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, home.help) for name, home in self.homes.items()])
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -194,16 +226,3 @@ FRACTION = option(
     section="Data",
     help="Share of each sketch that is seen.",
 )
-CATEGORY = option("-c", "--category", section="Drawing", help="Draw this category, whatever the sketch looks like.")
-VARIATIONS = option(
-    "-n",
-    "--variations",
-    type=int,
-    default=9,
-    show_default=True,
-    section="Drawing",
-    help="How many ways to finish it.",
-)
-SAMPLING = options_of(SamplingOptions, "temperature", "seed", "max_points", section="Drawing")
-CANDIDATES = options_of(SamplingOptions, "candidates", section="Drawing")
-LATENT = options_of(SamplingOptions, "latent", section="Drawing")

@@ -8,7 +8,7 @@ from threading import Thread
 
 import click
 
-from codes.cli.common import MODEL
+from codes.cli.common import MODEL, SectionedCommand, option
 from codes.errors import BadOption
 from codes.inference.completer import load, use_one_thread
 
@@ -16,13 +16,16 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GALLERY = Path("drawings")
 
 
-@click.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="Where to listen.")
-@click.option("--host", default=LOOPBACK[0], show_default=True, help="For whom; 0.0.0.0 lets other machines in.")
+@click.command(cls=SectionedCommand)
+@option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, section="Server",
+        help="The port to listen at.")  # fmt: skip
+@option("--host", default=LOOPBACK[0], show_default=True, section="Server",
+        help="Who can reach it; 0.0.0.0 lets other machines in.")  # fmt: skip
 @MODEL
-@click.option("--gallery", type=click.Path(path_type=Path), default=GALLERY, show_default=True,
-              help="Folder of the drawings that are kept.")  # fmt: skip
-@click.option("--open/--no-open", "opens", default=True, show_default=True, help="Open the page in a browser.")
+@option("--gallery", type=click.Path(path_type=Path), default=GALLERY, show_default=True, section="Server",
+        help="Folder of the drawings that are kept.")  # fmt: skip
+@option("--open/--no-open", "opens", default=True, show_default=True, section="Server",
+        help="Open the page in a browser.")  # fmt: skip
 def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
     """Draw in the browser: what you begin is recognised and finished as you draw.
 

@@ -1,59 +1,61 @@
-"""``predict_client.py``: half-drawn sketches in, their category and finished drawings out."""
+"""``predict_client.py complete`` and ``data``: begun sketches in, their category and finished drawings out.
+
+Knows files, tables and what a person reads; which category a sketch is and how it goes on is the completer's.
+"""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from codes.cli.common import (
     AS_JSON,
-    CANDIDATES,
-    CATEGORY,
-    LATENT,
+    FRACTION,
     MODEL,
     OUT,
-    SAMPLING,
-    VARIATIONS,
-    ErrorHandlingGroup,
+    SPLIT,
+    SectionedCommand,
+    option,
     options_from,
+    options_of,
     print_json,
+    refuse,
 )
-from codes.cli.data_sets import data
-from codes.cli.live import live
 from codes.cli.output import check_suffix, write_results
-from codes.errors import NotRecognised
-from codes.formats.registry import read
+from codes.data.transforms import PREFIX_RULES, PrefixRule
+from codes.errors import BadFile, NotRecognised
+from codes.formats.npz import write_arrays
+from codes.formats.registry import read, read_all
 from codes.inference.completer import Completer, load, use_one_thread
-from codes.inference.options import Completion, Route, SamplingOptions, result_record
+from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions, result_record
+from codes.progress import progress
 from codes.sketch.stroke3 import Sketch
 
 Row = tuple[Sketch, Sequence[Completion], str]
 
-
-@click.group(cls=ErrorHandlingGroup)
-def main() -> None:
-    """Recognise sketches that are not finished, and finish them."""
-
-
-main.add_command(data)
-main.add_command(live)
+CATEGORY = option("-c", "--category", section="Drawing", help="Draw this category, whatever the sketch looks like.")
+DRAWING = ("temperature", "seed", "max_points", "latent", "candidates")
+SAMPLING = options_of(SamplingOptions, *DRAWING, section="Drawing")
+CHUNK = 256
 
 
-@main.command()
+@click.command(cls=SectionedCommand)
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @MODEL
+@option("--index", type=int, default=0, show_default=True, section="Data", help="Which sketch of a file of many.")
 @CATEGORY
-@click.option("--top", type=int, default=1, show_default=True, help="Draw this many of the likeliest categories.")
-@VARIATIONS
+@options_of(SamplingOptions, "top", section="Drawing")
+@option("--draw-unknown", is_flag=True, section="Drawing",
+        help="Draw the nearest category also where nothing is recognised.")  # fmt: skip
+@option("-n", "--variations", type=int, default=9, show_default=True, section="Drawing",
+        help="How many ways to finish it, of each category drawn.")  # fmt: skip
 @SAMPLING
-@LATENT
-@CANDIDATES
-@click.option("--draw-unknown", is_flag=True, help="Draw the nearest category also where nothing is recognised.")
-@click.option("--index", type=int, default=0, show_default=True, help="Which sketch of a file that holds many.")
 @OUT
 @AS_JSON
 @click.pass_context
@@ -76,12 +78,14 @@ def complete(
 
     \b
     Examples:
-      predict_client.py complete examples/sketches/half-a-bicycle.svg -o bicycle.svg
-      predict_client.py complete examples/sketches/half-a-cat.svg -n 1 --seed 7 -o cat.gif
+      predict_client.py complete half-a-bicycle.svg -o bicycle.svg
+      predict_client.py complete half-a-cat.svg -n 1 --seed 7 -o cat.gif
       predict_client.py complete mine.svg --top 3 -n 3 -o guesses.png
     """
     if out is not None:
         check_suffix(out)
+    if options["category"] is not None:
+        refuse(ctx, ("draw_unknown",), "where --category says what to draw")
     use_one_thread()
     completer, asked = load(model), options_from(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
@@ -89,13 +93,15 @@ def complete(
     routes = completer.classify_many(sketches)
     rows = [_finish(completer, sketch, route, asked) for sketch, route in zip(sketches, routes, strict=True)]
     seconds = time.perf_counter() - started
-    if out is not None and any(completions for _, completions, _ in rows):
+    drawn = any(completions for _, completions, _ in rows)
+    if out is not None and drawn:
         write_results(out, rows)
     if as_json:
         print_json({"results": _records(files, routes, rows), "seconds": seconds})
     else:
-        _tell(files, routes, rows, out)
-    if not any(completions for _, completions, _ in rows):
+        _print_rows(files, routes, rows)
+        _print_written(out if drawn else None)
+    if not drawn:
         ctx.exit(1)
 
 
@@ -108,19 +114,132 @@ def _finish(completer: Completer, sketch: Sketch, route: Route, options: Samplin
 
 
 def _records(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Each file's result as plain values."""
+    """Return each file's result as plain values."""
     return [
         {"file": str(file), **result_record(route, completions)}
         for file, route, (_, completions, _) in zip(files, routes, rows, strict=True)
     ]
 
 
-def _tell(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row], out: Path | None) -> None:
-    """What a person wants to read."""
-    for file, route, (_, completions, told) in zip(files, routes, rows, strict=True):
+def _print_rows(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row]) -> None:
+    """Print the likeliest three categories of each file, with bars that the terminal can show."""
+    full = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
+    for file, route, (_, completions, caption) in zip(files, routes, rows, strict=True):
         click.secho(f"{file}: ", nl=False, bold=True)
-        click.echo(f"{route.category} ({route.decision})" if completions else told)
+        click.echo(f"{route.category} ({route.decision})" if completions else caption)
         for category, probability in list(route.probabilities.items())[:3]:
-            click.echo(f"  {probability:6.1%}  {'█' * round(30 * probability):30}  {category}")
-    if out is not None and out.exists():
-        click.echo(f"written: {out}")
+            click.echo(f"  {probability:6.1%}  {full * round(30 * probability):30}  {category}")
+
+
+@click.command(cls=SectionedCommand)
+@click.argument("file", type=click.Path(path_type=Path))
+@MODEL
+@SPLIT
+@FRACTION
+@option("--law", type=click.Choice(list(PREFIX_RULES)), default="points", show_default=True, section="Data",
+        help="What the fraction is counted in.")  # fmt: skip
+@CATEGORY
+@option("-n", "--variations", type=click.IntRange(0, MOST_DRAWINGS), default=1, show_default=True, section="Drawing",
+        help="How many completions of each sketch; 0 only classifies.")  # fmt: skip
+@SAMPLING
+@option("-o", "--out", type=click.Path(path_type=Path), section="Output", help="An .npz file for the completions.")
+@AS_JSON
+@click.pass_context
+def data(
+    ctx: click.Context,
+    /,
+    file: Path,
+    model: str,
+    split: str,
+    fraction: float,
+    law: PrefixRule,
+    out: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Cut every sketch of FILE short, classify what is left, and finish it.
+
+    Writes completions (an object array, N x variations, of stroke-3 rows with the prefix) and prefix_lengths (N) to
+    --out. With --json prints categories, probabilities (N x C), decisions, known_scores and log_likelihoods.
+    Every sketch is finished as its likeliest category, whatever was decided; filter by decisions where that matters.
+
+    \b
+    Example:
+      predict_client.py data datasets/quickdraw/cat.npz --split test --fraction 0.5 -n 1 -o finished.npz
+    """
+    many, has_splits = options.pop("variations"), file.suffix.lower() == ".npz"
+    if many == 0:
+        refuse(ctx, ("out", "category", *DRAWING), "with -n 0, which only classifies")
+    if not has_splits:
+        refuse(ctx, ("split",), f"for {file}: only .npz files have splits")
+    _check_out(out)
+    asked = SamplingOptions(variations=max(1, many), **options)
+    completer = load(model)
+    sketches = read_all(file, split if has_splits else None)
+    prefixes = [sketch.prefix(PREFIX_RULES[law](sketch.points, fraction)) for sketch in sketches]
+    routes, completions = _routes_and_completions(completer, prefixes, asked, many > 0)
+    if out is not None:
+        write_arrays(out, completions=_table(completions), prefix_lengths=np.array([len(p) for p in prefixes]))
+    if as_json:
+        print_json(_record(completer, routes, completions))
+    else:
+        _print_decisions(routes)
+        _print_written(out)
+
+
+def _check_out(out: Path | None) -> None:
+    if out is not None and out.suffix.lower() != ".npz":
+        raise BadFile(out, "completions of a data set are written as .npz")
+    if out is not None and not out.parent.is_dir():
+        raise BadFile(out, "its folder does not exist")
+
+
+def _routes_and_completions(
+    completer: Completer, prefixes: list[Sketch], options: SamplingOptions, draw: bool
+) -> tuple[list[Route], list[list[Completion]]]:
+    """Return routes, and completions where they are asked for, of ``CHUNK`` sketches at a time."""
+    routes: list[Route] = []
+    completions: list[list[Completion]] = []
+    for start in progress(range(0, len(prefixes), CHUNK), unit=f" x {CHUNK} sketches", disable=len(prefixes) <= CHUNK):
+        some = prefixes[start : start + CHUNK]
+        if draw:
+            done = completer.complete_many(some, options)
+            completions += done
+            routes += [each[0].route for each in done]
+        else:
+            routes += completer.classify_many(some)
+    return routes, completions
+
+
+def _table(completions: list[list[Completion]]) -> np.ndarray[Any, np.dtype[np.object_]]:
+    """Return stroke-3 arrays in an object array ``[N, variations]``."""
+    table = np.empty((len(completions), len(completions[0])), dtype=object)
+    for i, each in enumerate(completions):
+        for j, completion in enumerate(each):
+            table[i, j] = completion.sketch.points.astype(np.float32)
+    return table
+
+
+def _record(completer: Completer, routes: list[Route], completions: list[list[Completion]]) -> dict[str, Any]:
+    """Return the JSON object that docs/formats.md promises."""
+    return {
+        "categories": list(completer.categories),
+        "probabilities": [[route.probabilities[category] for category in completer.categories] for route in routes],
+        "decisions": [route.decision for route in routes],
+        "known_scores": [route.known_score for route in routes],
+        "log_likelihoods": [[completion.log_likelihood for completion in each] for each in completions],
+    }
+
+
+def _print_decisions(routes: list[Route]) -> None:
+    decisions = [route.decision for route in routes]
+    counts = ", ".join(f"{decisions.count(name)} {name}" for name in ("known", "unsure", "unknown"))
+    click.echo(f"{len(routes)} sketches: {counts}")
+    likeliest = [route.category for route in routes]
+    for category in sorted(set(likeliest), key=likeliest.count, reverse=True)[:5]:
+        click.echo(f"  {likeliest.count(category) / len(likeliest):6.1%}  {category}")
+
+
+def _print_written(path: Path | None) -> None:
+    if path is not None:
+        click.echo(f"written: {path}")

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from codes.cli.train_or_test import main
+from codes.cli.main import train_or_test as main
 from codes.data.quickdraw import ATTRIBUTION
 from codes.data.store import Store
 from codes.formats import npz

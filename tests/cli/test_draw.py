@@ -7,8 +7,11 @@ import json
 import numpy as np
 import pytest
 
-from codes.cli.draw import TEMPERATURES, main
-from codes.formats.registry import read_all, write
+from codes.cli.draw import TEMPERATURES
+from codes.cli.main import draw_client as main
+from codes.formats.registry import read, read_all, write
+from codes.inference.completer import Completer
+from codes.inference.options import Route
 from codes.sketch.stroke3 import sketch_from_polylines
 from tests.support.running import told, works
 
@@ -16,8 +19,9 @@ from tests.support.running import told, works
 @pytest.fixture
 def two(tmp_path):
     paths = [tmp_path / "first.svg", tmp_path / "second.svg"]
-    for path, width in zip(paths, (40.0, 90.0), strict=True):
-        write(path, sketch_from_polylines([np.array([[0.0, 0.0], [width, 5.0], [width, 80.0], [0.0, 0.0]])]))
+    for path, corners in zip(paths, (4, 3), strict=True):
+        line = np.array([[0.0, 0.0], [40.0, 5.0], [40.0, 80.0], [0.0, 60.0]])[:corners]
+        write(path, sketch_from_polylines([np.append(line, line[:1], axis=0)]))
     return paths
 
 
@@ -56,6 +60,20 @@ def test_reconstruct_and_interpolate(bundle, two, tmp_path):
     between = json.loads(text)["sketches"]
     assert len(between) == 4
     assert between[0] != between[-1]
+
+
+def test_interpolate_draws_what_the_first_sketch_shows(bundle, two, tmp_path, monkeypatch):
+    """Were it the second's, only a person who looks at the title would notice."""
+    shown = dict(zip(map(len, map(read, two)), ("zigzag", "circle"), strict=True))
+    monkeypatch.setattr(Completer, "classify", lambda self, sketch: Route(shown[len(sketch)], {}, "known", 0.0))
+    for files, category in ((two, "zigzag"), (two[::-1], "circle")):
+        text = works(main, "interpolate", *files, "-m", bundle.folder, "--steps", 2, "--json")
+        assert {each["category"] for each in json.loads(text)["sketches"]} == {category}
+
+
+def test_temperatures_takes_no_temperature(bundle, tmp_path):
+    words = ("temperatures", "circle", "-m", bundle.folder, "--temperature", 0.4, "-o", tmp_path / "a.svg")
+    assert "No such option '--temperature'" in told(main, *words)
 
 
 @pytest.mark.parametrize(

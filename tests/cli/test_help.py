@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import click
 import pytest
 
-from codes.cli import draw, predict, train_or_test
-from codes.cli.common import ErrorHandlingGroup, SectionedCommand, option, options_of, refuse
+import codes
+from codes.cli.common import ErrorHandlingGroup, LazyGroup, SectionedCommand, option, options_of, refuse
+from codes.cli.main import draw_client, halfdrawn, predict_client, train_or_test
 from codes.errors import BadOption
 from tests.support.running import told, works
 
@@ -30,12 +33,9 @@ def commands(command: click.Command, *path: str) -> Iterator[tuple[str, click.Co
                 yield from commands(below, *path, name)
 
 
-EVERY = [
-    each
-    for script, group in (("train_or_test", train_or_test), ("draw", draw), ("predict", predict))
-    for each in commands(group.main, script)
-    if not each[0].startswith(tuple(f"train_or_test {name}" for name in ("train", "test", "bundle", "teach")))
-]
+SCRIPTS = (train_or_test, draw_client, predict_client)
+EVERY = [each for group in (*SCRIPTS, halfdrawn) for each in commands(group, group.name or "")]
+OWN = [each for each in EVERY if not {"train", "test", "bundle", "teach"} & set(each[0].split())]
 
 
 def problems(text: str | None) -> Iterator[str]:
@@ -51,7 +51,7 @@ def problems(text: str | None) -> Iterator[str]:
 def test_every_option_is_explained_in_a_sentence():
     wrong = {
         f"{words} {each.opts[-1]}: {problem}"
-        for words, command in EVERY
+        for words, command in OWN
         for each in command.params
         if isinstance(each, click.Option) and not each.hidden
         for problem in problems(each.help)
@@ -62,12 +62,61 @@ def test_every_option_is_explained_in_a_sentence():
 def test_every_command_says_what_it_does():
     """The first paragraph is a sentence that begins with a verb; examples follow below."""
     wrong = []
-    for words, command in EVERY:
+    for words, command in OWN:
         first = (command.help or "").split("\n\n")[0]
         wrong += [f"{words}: {problem}" for problem in problems(first)]
         wrong += [f"{words}: markup" for _ in MARKUP.finditer((command.help or "").replace("\b\n", ""))]
         wrong += [f"{words}: {first.split()[0]} is no verb"] * (first.split()[0] not in VERBS)
     assert wrong == []
+
+
+def test_the_list_of_commands_says_of_each_how_its_help_begins():
+    for words, command in OWN:
+        if isinstance(command, LazyGroup):
+            for name, home in command.homes.items():
+                below = command.get_command(click.Context(command), name)
+                assert below is not None and below.help is not None
+                assert below.help.split()[:3] == home.help.split()[:3], f"{words} {name}"
+
+
+def test_a_command_line_starts_without_what_only_a_command_needs():
+    """Modules are counted, not seconds: torch alone takes one."""
+    heavy = {"torch", "numpy", "tqdm", "PIL", "matplotlib", "sklearn", "scipy", "svgelements", "starlette", "uvicorn"}
+    for script in (*(group.name for group in SCRIPTS), "halfdrawn"):
+        name = (script or "").removesuffix(".py")
+        code = f"""
+import sys
+from codes.cli.main import {name}
+try:
+    {name}(["--help"])
+finally:
+    print("loaded:", sorted({heavy} & sys.modules.keys()))
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert "Commands:" in done.stdout
+        assert done.stdout.splitlines()[-1] == "loaded: []", name
+
+
+def test_halfdrawn_has_every_command_of_the_scripts():
+    def callbacks(group: click.Group) -> set[object]:
+        return {command.callback for _, command in commands(group) if not isinstance(command, click.Group)}
+
+    assert callbacks(halfdrawn) == set().union(*map(callbacks, SCRIPTS))
+
+
+def test_examples_name_the_command_as_it_was_called():
+    assert "  predict_client.py data datasets/" in works(predict_client, "data", "--help")
+    assert "  halfdrawn complete-data datasets/" in works(halfdrawn, "complete-data", "--help")
+    assert "  halfdrawn data import datasets/" in works(halfdrawn, "data", "import", "--help")
+    assert "  halfdrawn draw sample cat" in works(halfdrawn, "draw", "sample", "--help")
+
+
+def test_an_unknown_command_is_one_sentence():
+    assert "No such command 'finish'" in told(halfdrawn, "finish")
+
+
+def test_the_version_is_the_package_s():
+    assert works(halfdrawn, "--version") == f"halfdrawn {codes.__version__}\n"
 
 
 @dataclass(frozen=True)

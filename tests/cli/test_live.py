@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from codes.cli.predict import main
+from codes.cli.main import predict_client as main
 from tests.support.running import told, works
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,8 @@ def test_help_says_what_it_does():
 def test_without_its_packages_it_says_how_to_get_them(bundle, missing):
     """In a process of its own: modules that are read a second time are strangers to those who hold the first."""
     words = ["live", "-m", str(bundle.folder), "--no-open", "--port", "1"]
-    code = f"import sys; sys.modules[{missing!r}] = None; from codes.cli.predict import main; main({words!r})"
+    call = f"from codes.cli.main import predict_client; predict_client({words!r})"
+    code = f"import sys; sys.modules[{missing!r}] = None; {call}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert "pip install 'halfdrawn[live]'" in done.stderr

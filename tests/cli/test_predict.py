@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
-from codes.cli.predict import main
+from codes.cli.main import predict_client as main
 from codes.formats import npz
 from codes.formats.registry import read, read_all, write
 from codes.sketch.stroke3 import sketch_from_polylines
@@ -49,12 +51,18 @@ def test_one_completion_is_the_sketch_itself_prefix_in_place(bundle, half, tmp_p
 
 @pytest.mark.parametrize("name", ["sheet.svg", "sheet.png", "sheet.gif", "sheet.anim.svg"])
 def test_several_completions_are_a_sheet(bundle, half, tmp_path, name):
+    """Two files and three variations are two rows of four cells, at whatever size a cell is drawn."""
     works(main, "complete", half, half, "-m", bundle.folder, "-n", 3, "--max-points", 20, "-o", tmp_path / name)
     content = (tmp_path / name).read_bytes()
-    assert content.startswith(b"<svg" if name.endswith("svg") else content[:4])
-    if not name.endswith("svg"):
+    if name.endswith("svg"):
+        assert content.startswith(b"<svg")
+        captions = re.findall(r"<text[^>]*>([^<]*)</text>", content.decode())
+        assert [caption == "yours" for caption in captions] == [True, False, False, False] * 2
+        assert (b"@keyframes" in content) == name.endswith(".anim.svg")
+    else:
+        assert content.startswith({"png": b"\x89PNG", "gif": b"GIF8"}[name[-3:]])
         with Image.open(tmp_path / name) as picture:
-            assert picture.width > 3 * picture.height / 2
+            assert 1.5 < picture.width / picture.height < 2
 
 
 def test_json_is_one_object_with_everything(bundle, half):
@@ -98,6 +106,7 @@ def test_the_unknown_is_not_drawn_and_nothing_is_written(tmp_path, half):
         (["HALF", "-m", "no-such-model"], "no model"),
         (["HALF", "-c", "unicorn"], "no category 'unicorn'"),
         (["HALF", "-c", "circle", "--top", 2], "top"),
+        (["HALF", "-c", "circle", "--draw-unknown"], "--draw-unknown does nothing where --category"),
     ],
 )
 def test_bad_input_is_one_sentence(bundle, half, words, part):
@@ -128,8 +137,23 @@ def test_data_keeps_the_contract(bundle, data_set, tmp_path):
 def test_data_may_only_classify(bundle, data_set, tmp_path):
     answer = json.loads(works(main, "data", data_set, "-m", bundle.folder, "-n", 0, "--json"))
     assert answer["log_likelihoods"] == []
-    assert "nothing to write" in told(main, "data", data_set, "-m", bundle.folder, "-n", 0, "-o", tmp_path / "x.npz")
+    for words in (["-o", tmp_path / "x.npz"], ["--temperature", 0.4], ["-c", "circle"], ["--latent", "zero"]):
+        assert f"{words[0]} does nothing" in told(main, "data", data_set, "-m", bundle.folder, "-n", 0, *words).replace(
+            "--category", "-c"
+        ).replace("--out", "-o")
 
 
 def test_data_of_a_split_that_is_not_there(bundle, data_set):
     assert "split" in told(main, "data", data_set, "-m", bundle.folder, "--split", "other")
+
+
+def test_data_without_splits_takes_no_split(bundle, half):
+    works(main, "data", half, "-m", bundle.folder, "-n", 0)
+    assert "only .npz files have splits" in told(main, "data", half, "-m", bundle.folder, "--split", "test")
+
+
+@pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "█"), ("ascii", "#")])
+def test_bars_are_of_what_the_terminal_can_show(bundle, half, encoding, bar):
+    runner = CliRunner(charset=encoding)
+    result = runner.invoke(main, ["complete", str(half), "-m", str(bundle.folder), "-n", "1"], catch_exceptions=False)
+    assert bar * 5 in result.output

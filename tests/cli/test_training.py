@@ -9,8 +9,8 @@ import pytest
 
 from codes.checkpoints.bundle import Bundle
 from codes.cli.build import criticised, evenly, to_practise
-from codes.cli.predict import main as predict_main
-from codes.cli.train_or_test import main
+from codes.cli.main import predict_client as predict_main
+from codes.cli.main import train_or_test as main
 from codes.data.store_writer import pack
 from codes.formats import npz
 from codes.inference.completer import load

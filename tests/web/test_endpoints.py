@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from codes.cli.predict import main
+from codes.cli.main import predict_client as main
 from codes.errors import BadFile
 from codes.formats import ndjson, svg_in
 from codes.formats.polyline_json import sketch_from_record

@@ -1,0 +1,74 @@
+"""The command lines by name: three scripts in a checkout, and ``halfdrawn`` wherever the package is installed.
+
+Knows where each command lives and what it does in a sentence; imports a command when it is called.
+"""
+
+from __future__ import annotations
+
+import click
+
+import codes
+from codes.cli.common import Home, LazyGroup
+
+IMPORTS = Home("codes.cli.data:data", "Get sketches, make packed stores of them, and see what is in them.")
+COMPLETE = Home("codes.cli.predict:complete", "Say what each of FILES shows and finish it.")
+DATA_SET = Home("codes.cli.predict:data", "Cut every sketch of FILE short, classify what is left, and finish it.")
+LIVE = Home("codes.cli.live:live", "Draw in the browser: what you begin is recognised and finished as you draw.")
+MAKING = {
+    "train": Home("codes.cli.train:train", "Train the parts: a decoder for each category, and the router."),
+    "test": Home("codes.cli.test:test", "Measure a bundle on sketches that it never saw."),
+    "bundle": Home("codes.cli.build:bundle", "Put a router and the decoders it routes to into one bundle."),
+    "teach": Home("codes.cli.build:teach", "Teach a bundle one more category from a few drawings."),
+}
+
+
+def print_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    """Print the version and end, if that was asked."""
+    if asked:
+        click.echo(f"halfdrawn {codes.__version__}")
+        ctx.exit()
+
+
+train_or_test = LazyGroup(
+    "train_or_test.py",
+    help="Import data, train decoders and the router, test them, bundle them for use, and teach a bundle more.",
+    homes={"data": IMPORTS, **MAKING},
+)
+
+draw_client = LazyGroup(
+    "draw_client.py",
+    help="Let a category's model draw by itself.",
+    homes={
+        "sample": Home("codes.cli.draw:sample", "Draw new sketches of CATEGORY from nothing."),
+        "temperatures": Home("codes.cli.draw:temperatures", "Draw CATEGORY at rising temperatures, a row each."),
+        "reconstruct": Home("codes.cli.draw:reconstruct", "Encode a whole sketch and draw it again from its code."),
+        "interpolate": Home(
+            "codes.cli.draw:interpolate", "Draw what lies between two sketches, by way of their codes."
+        ),
+    },
+)
+
+predict_client = LazyGroup(
+    "predict_client.py",
+    help="Recognise sketches that are not finished, and finish them.",
+    homes={"complete": COMPLETE, "data": DATA_SET, "live": LIVE},
+)
+
+halfdrawn = LazyGroup(
+    "halfdrawn",
+    help="""Draw half a sketch; it recognises what you are drawing and finishes it.
+
+    The commands are those of the scripts in a checkout. Of predict_client.py: complete and live, and its data is
+    complete-data here. Of draw_client.py: all of draw. Of train_or_test.py: data, train, test, bundle and teach.
+    """,
+    params=[click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=print_version,
+                         help="Show the version and end.")],
+    homes={
+        "complete": COMPLETE,
+        "live": LIVE,
+        "draw": Home("codes.cli.main:draw_client", "Let a category's model draw by itself."),
+        "complete-data": DATA_SET,
+        "data": IMPORTS,
+        **MAKING,
+    },
+)  # fmt: skip
