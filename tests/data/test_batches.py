@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -175,17 +176,26 @@ def test_without_workers_nothing_is_made_before_it_is_wanted(six_step_source, mo
     assert asked == [3]
 
 
-def test_workers_leave_ctrl_c_to_the_process_that_trains(six_step_source):
-    """However early it is pressed."""
+@pytest.fixture
+def sigint_is_heard() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, also where the tests run as a background job, which starts deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint_is_heard")
+def test_workers_ignore_ctrl_c_from_the_moment_they_start(six_step_source):
     coming = prefetch(six_step_source, range(40), workers=2)
-    helpers = multiprocessing.active_children()
-    assert len(helpers) == 2
-    for helper in helpers:
-        os.kill(helper.pid, signal.SIGINT)
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGINT)
     assert all(same(batch, six_step_source.at(step)) for step, batch in enumerate(coming))
 
 
-def test_the_process_that_trains_still_hears_it(six_step_source):
+@pytest.mark.usefixtures("sigint_is_heard")
+def test_the_training_process_still_hears_ctrl_c(six_step_source):
     coming = prefetch(six_step_source, range(4), workers=1)
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
