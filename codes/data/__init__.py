@@ -1,1 +1,1 @@
-"""Sketches to tensors."""
+"""Get, store, change and batch sketches, until they are tensors."""

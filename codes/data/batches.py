@@ -151,12 +151,12 @@ def prefetch(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Ba
     """The batch of each step, the same whoever makes it: this process when it is asked for, or ``workers`` ahead."""
     if workers == 0:
         return map(source.at, steps)
-    with _interrupts_held():
+    with _sigint_blocked():
         return iter(DataLoader(_Steps(source, steps), batch_size=None, num_workers=workers))
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def _sigint_blocked() -> Iterator[None]:
     """Ctrl-C reaches every process of a terminal; the one that trains decides what becomes of it.
 
     It is held back here for a moment, and for good in processes that begin meanwhile, since they inherit that.

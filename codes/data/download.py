@@ -33,14 +33,14 @@ from urllib.request import (
 
 from tqdm import tqdm
 
-from codes.data.quickdraw import categories, is_category_name, no_such_category
+from codes.data.quickdraw import categories, is_category_name, unknown_category
 from codes.errors import BadFile, BadOption
 from codes.formats.files import disk_errors_of
 
 OFFICIAL = "https://storage.googleapis.com/quickdraw_dataset"
 CHUNK = 1 << 18
 TIMEOUT = 30.0
-WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
+RETRIABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 Kind = Literal["sketchrnn", "simplified"]
 
@@ -71,7 +71,7 @@ class RemoteFile:
             raise BadOption(f"{self.base}: files are fetched from http:// or https:// addresses only")
         unknown = self.base == OFFICIAL and self.category not in categories()
         if unknown or not is_category_name(self.category):
-            raise no_such_category(self.category)
+            raise unknown_category(self.category)
 
     @property
     def name(self) -> str:
@@ -129,47 +129,47 @@ def download(remote: RemoteFile, folder: Path, retry: RetryPolicy | None = None)
         return DownloadResult(target, target.stat().st_size, fetched=True)
 
 
-class _Broken(Exception):
+class _ConnectionBroken(Exception):
     """The connection ended too early, or the server could not answer just now."""
 
 
 def _fetch(remote: RemoteFile, part: Path, retry: RetryPolicy) -> None:
     """Try until the file is whole, or until it no longer grows."""
-    fruitless, most = 0, _size(part)
+    failures, largest = 0, _size(part)
     while True:
         try:
             return _attempt(remote, part)
-        except _Broken as broken:
-            fruitless = 0 if _size(part) > most else fruitless + 1
-            most = max(most, _size(part))
-            if fruitless >= retry.tries:
-                raise _give_up(remote, part, broken) from broken
-            tqdm.write(f"{remote.name}: {broken}; trying again", file=sys.stderr)
-        time.sleep(retry.seconds * 2 ** max(fruitless - 1, 0))
+        except _ConnectionBroken as error:
+            failures = 0 if _size(part) > largest else failures + 1
+            largest = max(largest, _size(part))
+            if failures >= retry.tries:
+                raise _give_up(remote, part, error) from error
+            tqdm.write(f"{remote.name}: {error}; trying again", file=sys.stderr)
+        time.sleep(retry.seconds * 2 ** max(failures - 1, 0))
 
 
-def _give_up(remote: RemoteFile, part: Path, broken: _Broken) -> BadFile:
+def _give_up(remote: RemoteFile, part: Path, error: _ConnectionBroken) -> BadFile:
     kept = _size(part)
     rest = f"; the first {kept} bytes are kept in {part.name}, and the same command goes on from there" if kept else ""
-    return BadFile(remote.url, f"cannot be fetched ({broken}){rest}")
+    return BadFile(remote.url, f"cannot be fetched ({error}){rest}")
 
 
 def _attempt(remote: RemoteFile, part: Path) -> None:
     """One request for what is still missing."""
     try:
-        with _answer(remote, have=_size(part)) as response:
-            start, total = _extent(response, part)
+        with _response(remote, have=_size(part)) as response:
+            start, total = _content_range(response, part)
             _receive(response, part, start, total)
     except HTTPError as refusal:
         with refusal:
-            _judge(refusal, remote, part)
+            _handle_refusal(refusal, remote, part)
             return
     if total is not None and _size(part) < total:
-        raise _Broken(f"{_size(part)} of {total} bytes came")
+        raise _ConnectionBroken(f"{_size(part)} of {total} bytes came")
 
 
 @contextmanager
-def _answer(remote: RemoteFile, have: int) -> Iterator[Any]:
+def _response(remote: RemoteFile, have: int) -> Iterator[Any]:
     """The server's answer; whatever breaks before its first byte is a broken connection."""
     headers = {"User-Agent": "halfdrawn", "Accept-Encoding": "identity"}
     if have:
@@ -179,9 +179,9 @@ def _answer(remote: RemoteFile, have: int) -> Iterator[Any]:
     except HTTPError:
         raise
     except URLError as error:
-        raise _Broken(str(error.reason)) from error
+        raise _ConnectionBroken(str(error.reason)) from error
     except (http.client.HTTPException, OSError) as error:
-        raise _Broken(str(error) or type(error).__name__) from error
+        raise _ConnectionBroken(str(error) or type(error).__name__) from error
     with response:
         yield response
 
@@ -195,7 +195,7 @@ def _opener() -> OpenerDirector:
     return opener
 
 
-def _extent(response: Any, part: Path) -> tuple[int, int | None]:
+def _content_range(response: Any, part: Path) -> tuple[int, int | None]:
     """Where in the file the answer begins, and how long the file is, if the server says."""
     length = response.headers.get("Content-Length", "")
     if response.status != 206:
@@ -204,7 +204,7 @@ def _extent(response: Any, part: Path) -> tuple[int, int | None]:
     if found and int(found[1]) == _size(part):
         return int(found[1]), int(found[2])
     part.unlink(missing_ok=True)
-    raise _Broken("the server sent another part of the file than was asked for")
+    raise _ConnectionBroken("the server sent another part of the file than was asked for")
 
 
 def _receive(response: Any, part: Path, start: int, total: int | None) -> None:
@@ -222,30 +222,30 @@ def _chunks(response: Any) -> Iterator[bytes]:
         try:
             chunk: bytes = response.read1(CHUNK)
         except (http.client.HTTPException, OSError) as error:
-            raise _Broken(str(error) or type(error).__name__) from error
+            raise _ConnectionBroken(str(error) or type(error).__name__) from error
         if not chunk:
             return
         yield chunk
 
 
-def _judge(refusal: HTTPError, remote: RemoteFile, part: Path) -> None:
+def _handle_refusal(refusal: HTTPError, remote: RemoteFile, part: Path) -> None:
     """What an error of the server means; returns only if the file is complete as it is."""
     if refusal.code == 416:
-        _judge_range(refusal.headers.get("Content-Range", ""), part)
-    elif refusal.code in WORTH_ANOTHER_TRY:
-        raise _Broken(f"the server says {refusal.code} {refusal.reason}")
+        _handle_range_refusal(refusal.headers.get("Content-Range", ""), part)
+    elif refusal.code in RETRIABLE_STATUSES:
+        raise _ConnectionBroken(f"the server says {refusal.code} {refusal.reason}")
     elif refusal.code in (403, 404, 410) and remote.category not in categories():
-        raise no_such_category(remote.category)
+        raise unknown_category(remote.category)
     else:
         raise BadFile(remote.url, f"cannot be fetched (the server says {refusal.code} {refusal.reason})")
 
 
-def _judge_range(content_range: str, part: Path) -> None:
+def _handle_range_refusal(content_range: str, part: Path) -> None:
     """Nothing lies beyond what we have: either that is all, or it belongs to another file."""
     if content_range.strip() == f"bytes */{_size(part)}":
         return
     part.unlink()
-    raise _Broken("what was here is longer than the file")
+    raise _ConnectionBroken("what was here is longer than the file")
 
 
 def _check(part: Path, target: Path) -> None:

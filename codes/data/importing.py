@@ -30,7 +30,7 @@ from codes.formats.registry import READERS, read
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.stroke3 import PixelStroke3, Sketch
 
-LARGEST_FILE = 1 << 40
+MAX_FILE = 1 << 40
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Source:
     path: Path
     category: str
     label: str
-    told: bool = False
+    category_given: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ def find_sources(paths: Iterable[Path], category: str | None = None) -> list[Sou
         raise BadOption(f"{category!r} cannot name a category")
     files = {file.resolve(): file for path in paths for file in _files_of(path)}
     if category is not None:
-        return [Source(file, category, category, told=True) for file in files.values()]
-    return [_asked(file) for file in files.values()]
+        return [Source(file, category, category, category_given=True) for file in files.values()]
+    return [_source_of(file) for file in files.values()]
 
 
 def find_others(folder: Path, taken: Iterable[str]) -> list[Source]:
@@ -128,7 +128,7 @@ def category_of(path: Path) -> str:
 
 def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
-        check_source(path, LARGEST_FILE)
+        check_source(path, MAX_FILE)
         if path.suffix.lower() not in READERS:
             raise BadFile(path, f"the suffix {path.suffix!r} is not known; files read are {', '.join(READERS)}")
         return [path]
@@ -141,7 +141,7 @@ def _files_of(path: Path) -> list[Path]:
     return seen
 
 
-def _asked(path: Path) -> Source:
+def _source_of(path: Path) -> Source:
     category = category_of(path)
     if not is_category_name(category):
         raise BadFile(path, f"{category[:80]!r} cannot name a category; give one with --category")
@@ -169,21 +169,21 @@ def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, repla
         BadOption: a category is left without a sketch.
     """
     with new_store(folder, replace=replace) as writer:
-        return _Import(writer, rules).run(_plan(sources))
+        return _Importer(writer, rules).run(_group_by_label(sources))
 
 
 FilesByLabel = dict[str, dict[str, list[Source]]]
 
 
-def _plan(sources: Sequence[Source]) -> FilesByLabel:
+def _group_by_label(sources: Sequence[Source]) -> FilesByLabel:
     """Label to category to files."""
-    plan: FilesByLabel = {}
+    groups: FilesByLabel = {}
     for source in sorted(sources, key=lambda source: source.label == NONE_OF_THESE):
-        plan.setdefault(source.label, {}).setdefault(source.category, []).append(source)
-    return plan
+        groups.setdefault(source.label, {}).setdefault(source.category, []).append(source)
+    return groups
 
 
-class _Import:
+class _Importer:
     """One import under way."""
 
     def __init__(self, writer: StoreWriter, rules: Rules) -> None:
@@ -192,10 +192,10 @@ class _Import:
         self.result = ImportResult()
         self.bar: tqdm[Any] = tqdm(unit=" sketches", disable=None, mininterval=0.5)
 
-    def run(self, plan: FilesByLabel) -> ImportResult:
+    def run(self, groups: FilesByLabel) -> ImportResult:
         with self.bar:
-            for number, (label, categories) in enumerate(plan.items(), start=1):
-                self.bar.set_description(f"{label} ({number} of {len(plan)})")
+            for number, (label, categories) in enumerate(groups.items(), start=1):
+                self.bar.set_description(f"{label} ({number} of {len(groups)})")
                 self._label(label, categories)
         return self.result
 
@@ -210,13 +210,13 @@ class _Import:
             raise BadOption(f"there would be no sketch of {label!r}; {self.result.left_out} were too long so far")
 
     def _category(self, sources: list[Source]) -> Iterator[tuple[str, PixelStroke3]]:
-        loose: list[PixelStroke3] = []
+        unsplit: list[PixelStroke3] = []
         for source in sources:
             if source.path.suffix.lower() == ".npz":
                 yield from self._with_own_splits(source.path)
             else:
-                loose += self._kept(_simplified(source))
-        yield from zip(divide(loose, self.rules), loose, strict=True)
+                unsplit += self._kept(_simplified(source))
+        yield from zip(divide(unsplit, self.rules), unsplit, strict=True)
 
     def _with_own_splits(self, path: Path) -> Iterator[tuple[str, PixelStroke3]]:
         for split in own_splits(path):
@@ -248,13 +248,15 @@ def own_splits(path: Path) -> list[str]:
 def _simplified(source: Source) -> Iterator[PixelStroke3]:
     """The sketches of a file without splits, as Quick, Draw! would have them."""
     reader = import_module(READERS[source.path.suffix.lower()])
-    return _whole_pixels(source.path, (in_quickdraw_pixels(sketch).points for sketch in _alike(source, reader)))
+    return _whole_pixels(
+        source.path, (in_quickdraw_pixels(sketch).points for sketch in _of_one_category(source, reader))
+    )
 
 
-def _alike(source: Source, reader: Any) -> Iterator[Sketch]:
+def _of_one_category(source: Source, reader: Any) -> Iterator[Sketch]:
     """The sketches, which must all show what the file is filed under, unless that was given."""
     for index, sketch in enumerate(reader.iterate(source.path)):
-        if not source.told and sketch.category not in (None, source.category):
+        if not source.category_given and sketch.category not in (None, source.category):
             reason = f"sketch {index} is {sketch.category!r} among {source.category!r}; --category makes them one"
             raise BadFile(source.path, reason)
         yield sketch

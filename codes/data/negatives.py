@@ -18,9 +18,9 @@ from codes.sketch.stroke3 import PixelStroke3, from_polylines
 
 Random = np.random.Generator
 Line = NDArray[np.float64]
-ONE_KIND_OF_PAPER = 200.0  # sides of what a drawing is made on, before it is simplified
+PAPER_SIDE = 200.0  # sides of what a drawing is made on, before it is simplified
 FONTS = ("DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono", "STIXGeneral")
-MOST_ROWS = 200
+MAX_ROWS = 200
 
 
 def synthetic_negatives(count: int, seed: int) -> list[PixelStroke3]:
@@ -30,7 +30,7 @@ def synthetic_negatives(count: int, seed: int) -> list[PixelStroke3]:
     drawn: list[PixelStroke3] = []
     while len(drawn) < count:
         rows = _rows(kinds[len(drawn) % len(kinds)](rng))
-        if 1 <= len(rows) <= MOST_ROWS:
+        if 1 <= len(rows) <= MAX_ROWS:
             drawn.append(rows)
     return drawn
 
@@ -49,12 +49,12 @@ def _wandering(rng: Random, steps: int) -> Line:
     turning = np.cumsum(rng.normal(0, rng.uniform(0.05, 0.6), steps)) * 0.3 + rng.normal(0, 0.2)
     heading = rng.uniform(0, 2 * np.pi) + np.cumsum(turning)
     moves = rng.uniform(4, 10) * np.stack([np.cos(heading), np.sin(heading)], axis=1)
-    return rng.uniform(0, ONE_KIND_OF_PAPER, 2) + np.cumsum(moves, axis=0)
+    return rng.uniform(0, PAPER_SIDE, 2) + np.cumsum(moves, axis=0)
 
 
 def dots(rng: Random) -> list[Line]:
     """Up to two dozen dots and short dashes."""
-    places = rng.uniform(0, ONE_KIND_OF_PAPER, (int(rng.integers(2, 24)), 2))
+    places = rng.uniform(0, PAPER_SIDE, (int(rng.integers(2, 24)), 2))
     return [place + rng.normal(0, rng.uniform(1, 8), (int(rng.integers(2, 5)), 2)) for place in places]
 
 

@@ -20,7 +20,7 @@ ATTRIBUTION = f"Drawings: the Quick, Draw! Dataset by Google ({SOURCE_URL}), {LI
 NONE_OF_THESE = "none of these"
 NEVER_TEACH_REFUSAL = frozenset({"hand", "spider"})
 
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 
 
 @cache
@@ -38,7 +38,7 @@ def nearest(name: str, count: int = 3) -> list[str]:
     return [spelled[known] for known in [*close, *within][:count]]
 
 
-def no_such_category(name: str) -> BadOption:
+def unknown_category(name: str) -> BadOption:
     """What to raise for a name that Quick, Draw! does not know."""
     close = ", ".join(repr(known) for known in nearest(name))
     hint = f"did you mean {close}?" if close else f"all names are listed at {SOURCE_URL}"
@@ -49,7 +49,7 @@ def is_category_name(name: object) -> bool:
     """Whether this can name a category, and so a folder of a run or a bundle."""
     return (
         isinstance(name, str)
-        and 1 <= len(name) <= LONGEST_NAME
+        and 1 <= len(name) <= MAX_NAME_LENGTH
         and name == name.strip()
         and name.isprintable()
         and not name.startswith(".")

@@ -120,7 +120,7 @@ class Store:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        facts = _facts(self.folder)
+        facts = _read_facts(self.folder)
         self.categories: tuple[str, ...] = tuple(facts["categories"])
         self._starts: dict[str, list[int]] = facts["starts"]
 
@@ -138,15 +138,15 @@ class Store:
         if name not in self._starts:
             raise BadFile(self.folder, f"no split '{name}'; there are {', '.join(self.splits)}")
         starts = np.asarray(self._starts[name], dtype=np.int64)
-        rows = _mapped(self.folder / f"{name}.rows.npy", np.dtype(np.int16), (3,))
-        offsets = _mapped(self.folder / f"{name}.offsets.npy", np.dtype(np.int64), ())
+        rows = _map_array(self.folder / f"{name}.rows.npy", np.dtype(np.int16), (3,))
+        offsets = _map_array(self.folder / f"{name}.offsets.npy", np.dtype(np.int64), ())
         ends_fit = len(offsets) == starts[-1] + 1 and offsets[0] == 0 and offsets[-1] == len(rows)
         if not ends_fit or not _ascends(offsets):
             raise BadFile(self.folder, f"the files of split '{name}' do not fit together")
         return PackedSplit(rows, offsets, starts, self.categories)
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def _read_facts(folder: Path) -> dict[str, Any]:
     """What ``store.json`` says, once it has been checked."""
     path = folder / "store.json"
     with disk_errors_of(folder):
@@ -186,7 +186,7 @@ def _is_range(numbers: Any, categories: int) -> bool:
     return numbers[0] == 0 and all(start <= end for start, end in pairwise(numbers))
 
 
-def _mapped(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray[Any]:
+def _map_array(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray[Any]:
     """The array in an ``.npy`` file, mapped; its rows must have this type and shape."""
     try:
         mapped: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")

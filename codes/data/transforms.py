@@ -21,7 +21,7 @@ from codes.data.store import PackedSplit
 from codes.errors import BadSketch
 from codes.sketch.stroke3 import DX, DY, LIFT, OFFSET, AnyStroke3
 
-MOST_CHUNKS = 64
+MAX_CHUNKS = 64
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def fit_normaliser(split: PackedSplit) -> Normaliser:
         BadSketch: there are no offsets, or they do not differ.
     """
     total = squares = count = 0.0
-    for rows in split.chunks(most=MOST_CHUNKS):
+    for rows in split.chunks(most=MAX_CHUNKS):
         offsets = rows[:, OFFSET].astype(np.float64)
         total += float(offsets.sum())
         squares += float(np.square(offsets).sum())
@@ -100,11 +100,11 @@ class Augmentation:
         rows[:, OFFSET] *= np.repeat(factors, lengths, axis=0).astype(np.float32)
         if self.rotate:
             degrees = rng.uniform(-self.rotate, self.rotate, size=len(lengths))
-            rows[:, OFFSET] = rotated(rows[:, OFFSET], np.repeat(degrees, lengths))
+            rows[:, OFFSET] = rotate(rows[:, OFFSET], np.repeat(degrees, lengths))
         return RaggedSketches(rows, lengths)
 
 
-def rotated(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArray[np.float32]:
+def rotate(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArray[np.float32]:
     """Offsets ``[N, 2]``, x to the right and y downwards, each turned clockwise by ``degrees [N]``."""
     x, y = offsets.T
     angle = np.deg2rad(degrees)

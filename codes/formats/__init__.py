@@ -1,1 +1,1 @@
-"""Files to sketches and back, chosen by suffix."""
+"""Read files as sketches and write sketches to files; the suffix says which format."""

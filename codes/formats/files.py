@@ -1,12 +1,9 @@
-"""What the operating system refuses, as a sentence about the file.
+"""Write files as a whole or not at all, check files from strangers, and turn disk errors into sentences.
 
-Whole files or none: write under a temporary name in the same folder, then rename.
+This module knows paths, sizes and the file system. It knows no format.
 
-Knows paths and the file system; knows nothing of what is written.
-
-Opening files from strangers: there, ordinary, not empty, not absurdly large.
-
-Knows paths and sizes; knows nothing of formats.
+A new file is written under a temporary name in the same folder and then renamed. A file to be read must be an ordinary
+file that is neither empty nor too large.
 """
 
 from __future__ import annotations
@@ -19,31 +16,33 @@ from pathlib import Path
 
 from codes.errors import BadFile, BadSketch
 
+MEGABYTE = 1 << 20
+
 
 @contextmanager
-def disk_errors_of(path: str | Path, done: str = "read") -> Iterator[None]:
-    """Turn an OSError into "PATH: cannot be DONE (why)".
+def disk_errors_of(path: str | Path, action: str = "read") -> Iterator[None]:
+    """Turn an OSError into the sentence "PATH: cannot be ACTION (why)".
 
     Raises:
-        BadFile: the disk refused. An OSError without a number is a library's own complaint, and goes on as it is.
+        BadFile: the system refused. An OSError without a number comes from a library, and is raised as it is.
     """
     try:
         yield
     except OSError as error:
         if error.errno is None:
             raise
-        raise BadFile(path, f"cannot be {done} ({os.strerror(error.errno).lower()})") from error
+        raise BadFile(path, f"cannot be {action} ({os.strerror(error.errno).lower()})") from error
 
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside ``path`` with the same suffix; it takes the place of ``path`` if all goes well.
+    """Yield a temporary path beside ``path`` with the same suffix; it replaces ``path`` if the block succeeds.
 
-    The temporary file exists, empty, when the block begins. If the block raises, it is removed and whatever
-    was at ``path`` before is untouched.
+    The temporary file exists, empty, when the block begins. If the block raises, it is removed, and what was at
+    ``path`` before is untouched.
 
     Raises:
-        BadFile: the folder is missing or not writable, ``path`` is no ordinary file, or the disk refuses.
+        BadFile: the folder is missing or not writable, ``path`` is no ordinary file, or the disk fails.
     """
     path = Path(path)
     target = _destination(path)
@@ -59,7 +58,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def _destination(path: Path) -> Path:
-    """Where ``path`` really leads, links followed, so that a link stays a link."""
+    """Return where ``path`` leads with links followed, so that a link stays a link."""
     with disk_errors_of(path, "written"):
         target = Path(os.path.realpath(path))
         if target.is_dir():
@@ -78,14 +77,11 @@ def _flush(temporary: Path) -> None:
         os.fsync(file.fileno())
 
 
-MEGABYTE = 1 << 20
-
-
 def check_source(path: Path, limit: int) -> None:
-    """Refuse a path that is no ordinary file, or one that is empty or larger than ``limit`` bytes.
+    """Check that a path is an ordinary file, not empty and not larger than ``limit`` bytes.
 
     Raises:
-        BadFile: it is one of these.
+        BadFile: it is not.
     """
     with disk_errors_of(path):
         if path.is_dir():
@@ -102,10 +98,10 @@ def check_source(path: Path, limit: int) -> None:
 
 
 def read_text(path: Path, limit: int) -> str:
-    """The whole file as text, a byte order mark left out.
+    """Return the whole file as text without a byte order mark.
 
     Raises:
-        BadFile: it is no ordinary file, is too large or is not UTF-8.
+        BadFile: it is no ordinary file, too large, or not UTF-8.
     """
     check_source(path, limit)
     with disk_errors_of(path):
@@ -118,7 +114,7 @@ def read_text(path: Path, limit: int) -> str:
 
 @contextmanager
 def bad_sketches_of(path: Path, which: str) -> Iterator[None]:
-    """Turn a :class:`BadSketch` into a :class:`BadFile` that says in which drawing of which file it is."""
+    """Turn a :class:`BadSketch` into a :class:`BadFile` that names the file and the drawing."""
     try:
         yield
     except BadSketch as error:

@@ -137,8 +137,8 @@ def _palette(ink: Ink) -> Image.Image:
         (ink.paper, ink.own),
         (ink.paper, ink.added),
         (ink.own, ink.added),
-        (ink.desk, ink.own),
-        (ink.desk, ink.quiet),
+        (ink.sheet_background, ink.own),
+        (ink.sheet_background, ink.caption),
     ]
     ramps = [np.linspace(ImageColor.getrgb(a), ImageColor.getrgb(b), SHADES) for a, b in edges]
     colours = np.unique(np.concatenate(ramps).round().astype(np.uint8), axis=0)

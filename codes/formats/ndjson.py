@@ -1,8 +1,8 @@
-"""Quick, Draw! ``.ndjson``: one drawing a line, ``{"word": "cat", "drawing": [[[x, ...], [y, ...]], ...]}``.
+"""Read and write Quick, Draw!'s ``.ndjson``: one drawing a line.
 
-Drawings whose strokes have a third list, of milliseconds, are raw; they are simplified as Google does on the way in.
-
-Knows this format; a file may have millions of lines, so it is read and written one line at a time.
+A line is ``{"word": "cat", "drawing": [[[x, ...], [y, ...]], ...]}``. Drawings whose strokes have a third list, of
+milliseconds, are raw; reading simplifies them as Google does. A file may have millions of lines, so it is read and
+written one line at a time.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ DECIMALS = 2
 
 
 def iterate(path: Path) -> Iterator[Sketch]:
-    """The drawings, one line at a time; empty lines are passed over.
+    """Yield the drawings, one line at a time; empty lines are skipped.
 
     Raises:
-        BadFile: a line is no drawing; the message says which.
+        BadFile: a line is no drawing; the message has its number.
     """
     found = False
     for number, line in _lines(path):
@@ -45,7 +45,7 @@ def iterate(path: Path) -> Iterator[Sketch]:
 
 
 def write(path: Path, sketches: Sequence[Sketch]) -> None:
-    """The sketches in the simplified form, in Quick, Draw! pixels, with up to two decimals where not integral.
+    """Write the sketches in the simplified form, in Quick, Draw! pixels, with up to two decimals.
 
     Raises:
         BadFile: the file cannot be written.
@@ -56,15 +56,15 @@ def write(path: Path, sketches: Sequence[Sketch]) -> None:
 
 
 def encode(sketch: Sketch) -> bytes:
-    """A file of one sketch."""
+    """Return the bytes of a file of one sketch."""
     return _text(sketch, 1).encode()
 
 
 def decode(line: bytes) -> Sketch:
-    """The drawing in one line.
+    """Return the drawing in one line.
 
     Raises:
-        NotJson: it is none.
+        NotJson: the line is no drawing.
         BadSketch: it has no point, or too many.
     """
     return _sketch(strict_json.parse(line))
@@ -97,7 +97,7 @@ def _sketch(record: Any) -> Sketch:
 
 
 def _polylines(drawing: list[Any]) -> tuple[Polylines, bool]:
-    """The strokes that have points, and whether they are raw."""
+    """Return the strokes that have points, and true if they are raw."""
     if not all(isinstance(stroke, list) and len(stroke) in (2, 3) for stroke in drawing):
         raise NotJson("each stroke must be [[x, ...], [y, ...]], with a third list of times if raw")
     lengths = {len(stroke) for stroke in drawing}
@@ -112,7 +112,7 @@ def _polylines(drawing: list[Any]) -> tuple[Polylines, bool]:
 def _line(stroke: list[Any]) -> Floats:
     if not all(isinstance(column, list) and len(column) == len(stroke[0]) for column in stroke):
         raise NotJson("a stroke needs as many x as y, and as many times if it has them")
-    # Times are seconds since no one knows when, so their size says nothing; they are not read.
+    # Times count from an unknown moment, so their size says nothing; they are not read.
     x, y = strict_json.coordinates(stroke[0]), strict_json.coordinates(stroke[1])
     return np.array([x, y], dtype=np.float64).T
 

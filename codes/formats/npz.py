@@ -1,9 +1,9 @@
-"""Sketch-RNN's ``.npz``: a zip of arrays ``train``, ``valid`` and ``test``, each a list of stroke-3 arrays.
+"""Read and write Sketch-RNN's ``.npz``: a zip of arrays ``train``, ``valid`` and ``test``, lists of stroke-3 arrays.
 
-``numpy.load`` with ``allow_pickle=True`` would run whatever code a file brings along; here arrays are read by
+``numpy.load`` with ``allow_pickle=True`` would run any code that a file brings along. Here arrays are read by
 :mod:`codes.formats.safe_pickle`, which runs none. Sizes are checked before anything is unpacked.
 
-Knows zip archives and stroke-3; knows no units: everything in such a file is in Quick, Draw! pixels.
+This module knows zip archives and stroke-3. It knows no units: everything in such a file is in Quick, Draw! pixels.
 """
 
 from __future__ import annotations
@@ -23,13 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.errors import BadFile
-from codes.formats import safe_pickle as pickled_arrays
+from codes.formats import safe_pickle
 from codes.formats.files import MEGABYTE, atomic_path, bad_sketches_of, check_source, disk_errors_of
 from codes.formats.safe_pickle import NotArrays
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import LIFT, Sketch
-
-Stroke3 = NDArray[Any]
+from codes.sketch.stroke3 import LIFT, AnyStroke3, Sketch
 
 SPLITS = ("train", "valid", "test")
 MAX_FILE = 256 * MEGABYTE
@@ -46,21 +44,21 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def splits(path: Path) -> list[str]:
-    """The names of the arrays in the file, ``train``, ``valid`` and ``test`` first.
+    """Return the names of the arrays in the file, ``train``, ``valid`` and ``test`` first.
 
     Raises:
-        BadFile: it is no archive of arrays.
+        BadFile: the file is no archive of arrays.
     """
     with _archive(path) as archive:
         names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
     return [name for name in SPLITS if name in names] + [name for name in names if name not in SPLITS]
 
 
-def read_split(path: Path, split: str) -> list[Stroke3]:
-    """The sketches of one split, each an ``[n, 3]`` array of the type it has in the file.
+def read_split(path: Path, split: str) -> list[AnyStroke3]:
+    """Return the sketches of one split, each an ``[n, 3]`` array of the type it has in the file.
 
     Raises:
-        BadFile: the file or one of its sketches is not what it should be; the message names the sketch.
+        BadFile: the file or one of its sketches is not valid; the message names the sketch.
     """
     array = _array(path, split)
     if array.ndim != 1 and not (array.ndim == 3 and array.dtype != object):
@@ -71,16 +69,16 @@ def read_split(path: Path, split: str) -> list[Stroke3]:
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Every array by its name: arrays of numbers, and object arrays whose items are arrays of numbers.
+    """Return every array by its name: arrays of numbers, and object arrays whose items are arrays of numbers.
 
     Raises:
-        BadFile: it is no archive of such arrays.
+        BadFile: the file is no archive of such arrays.
     """
     return {name: _array(path, name) for name in splits(path)}
 
 
 def iterate(path: Path, split: str | None = None) -> Iterator[Sketch]:
-    """The sketches of one split, or of all.
+    """Yield the sketches of one split, or of all.
 
     Raises:
         BadFile: as for :func:`read_split`.
@@ -88,12 +86,12 @@ def iterate(path: Path, split: str | None = None) -> Iterator[Sketch]:
     for name in splits(path) if split is None else [split]:
         for index, points in enumerate(read_split(path, name)):
             with bad_sketches_of(path, f"sketch {index} of {name!r}"):
-                sketch = Sketch(points=points)
+                sketch = Sketch(points=points.astype(np.float64))
             yield sketch
 
 
 def write(path: Path, sketches: Sequence[Sketch]) -> None:
-    """The sketches as split ``test``, simplified and in Quick, Draw! pixels; ``train`` and ``valid`` are empty.
+    """Write the sketches as split ``test``, simplified and in Quick, Draw! pixels; ``train`` and ``valid`` are empty.
 
     Raises:
         BadFile: the file cannot be written.
@@ -102,8 +100,8 @@ def write(path: Path, sketches: Sequence[Sketch]) -> None:
     write_splits(path, {"train": [], "valid": [], "test": points})
 
 
-def write_splits(path: Path, sketches: Mapping[str, Sequence[Stroke3]]) -> None:
-    """Lists of stroke-3 arrays by split: int16 where all numbers are integers that fit, float32 otherwise.
+def write_splits(path: Path, sketches: Mapping[str, Sequence[AnyStroke3]]) -> None:
+    """Write stroke-3 arrays by split: as int16 where all numbers are integers that fit, as float32 otherwise.
 
     Raises:
         BadFile: the file cannot be written.
@@ -112,7 +110,7 @@ def write_splits(path: Path, sketches: Mapping[str, Sequence[Stroke3]]) -> None:
 
 
 def write_arrays(path: Path, /, **arrays: NDArray[Any]) -> None:
-    """Arrays by name, as :func:`read_arrays` and ``numpy.load`` read them; equal arrays make equal files.
+    """Write arrays by name, as :func:`read_arrays` and ``numpy.load`` read them; equal arrays make equal files.
 
     Raises:
         BadFile: the file cannot be written.
@@ -125,7 +123,7 @@ def write_arrays(path: Path, /, **arrays: NDArray[Any]) -> None:
             archive.writestr(member, content.getvalue(), zipfile.ZIP_DEFLATED)
 
 
-def _object_array(items: Sequence[Stroke3]) -> NDArray[np.object_]:
+def _object_array(items: Sequence[AnyStroke3]) -> NDArray[np.object_]:
     # np.array would make one block of numbers out of sketches of equal length.
     array = np.empty(len(items), dtype=object)
     for index, item in enumerate(items):
@@ -133,7 +131,7 @@ def _object_array(items: Sequence[Stroke3]) -> NDArray[np.object_]:
     return array
 
 
-def _compact(points: Stroke3) -> Stroke3:
+def _compact(points: AnyStroke3) -> AnyStroke3:
     if np.array_equal(points, np.round(points)) and np.abs(points).max(initial=0) <= np.iinfo(np.int16).max:
         return np.asarray(points, dtype=np.int16)
     return np.asarray(points, dtype=np.float32)
@@ -149,7 +147,7 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 @contextmanager
 def _zip_errors_of(path: Path) -> Iterator[None]:
-    """Whatever a damaged archive makes zipfile and zlib raise, as one sentence."""
+    """Turn what zipfile and zlib raise for a damaged archive into one sentence."""
     try:
         yield
     except (
@@ -178,7 +176,7 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
 def _array(path: Path, name: str) -> NDArray[Any]:
     content = _member(path, name)
     try:
-        return _parsed(content)
+        return _parse_npy(content)
     except NotArrays as error:
         raise BadFile(path, f"{name!r} cannot be read: {error}") from error
 
@@ -192,21 +190,21 @@ def _member(path: Path, name: str) -> bytes:
             return member.read(MAX_UNPACKED)
 
 
-def _parsed(content: bytes) -> NDArray[Any]:
-    """The array in the bytes of an ``.npy`` file."""
+def _parse_npy(content: bytes) -> NDArray[Any]:
+    """Return the array in the bytes of an ``.npy`` file."""
     header, body = _header_and_body(content)
     match = _HEADER.fullmatch(header)
     if not match:
         raise NotArrays("it does not begin as an array of numpy does")
     shape = tuple(int(side) for side in re.findall(r"\d+", match["shape"].decode()))
     order, code, fortran = match["order"].decode(), match["code"].decode(), match["fortran"] == b"True"
-    if not pickled_arrays.is_shape(shape):
+    if not safe_pickle.is_shape(shape):
         raise NotArrays(f"its shape is {shape}")
-    if code not in pickled_arrays.OBJECT_TYPES:
-        return pickled_arrays.numbers(body, shape, pickled_arrays.number_type(code, order or "="), fortran)
+    if code not in safe_pickle.OBJECT_TYPES:
+        return safe_pickle.numbers(body, shape, safe_pickle.number_type(code, order or "="), fortran)
     if math.prod(shape) > MAX_SKETCHES:
         raise NotArrays(f"it has {math.prod(shape)} sketches; at most {MAX_SKETCHES} are taken")
-    return pickled_arrays.object_array(body, math.prod(shape))
+    return safe_pickle.object_array(body, math.prod(shape))
 
 
 def _header_and_body(content: bytes) -> tuple[bytes, bytes]:
@@ -218,7 +216,7 @@ def _header_and_body(content: bytes) -> tuple[bytes, bytes]:
     return content[start : start + length], content[start + length :]
 
 
-def _check_stroke3(path: Path, split: str, sketches: list[Stroke3]) -> None:
+def _check_stroke3(path: Path, split: str, sketches: list[AnyStroke3]) -> None:
     for index, points in enumerate(sketches):
         if points.ndim != 2 or points.shape[1] != 3 or len(points) == 0:
             raise BadFile(path, f"sketch {index} of {split!r} has shape {points.shape}; needed are rows of 3 numbers")

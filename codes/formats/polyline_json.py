@@ -1,11 +1,13 @@
-"""Strokes as JSON: ``{"strokes": [[[x, y], ...], ...], "unit": 1.5, "category": "cat"}``, or only the list of strokes.
+"""Read and write strokes as JSON, the form that canvases and scripts use.
 
-The form that canvases and scripts use. Several sketches are a list of such objects. Fields beside ``strokes``:
-``unit`` (units in a Quick, Draw! pixel; guessed from the size of the drawing if left out), ``category``, ``drawn``
-(true unless said otherwise: the points are as a pen gave them), ``pen_down`` (true where the last stroke is not
-finished) and ``prefix_rows`` (of a completion, how many rows of stroke-3 are the person's own).
+A sketch is ``{"strokes": [[[x, y], ...], ...], "unit": 1.5, "category": "cat"}``, or only the list of strokes. Several
+sketches are a list of such objects. Fields beside ``strokes``:
 
-Knows this format; knows no other.
+``unit``: units in a Quick, Draw! pixel; guessed from the size of the drawing if left out.
+``category``: the name of what it shows.
+``drawn``: true by default, which says that the points are as a pen gave them.
+``pen_down``: true if the last stroke is not finished.
+``prefix_rows``: in a completion, how many rows of stroke-3 the person drew.
 """
 
 from __future__ import annotations
@@ -33,10 +35,10 @@ FIELDS = frozenset({"strokes", "unit", "category", "drawn", "pen_down", "prefix_
 
 
 def iterate(path: Path) -> Iterator[Sketch]:
-    """The sketches in the file, usually one.
+    """Yield the sketches in the file, usually one.
 
     Raises:
-        BadFile: it is no JSON of this form.
+        BadFile: the file is no JSON of this form.
     """
     text = read_text(path, MAX_FILE)
     try:
@@ -52,7 +54,7 @@ def iterate(path: Path) -> Iterator[Sketch]:
 
 
 def write(path: Path, sketches: Sequence[Sketch]) -> None:
-    """One sketch as an object, several as a list of objects; units, origin and pen states are kept.
+    """Write one sketch as an object, several as a list of objects; units, origin and pen states are kept.
 
     Raises:
         BadFile: the file cannot be written.
@@ -64,7 +66,7 @@ def write(path: Path, sketches: Sequence[Sketch]) -> None:
 
 
 def sketch_from_record(record: Any) -> Sketch:
-    """The sketch in a parsed object of the form above.
+    """Return the sketch in a parsed object of the form above.
 
     Raises:
         NotJson: a field is missing, unknown or of the wrong kind.
@@ -81,10 +83,10 @@ def sketch_from_record(record: Any) -> Sketch:
 
 
 def record_of(sketch: Sketch) -> dict[str, Any]:
-    """The object that :func:`sketch_from_record` reads back; fields that say nothing are left out."""
+    """Return the object that :func:`sketch_from_record` reads back; fields that say nothing are left out."""
     strokes = sketch.polylines()
     record: dict[str, Any] = {
-        "strokes": [[[_tidy(x), _tidy(y)] for x, y in line.tolist()] for line in strokes],
+        "strokes": [[[_round(x), _round(y)] for x, y in line.tolist()] for line in strokes],
         "unit": sketch.unit,
         "drawn": sketch.drawn,
     }
@@ -130,7 +132,7 @@ def _unit(record: dict[str, Any], strokes: Polylines) -> float:
     unit = record["unit"]
     if not strict_json.is_coordinate(unit) or unit <= 0:
         raise NotJson(f'the "unit" is {strict_json.shown(unit)}, not a positive number')
-    if unit < SMALLEST_UNIT:  # coordinates in such units are beyond counting
+    if unit < SMALLEST_UNIT:  # coordinates in such units would overflow
         raise NotJson(f'the "unit" is {strict_json.shown(unit)}, less than {SMALLEST_UNIT:g}')
     return float(unit)
 
@@ -145,7 +147,7 @@ def _texts_and_flags(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_pen(sketch: Sketch, record: dict[str, Any]) -> Sketch:
-    """The sketch with its last pen state and its own rows as the record has them."""
+    """Return the sketch with the last pen state and the prefix rows of the record."""
     down, rows = record.get("pen_down", False), record.get("prefix_rows")
     if not isinstance(down, bool):
         raise NotJson('"pen_down" is neither true nor false')
@@ -156,6 +158,6 @@ def _with_pen(sketch: Sketch, record: dict[str, Any]) -> Sketch:
     return replace(sketch, points=points, prefix_rows=rows)
 
 
-def _tidy(value: float) -> float:
-    """Without the last digits, where adding up offsets leaves its traces."""
+def _round(value: float) -> float:
+    """Drop the last digits, which hold only rounding errors of adding up offsets."""
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")

@@ -110,9 +110,9 @@ def _iterate(path: Path, split: str | None) -> Iterator[Sketch]:
     return sketches
 
 
-def _module(path: Path, known: dict[str, str], done: str) -> Any:
+def _module(path: Path, known: dict[str, str], action: str) -> Any:
     suffix = path.suffix.lower()
     if suffix not in known:
         reason = f"the suffix {suffix!r} is not known" if suffix else "the name has no suffix"
-        raise BadFile(path, f"{reason}; files {done} are {', '.join(known)}")
+        raise BadFile(path, f"{reason}; files {action} are {', '.join(known)}")
     return import_module(known[suffix])

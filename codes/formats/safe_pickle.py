@@ -1,11 +1,11 @@
-"""Arrays of arrays from pickle bytes, without pickle.
+"""Read arrays of arrays from pickle bytes, without pickle.
 
-numpy keeps an array of arrays as a pickle, and a pickle is a program that may call anything. This is an interpreter for
+numpy stores an array of arrays as a pickle, and a pickle is a program that may call anything. This module interprets
 the few instructions that numpy writes (Python 2 and 3, protocols 2 to 4). It calls nothing: names stand for themselves,
-an array is its shape, type and bytes until all three have been checked. Every length is compared with what is really
-there before memory is taken, and steps, stack, memo and tuples are bounded.
+and an array is its shape, type and bytes until all three have been checked. Every length is compared with what is
+really there before memory is taken, and steps, stack, memo and tuples are bounded.
 
-Knows bytes; knows no files and no sketches.
+This module knows bytes. It knows no files and no sketches.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ OBJECT_TYPES = frozenset({"O", "O4", "O8"})
 
 
 class NotArrays(ValueError):
-    """The bytes are no pickled array of arrays, or not a harmless one."""
+    """Report bytes that are no pickled array of arrays, or a dangerous one."""
 
 
 class _Name(Enum):
@@ -50,7 +50,7 @@ _NAMES = {
 }
 
 
-# No repr and no equality: both would follow whatever a hostile file has knotted together.
+# No repr and no equality: both would follow the cycles that a hostile file may hold.
 @dataclass(slots=True, repr=False, eq=False)
 class _Type:
     code: str
@@ -66,12 +66,12 @@ class _Array:
 
 
 def object_array(data: bytes, size: int) -> NDArray[np.object_]:
-    """The object array in ``data``, whose items are arrays of numbers; ``size`` is how many are expected.
+    """Return the object array in ``data``, whose items are arrays of numbers; ``size`` is how many are expected.
 
     Raises:
         NotArrays: the bytes hold anything else.
     """
-    array = _Machine(data, size).run()
+    array = _Interpreter(data, size).run()
     items = array.content
     if not isinstance(array.kind, _Type) or array.kind.code not in OBJECT_TYPES or not isinstance(items, list):
         raise NotArrays("it holds no list of arrays")
@@ -86,14 +86,14 @@ def object_array(data: bytes, size: int) -> NDArray[np.object_]:
 
 
 def is_shape(shape: Any) -> bool:
-    """Whether this is a tuple of at most three sizes, none of them absurd."""
+    """Return true for a tuple of at most three sizes, none of them too large."""
     if not isinstance(shape, tuple) or len(shape) > MAX_DIMENSIONS:
         return False
     return all(type(side) is int and 0 <= side <= MAX_BYTES for side in shape)
 
 
 def number_type(code: str, order: str) -> np.dtype[Any]:
-    """The type that numpy writes as ``i2``, ``f4``, ... with its byte order.
+    """Return the type that numpy writes as ``i2``, ``f4``, ... with its byte order.
 
     Raises:
         NotArrays: it is no type of plain numbers.
@@ -104,10 +104,10 @@ def number_type(code: str, order: str) -> np.dtype[Any]:
 
 
 def numbers(content: bytes, shape: tuple[int, ...], kind: np.dtype[Any], fortran: bool) -> NDArray[Any]:
-    """An array of its own, in this machine's byte order.
+    """Return a new array of these bytes, in this machine's byte order.
 
     Raises:
-        NotArrays: the bytes are more or fewer than the shape says.
+        NotArrays: there are more or fewer bytes than the shape says.
     """
     if math.prod(shape) * kind.itemsize != len(content):
         raise NotArrays(f"an array of shape {shape} does not have {len(content)} bytes")
@@ -121,22 +121,22 @@ def _numbers(item: _Array) -> NDArray[Any]:
     return numbers(item.content, item.shape, number_type(item.kind.code, item.kind.order), item.fortran)
 
 
-class _Machine:
-    """The stack machine of pickle, cut down to what numpy writes."""
+class _Interpreter:
+    """Run the stack machine of pickle, cut down to what numpy writes."""
 
     def __init__(self, data: bytes, size: int) -> None:
         self.data = data
-        self.at = 0
+        self.position = 0
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
-        self.room = size + ALLOWANCE
-        self.memo_room = MEMOS_PER_ITEM * size + ALLOWANCE
-        self.steps = STEPS_PER_ITEM * size + ALLOWANCE
+        self.max_stack = size + ALLOWANCE
+        self.max_memo = MEMOS_PER_ITEM * size + ALLOWANCE
+        self.max_steps = STEPS_PER_ITEM * size + ALLOWANCE
 
     def run(self) -> _Array:
         instructions = _INSTRUCTIONS
-        for _ in range(self.steps):
+        for _ in range(self.max_steps):
             code = self.take(1)[0]
             if code == _STOP:
                 return self.result()
@@ -144,7 +144,7 @@ class _Machine:
             if instruction is None:
                 raise NotArrays(f"it holds the pickle instruction {bytes([code])!r}, which no array needs")
             instruction(self)
-            if len(self.stack) > self.room or len(self.memo) > self.memo_room:
+            if len(self.stack) > self.max_stack or len(self.memo) > self.max_memo:
                 break
         raise NotArrays("its pickle is longer than its arrays need")
 
@@ -155,20 +155,20 @@ class _Machine:
         return value
 
     def take(self, count: int) -> bytes:
-        taken = self.data[self.at : self.at + count]
+        taken = self.data[self.position : self.position + count]
         if len(taken) < count:
             raise NotArrays("its pickle ends too early")
-        self.at += count
+        self.position += count
         return taken
 
     def take_int(self, count: int, signed: bool = False) -> int:
         return int.from_bytes(self.take(count), "little", signed=signed)
 
     def take_line(self) -> str:
-        end = self.data.find(b"\n", self.at, self.at + 200)
+        end = self.data.find(b"\n", self.position, self.position + 200)
         if end < 0:
             raise NotArrays("its pickle ends too early")
-        line = self.take(end + 1 - self.at)
+        line = self.take(end + 1 - self.position)
         return line[:-1].decode("latin-1")
 
     def pop(self) -> Any:
@@ -240,7 +240,7 @@ class _Machine:
         if not isinstance(target, list) or not all(isinstance(item, _Array) for item in items):
             raise NotArrays("it holds something other than arrays of numbers")
         target.extend(items)
-        if len(target) > self.room:
+        if len(target) > self.max_stack:
             raise NotArrays("it holds more arrays than it promises")
 
     def append_one(self) -> None:
@@ -300,17 +300,17 @@ def _encoded(value: Any) -> bytes:
 
 _STOP = ord(".")
 
-_INSTRUCTIONS: dict[int, Callable[[_Machine], Any]] = {
+_INSTRUCTIONS: dict[int, Callable[[_Interpreter], Any]] = {
     0x80: lambda m: m.take(1),  # protocol
     0x95: lambda m: m.take(8),  # frame
-    ord("("): _Machine.mark,
+    ord("("): _Interpreter.mark,
     ord("N"): lambda m: m.stack.append(None),
     0x88: lambda m: m.stack.append(True),
     0x89: lambda m: m.stack.append(False),
     ord("J"): lambda m: m.stack.append(m.take_int(4, signed=True)),
     ord("K"): lambda m: m.stack.append(m.take_int(1)),
     ord("M"): lambda m: m.stack.append(m.take_int(2)),
-    0x8A: _Machine.push_long,
+    0x8A: _Interpreter.push_long,
     ord("C"): lambda m: m.push_bytes(1),
     ord("B"): lambda m: m.push_bytes(4),
     0x8E: lambda m: m.push_bytes(8),
@@ -319,17 +319,17 @@ _INSTRUCTIONS: dict[int, Callable[[_Machine], Any]] = {
     0x8C: lambda m: m.push_text(1),
     ord("X"): lambda m: m.push_text(4),
     ord("c"): lambda m: m.push_name(m.take_line(), m.take_line()),
-    0x93: _Machine.push_name_from_stack,
+    0x93: _Interpreter.push_name_from_stack,
     ord(")"): lambda m: m.stack.append(()),
     0x85: lambda m: m.push_tuple_of(1),
     0x86: lambda m: m.push_tuple_of(2),
     0x87: lambda m: m.push_tuple_of(3),
     ord("t"): lambda m: m.push_tuple(m.pop_to_mark()),
     ord("]"): lambda m: m.stack.append([]),
-    ord("a"): _Machine.append_one,
+    ord("a"): _Interpreter.append_one,
     ord("e"): lambda m: m.append(m.pop_to_mark()),
-    ord("R"): _Machine.reduce,
-    ord("b"): _Machine.build,
+    ord("R"): _Interpreter.reduce,
+    ord("b"): _Interpreter.build,
     0x94: lambda m: m.put(len(m.memo)),
     ord("q"): lambda m: m.put(m.take_int(1)),
     ord("r"): lambda m: m.put(m.take_int(4)),

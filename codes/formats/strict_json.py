@@ -1,6 +1,6 @@
-"""JSON as the standard has it: no NaN, no infinity, no name twice; and numbers that are numbers.
+"""Parse JSON strictly: no NaN, no infinity, no name twice in an object.
 
-Knows text; knows no files and no sketches.
+This module knows text and numbers. It knows no files and no sketches.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from codes.sketch.stroke3 import MAX_COORDINATE
 
 
 class NotJson(ValueError):
-    """The text is no JSON, or its values are not what they should be."""
+    """Report text that is no JSON, or values that are not of the expected kind."""
 
 
 def parse(text: str | bytes) -> Any:
-    """The value in ``text``.
+    """Return the value in ``text``.
 
     Raises:
-        NotJson: it is malformed, nested too deeply, or holds NaN, an infinity or a name twice in one object.
+        NotJson: the text is malformed, nested too deeply, or holds NaN, an infinity or a name twice in one object.
     """
     try:
         return json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
@@ -36,10 +36,10 @@ def parse(text: str | bytes) -> Any:
 
 
 def coordinates(values: Any) -> list[float]:
-    """A list of numbers, none of them absurd; true, false and texts are no numbers.
+    """Return ``values`` after checking that they are a list of coordinates; true and false are no numbers.
 
     Raises:
-        NotJson: it is anything else.
+        NotJson: they are anything else.
     """
     if not isinstance(values, list):
         raise NotJson("where a list of numbers should be there is none")
@@ -50,12 +50,12 @@ def coordinates(values: Any) -> list[float]:
 
 
 def is_coordinate(value: Any) -> bool:
-    """Whether this is a number, not a boolean, and of a size a drawing can have."""
+    """Return true for a number, not a boolean, of a size that a drawing can have."""
     return type(value) in (int, float) and -MAX_COORDINATE <= value <= MAX_COORDINATE
 
 
 def shown(value: Any) -> str:
-    """A value short enough for a message."""
+    """Return a value as text that is short enough for a message."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
     if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 64:

@@ -1,11 +1,11 @@
-"""SVG drawings to sketches: one sub-path, one stroke.
+"""Read SVG drawings as sketches: one sub-path, one stroke.
 
-Reads paths, lines, polylines, polygons, circles, ellipses and rectangles in groups and nested pictures, with their
-transforms. Texts, images, definitions and hidden elements are passed over. If anything in the picture has a stroke,
-then shapes that are only filled are paper and are passed over too; otherwise the outlines of the fills are taken.
+Paths, lines, polylines, polygons, circles, ellipses and rectangles are read, in groups and nested pictures, with their
+transforms. Texts, images, definitions and hidden elements are skipped. If anything in the picture has a stroke, shapes
+that are only filled count as paper and are skipped too; otherwise the outlines of the fills are taken.
 
-The document is read as a stream of elements, never as a tree. Entities, and with them every file outside and every
-expansion, are refused; so are ``<use>`` elements, which can multiply without end.
+The document is read as a stream of elements, never as a tree. Entities are refused, and with them every file outside
+and every expansion. So are ``<use>`` elements, which can multiply without end.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 @dataclass(frozen=True)
 class _Context:
-    """What an element inherits."""
+    """Hold what an element inherits."""
 
     matrix: Floats
     viewport: Size
@@ -49,7 +49,7 @@ class _Context:
 
 @dataclass(frozen=True)
 class _Shape:
-    """The lines of one element in the coordinates of the picture."""
+    """Hold the lines of one element in the coordinates of the picture."""
 
     paths: list[Subpath]
     tag: str
@@ -61,10 +61,10 @@ class _Shape:
 
 
 def iterate(path: Path) -> Iterator[Sketch]:
-    """The one sketch of the picture, in its user units.
+    """Yield the one sketch of the picture, in its user units.
 
     Raises:
-        BadFile: it is no SVG, is unsafe or absurdly large, or there is nothing drawn in it.
+        BadFile: the file is no SVG, is unsafe or too large, or nothing is drawn in it.
     """
     text = read_text(path, MAX_FILE)
     with bad_sketches_of(path, "the picture"):
@@ -76,18 +76,18 @@ def iterate(path: Path) -> Iterator[Sketch]:
 
 
 def decode(text: str) -> Sketch:
-    """The sketch in the text of a picture.
+    """Return the sketch in the text of a picture.
 
     Raises:
-        NotSvg: it is no SVG, is unsafe or absurdly large, or there is nothing drawn in it.
+        NotSvg: the text is no SVG, is unsafe or too large, or nothing is drawn in it.
         BadSketch: there are too many points.
     """
-    strokes, unit = _strokes(_picture(text))
+    strokes, unit = _strokes(_collect(text))
     return sketch_from_polylines(strokes, unit=unit, drawn=True)
 
 
-class _Picture:
-    """Collects shapes while the parser walks through the document."""
+class _ShapeCollector:
+    """Collect shapes while the parser walks through the document."""
 
     def __init__(self) -> None:
         self.shapes: list[_Shape] = []
@@ -132,7 +132,7 @@ class _Picture:
         self.tokens += svg_shapes.token_count(attributes.get("d", "") + attributes.get("points", ""))
         if self.tokens > svg_shapes.MAX_TOKENS:
             raise NotSvg(_TOO_MANY)
-        paths = [_moved(path, context) for path in svg_shapes.subpaths(tag, attributes, context.viewport)]
+        paths = [_transformed(path, context) for path in svg_shapes.subpaths(tag, attributes, context.viewport)]
         self.curves += sum(len(path) for path in paths)
         if self.curves > MAX_POINTS:
             raise NotSvg(_TOO_MANY)
@@ -141,10 +141,10 @@ class _Picture:
             self.shapes.append(_Shape(paths, tag, context.stroked, joined))
 
 
-def _picture(text: str) -> _Picture:
+def _collect(text: str) -> _ShapeCollector:
     if "<!ENTITY" in text:
         raise NotSvg("defines XML entities, which are not read")
-    picture = _Picture()
+    picture = _ShapeCollector()
     parser = ElementTree.XMLParser(target=picture)
     try:
         parser.feed(text)
@@ -158,7 +158,7 @@ def _inherited(attributes: Mapping[str, str], parent: _Context) -> _Context:
     given = _properties(attributes)
     context = parent
     if "transform" in attributes:
-        matrix = svg_shapes.composed(parent.matrix, svg_shapes.matrix_of(attributes["transform"]))
+        matrix = svg_shapes.compose(parent.matrix, svg_shapes.parse_transform(attributes["transform"]))
         context = replace(context, matrix=matrix)
     if given.get("display") == "none":
         context = replace(context, shown=False)
@@ -170,7 +170,7 @@ def _inherited(attributes: Mapping[str, str], parent: _Context) -> _Context:
 
 
 def _properties(attributes: Mapping[str, str]) -> dict[str, str]:
-    """The few that matter here; ``style`` goes before attributes, as in CSS."""
+    """Return the properties that matter here; ``style`` wins over attributes, as in CSS."""
     given = {name: attributes[name].strip() for name in ("display", "visibility", "stroke") if name in attributes}
     for declaration in attributes.get("style", "").split(";"):
         name, _, value = declaration.partition(":")
@@ -180,14 +180,14 @@ def _properties(attributes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _canvas(attributes: Mapping[str, str]) -> Bounds | None:
-    """The area that the picture shows, in user units, where the file says so."""
+    """Return the area that the picture shows, in user units, if the file says so."""
     box = _view_box(attributes)
     if box:
         return box
     sizes = [attributes.get(name, "") for name in ("width", "height")]
     if not all(sizes) or any("%" in size or size == "auto" for size in sizes):
         return None
-    width, height = (svg_shapes.length(size, 0.0) for size in sizes)
+    width, height = (svg_shapes.parse_length(size, 0.0) for size in sizes)
     return Bounds(0.0, 0.0, width, height) if width > 0 and height > 0 else None
 
 
@@ -195,57 +195,58 @@ def _view_box(attributes: Mapping[str, str]) -> Bounds | None:
     words = attributes.get("viewBox", "")[:400].replace(",", " ").split()
     if len(words) != 4:
         return None
-    x, y, width, height = (svg_shapes.length(word, 0.0) for word in words)
+    x, y, width, height = (svg_shapes.parse_length(word, 0.0) for word in words)
     sound = 0 < width <= MAX_COORDINATE and 0 < height <= MAX_COORDINATE
     return Bounds(x, y, x + width, y + height) if sound else None
 
 
 def _nested(attributes: Mapping[str, str], context: _Context) -> _Context:
-    """Inside an ``<svg>`` within the picture, which has a place, a size and coordinates of its own."""
+    """Return the context inside a nested ``<svg>``, which has a place, a size and coordinates of its own."""
     width, height = context.viewport
-    x, y = (svg_shapes.length(attributes.get(name, "0"), side) for name, side in (("x", width), ("y", height)))
+    x, y = (svg_shapes.parse_length(attributes.get(name, "0"), side) for name, side in (("x", width), ("y", height)))
     width, height = (
-        svg_shapes.length(attributes.get(name, "100%"), side) for name, side in (("width", width), ("height", height))
+        svg_shapes.parse_length(attributes.get(name, "100%"), side)
+        for name, side in (("width", width), ("height", height))
     )
     box = _view_box(attributes) or Bounds(0.0, 0.0, width, height)
     if min(width, height, box.width, box.height) <= 0:
         return replace(context, shown=False)
-    inner = _fitted(box, Bounds(x, y, x + width, y + height), attributes.get("preserveAspectRatio", ""))
-    return replace(context, matrix=svg_shapes.composed(context.matrix, inner), viewport=(box.width, box.height))
+    inner = _viewport_matrix(box, Bounds(x, y, x + width, y + height), attributes.get("preserveAspectRatio", ""))
+    return replace(context, matrix=svg_shapes.compose(context.matrix, inner), viewport=(box.width, box.height))
 
 
-def _fitted(box: Bounds, place: Bounds, law: str) -> Floats:
-    """The matrix that puts ``box`` in the middle of ``place``, as large as it will go."""
+def _viewport_matrix(box: Bounds, place: Bounds, aspect: str) -> Floats:
+    """Return the matrix that puts ``box`` in the middle of ``place``, as large as it fits."""
     scale = np.array([place.width / box.width, place.height / box.height])
-    if not law.startswith("none"):
+    if not aspect.startswith("none"):
         scale = np.repeat(scale.min(), 2)
     middle = np.array([place.left + place.right, place.top + place.bottom]) / 2
     own_middle = np.array([box.left + box.right, box.top + box.bottom]) / 2
     return np.column_stack([np.diag(scale), middle - scale * own_middle])
 
 
-def _moved(path: Subpath, context: _Context) -> Subpath:
+def _transformed(path: Subpath, context: _Context) -> Subpath:
     with np.errstate(all="ignore"):
-        moved = [svg_shapes.applied(context.matrix, curve) for curve in path]
-        sound = all((np.abs(curve) <= MAX_COORDINATE).all() for curve in moved)
+        transformed = [svg_shapes.apply_matrix(context.matrix, curve) for curve in path]
+        sound = all((np.abs(curve) <= MAX_COORDINATE).all() for curve in transformed)
     if not sound:
         raise NotSvg(f"has a coordinate that is no number or larger than {MAX_COORDINATE:g}")
-    return moved
+    return transformed
 
 
-def _strokes(picture: _Picture) -> tuple[Polylines, float]:
-    """The strokes in drawing order, and how many user units make one Quick, Draw! pixel."""
-    shapes = _ink(picture)
+def _strokes(picture: _ShapeCollector) -> tuple[Polylines, float]:
+    """Return the strokes in drawing order, and how many user units make one Quick, Draw! pixel."""
+    shapes = _drawn_shapes(picture)
     if not shapes:
         raise NotSvg("there is nothing drawn in it")
     coarse = bounds([shape.controls() for shape in shapes]).longest / 1000 or 1.0
     canvas = (picture.canvas.width, picture.canvas.height) if picture.canvas else None
-    unit = unit_of_canvas(bounds(_flattened(shapes, coarse)), canvas)
-    return _flattened(shapes, FLATNESS * unit), unit
+    unit = unit_of_canvas(bounds(_flatten(shapes, coarse)), canvas)
+    return _flatten(shapes, FLATNESS * unit), unit
 
 
-def _ink(picture: _Picture) -> list[_Shape]:
-    """The shapes that are drawn, not the paper that they are drawn on."""
+def _drawn_shapes(picture: _ShapeCollector) -> list[_Shape]:
+    """Return the shapes that are drawn, without the paper that they are drawn on."""
     stroked = [shape for shape in picture.shapes if shape.stroked]
     return stroked or [shape for shape in picture.shapes if not _covers(shape, picture.canvas)]
 
@@ -258,7 +259,7 @@ def _covers(shape: _Shape, canvas: Bounds | None) -> bool:
     return reaches and box.right >= canvas.right and box.bottom >= canvas.bottom
 
 
-def _flattened(shapes: list[_Shape], tolerance: float) -> Polylines:
+def _flatten(shapes: list[_Shape], tolerance: float) -> Polylines:
     lines: Polylines = []
     points = 0
     for shape in shapes:
@@ -275,6 +276,6 @@ def _flattened(shapes: list[_Shape], tolerance: float) -> Polylines:
 
 
 def _stroke(path: Subpath, tolerance: float) -> Floats:
-    line = svg_shapes.flattened(path, tolerance)
+    line = svg_shapes.flatten(path, tolerance)
     # A path without length is how SVG draws a dot.
     return line[:1] if (line == line[0]).all() else line

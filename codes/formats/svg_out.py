@@ -1,6 +1,6 @@
-"""Sketches to SVG files; a name that ends in ``.anim.svg`` asks for a picture that draws itself.
+"""Write sketches as SVG files; a name that ends in ``.anim.svg`` asks for a picture that draws itself.
 
-Knows files; how a drawing becomes SVG is for ``codes.sketch.render`` to know.
+This module knows files. How a drawing becomes SVG is for :mod:`codes.sketch.render` to know.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ SECONDS = 4.0
 
 
 def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
-    """One sketch as its picture, in its own coordinates; several as a sheet.
+    """Write one sketch as its picture, in its own coordinates; several as a sheet.
 
     Raises:
-        BadOption: no sketch, or too many for a sheet.
+        BadOption: there is no sketch, or there are too many for a sheet.
         BadFile: the file cannot be written.
     """
     if not sketches:
@@ -30,24 +30,24 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
     if len(sketches) > 1:
         write_sheet(path, contact_sheet(sketches))
         return
-    _write_text(path, animated_svg_text(sketches[0], seconds=SECONDS) if _moves(path) else svg_text(sketches[0]))
+    _write_text(path, animated_svg_text(sketches[0], seconds=SECONDS) if _is_animated(path) else svg_text(sketches[0]))
 
 
 def encode(sketch: Sketch) -> bytes:
-    """One sketch as its picture, in its own coordinates."""
+    """Return the bytes of a still picture of one sketch, in its own coordinates."""
     return svg_text(sketch).encode()
 
 
 def write_sheet(path: str | Path, sheet: Sheet) -> None:
-    """A sheet with captions of one's own.
+    """Write a sheet.
 
     Raises:
         BadFile: the file cannot be written.
     """
-    _write_text(path, sheet_svg(sheet, seconds=SECONDS if _moves(path) else None))
+    _write_text(path, sheet_svg(sheet, seconds=SECONDS if _is_animated(path) else None))
 
 
-def _moves(path: str | Path) -> bool:
+def _is_animated(path: str | Path) -> bool:
     return Path(path).name.lower().endswith(ANIMATED)
 
 

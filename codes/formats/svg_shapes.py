@@ -1,6 +1,7 @@
-"""SVG's shapes as Bezier curves, and curves as polylines.
+"""Turn SVG's shapes into Bezier curves, and curves into polylines.
 
-Knows the attributes of single elements (paths, lines, circles, transforms, lengths); knows no documents and no files.
+This module knows the attributes of single elements: paths, lines, circles, transforms, lengths. It knows no documents
+and no files.
 """
 
 from __future__ import annotations
@@ -41,26 +42,28 @@ _EXTENTS = {"circle": ("r",), "ellipse": ("rx", "ry"), "rect": ("width", "height
 
 
 class NotSvg(ValueError):
-    """An attribute that is not as SVG has it, or absurdly long."""
+    """Report an attribute or a document that is no valid SVG, or too large."""
 
 
 def subpaths(tag: str, attributes: Mapping[str, str], viewport: Size) -> list[Subpath]:
-    """The lines of one element in its own coordinates; each starts where the pen is put down.
+    """Return the lines of one element in its own coordinates; each starts where the pen is put down.
 
     Raises:
         NotSvg: the element cannot be understood.
     """
-    segments = _understood(f"the <{tag}> cannot be understood", lambda: list(_curves(_path(tag, attributes, viewport))))
-    return _joined_up(segments)
+    segments = _parse_or_refuse(
+        f"the <{tag}> cannot be understood", lambda: list(_curves(_path(tag, attributes, viewport)))
+    )
+    return _split_at_lifts(segments)
 
 
 def token_count(text: str) -> int:
-    """How many letters and numbers, which is what reading a path costs."""
+    """Count letters and numbers, on which the cost of reading a path depends."""
     return sum(1 for _ in _TOKEN.finditer(text))
 
 
-def matrix_of(transform: str) -> Floats:
-    """The ``[2, 3]`` matrix of a ``transform`` attribute.
+def parse_transform(transform: str) -> Floats:
+    """Return the ``[2, 3]`` matrix of a ``transform`` attribute.
 
     Raises:
         NotSvg: it cannot be understood.
@@ -69,7 +72,7 @@ def matrix_of(transform: str) -> Floats:
 
     if len(transform) > MAX_TRANSFORM:
         raise NotSvg("a transform is absurdly long")
-    # svgelements passes over what it does not know, and so draws things in the wrong place.
+    # svgelements skips what it does not know, and would draw things in the wrong place.
     if not _TRANSFORM.fullmatch(transform):
         raise NotSvg(f"the transform {transform[:40]!r} cannot be understood")
 
@@ -78,31 +81,31 @@ def matrix_of(transform: str) -> Floats:
         m.render(ppi=96.0)
         return np.array([[m.a, m.c, m.e], [m.b, m.d, m.f]], dtype=np.float64)
 
-    matrix: Floats = _understood("a transform cannot be understood", parse)
+    matrix: Floats = _parse_or_refuse("a transform cannot be understood", parse)
     return matrix
 
 
-def applied(matrix: Floats, curve: Curve) -> Curve:
-    """The control points moved by a ``[2, 3]`` matrix."""
-    moved: Floats = curve @ matrix[:, :2].T + matrix[:, 2]
-    return moved
+def apply_matrix(matrix: Floats, curve: Curve) -> Curve:
+    """Return the control points transformed by a ``[2, 3]`` matrix."""
+    transformed: Floats = curve @ matrix[:, :2].T + matrix[:, 2]
+    return transformed
 
 
-def composed(outer: Floats, inner: Floats) -> Floats:
-    """The matrix that applies ``inner`` first."""
+def compose(outer: Floats, inner: Floats) -> Floats:
+    """Return the matrix that applies ``inner`` first, then ``outer``."""
     return np.column_stack([outer[:, :2] @ inner[:, :2], outer[:, :2] @ inner[:, 2] + outer[:, 2]])
 
 
-def flattened(subpath: Subpath, tolerance: float) -> Floats:
-    """The curves as one polyline that nowhere strays farther than ``tolerance`` from them."""
-    return np.vstack([subpath[0][:1], *(_flat(curve, tolerance) for curve in subpath)])
+def flatten(subpath: Subpath, tolerance: float) -> Floats:
+    """Return the curves as one polyline that stays within ``tolerance`` of them."""
+    return np.vstack([subpath[0][:1], *(_flatten_curve(curve, tolerance) for curve in subpath)])
 
 
-def length(text: str, whole: float) -> float:
-    """A length such as ``12``, ``3mm`` or ``50%`` (of ``whole``) in user units.
+def parse_length(text: str, whole: float) -> float:
+    """Return a length such as ``12``, ``3mm`` or ``50%`` (of ``whole``) in user units.
 
     Raises:
-        NotSvg: it is none.
+        NotSvg: the text is no length.
     """
     match = _LENGTH.fullmatch(text) if len(text) <= MAX_LENGTH_TEXT else None
     unit = (match[2] or "") if match else "?"
@@ -111,8 +114,8 @@ def length(text: str, whole: float) -> float:
     return float(match[1]) * (whole / 100 if unit == "%" else _UNITS[unit])
 
 
-def _understood(complaint: str, parse: Callable[[], Any]) -> Any:
-    # svgelements answers malformed attributes with whatever its arithmetic happens to raise.
+def _parse_or_refuse(complaint: str, parse: Callable[[], Any]) -> Any:
+    # For malformed attributes svgelements raises what its arithmetic happens to raise.
     try:
         with np.errstate(all="ignore"):
             return parse()
@@ -142,7 +145,7 @@ def _path(tag: str, attributes: Mapping[str, str], viewport: Size) -> Any:
 
 def _lengths(tag: str, attributes: Mapping[str, str], viewport: Size) -> dict[str, float]:
     given = {name: attributes.get(name, "auto").replace("auto", "0") for name in _SHAPE_LENGTHS[tag]}
-    lengths = {name: length(text, _whole(name, viewport)) for name, text in given.items()}
+    lengths = {name: parse_length(text, _percent_base(name, viewport)) for name, text in given.items()}
     # A radius given in one direction only is meant for both.
     for name, other in (("rx", "ry"), ("ry", "rx")):
         if name in lengths:
@@ -150,15 +153,15 @@ def _lengths(tag: str, attributes: Mapping[str, str], viewport: Size) -> dict[st
     return lengths
 
 
-def _whole(name: str, viewport: Size) -> float:
-    """What a percentage of this attribute is a part of."""
+def _percent_base(name: str, viewport: Size) -> float:
+    """Return the length that a percentage of this attribute refers to."""
     if name in ("r", "rx", "ry"):
         return math.hypot(*viewport) / math.sqrt(2)
     return viewport[0] if name in ("x", "cx", "x1", "x2", "width") else viewport[1]
 
 
 def _curves(path: Any) -> Iterator[Curve | None]:
-    """Control points of each segment; None wherever the pen is lifted."""
+    """Yield the control points of each segment, and None where the pen lifts."""
     import svgelements
 
     for segment in path:
@@ -180,7 +183,7 @@ def _controls(segment: Any) -> Curve:
     return np.array([[point.x, point.y] for point in points], dtype=np.float64)
 
 
-def _joined_up(segments: list[Curve | None]) -> list[Subpath]:
+def _split_at_lifts(segments: list[Curve | None]) -> list[Subpath]:
     paths: list[Subpath] = [[]]
     for segment in segments:
         if segment is None:
@@ -190,8 +193,8 @@ def _joined_up(segments: list[Curve | None]) -> list[Subpath]:
     return [path for path in paths if path]
 
 
-def _flat(curve: Curve, tolerance: float) -> Floats:
-    """Points along the curve, its start left out."""
+def _flatten_curve(curve: Curve, tolerance: float) -> Floats:
+    """Return points along the curve without its start."""
     if len(curve) <= 2:
         return curve[1:]
     degree = len(curve) - 1

@@ -1,1 +1,1 @@
-"""What a sketch is: arrays and geometry, no files and no torch."""
+"""Define sketches as arrays, with their geometry and their pictures; no files and no torch."""

@@ -1,11 +1,12 @@
-"""The shape of a drawing: bounds, resampling, and simplification as Google did it for Quick, Draw!.
+"""Measure, resample and simplify drawings, the last as Google did it for Quick, Draw!.
 
-Knows polylines and sketches; knows no files, no pixels on a screen, no models.
+This module knows polylines and sketches. It knows no files, no pixels on a screen and no models.
 
-The law that turns raw drawings into the published simplified ones, recovered from pairs of both: shift to 0 and scale
-so that the longest side is 255; walk each stroke in steps of 1 pixel and keep its last point; Ramer-Douglas-Peucker
-with epsilon 2, measured from the *infinite* line through both ends; round to integers, halves to even. A stroke of one
-point becomes two equal ones. Where two points of a stroke lie equally far from a chord, rounding errors decide.
+The rule that turns raw drawings into the published simplified ones was recovered from pairs of both. Shift to 0 and
+scale so that the longest side is 255. Walk each stroke in steps of 1 pixel and keep its last point. Apply
+Ramer-Douglas-Peucker with epsilon 2, measured from the *infinite* line through both ends. Round to integers, halves to
+even. A stroke of one point becomes two equal ones. Where two points of a stroke lie equally far from a chord, rounding
+errors decide.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ QUICKDRAW_SIDE = 255.0
 QUICKDRAW_SPACING = 1.0
 QUICKDRAW_EPSILON = 2.0
 
-# More ink than this at 1 pixel is no drawing; wider steps then keep time and memory in bounds.
+# A longer line than this many pixels is no drawing; wider steps then bound time and memory.
 MAX_SAMPLES = 50_000
 
 CANVAS_PER_PIXEL = 280.0
 BOUNDS_PER_PIXEL = 200.0
-TINY_SHARE_OF_CANVAS = 0.15
+MIN_SHARE_OF_CANVAS = 0.15
 
 
 class Bounds(NamedTuple):
-    """The smallest upright rectangle around a drawing; y grows downwards."""
+    """Hold the smallest upright rectangle around a drawing; y grows downwards."""
 
     left: float
     top: float
@@ -41,22 +42,22 @@ class Bounds(NamedTuple):
 
     @property
     def width(self) -> float:
-        """From the leftmost to the rightmost point."""
+        """Return the distance from the leftmost to the rightmost point."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
-        """From the highest to the lowest point."""
+        """Return the distance from the highest to the lowest point."""
         return self.bottom - self.top
 
     @property
     def longest(self) -> float:
-        """The longer of the two sides."""
+        """Return the longer of the two sides."""
         return max(self.width, self.height)
 
 
 def bounds(polylines: Sequence[Floats]) -> Bounds:
-    """The rectangle around all points.
+    """Return the rectangle around all points.
 
     Raises:
         BadSketch: there is no point.
@@ -67,9 +68,9 @@ def bounds(polylines: Sequence[Floats]) -> Bounds:
 
 
 def resample(line: Floats, spacing: float) -> Floats:
-    """Points at equal steps along the line's length, then its last point; ``[k, 2]`` to ``[m, 2]``.
+    """Return points at equal steps along the line, then its last point; ``[k, 2]`` to ``[m, 2]``.
 
-    A line without length comes back as its first and last point.
+    A line without length becomes its first and last point.
     """
     steps = np.hypot(*np.diff(line, axis=0).T)
     travelled = np.concatenate([[0.0], np.cumsum(steps)])
@@ -82,7 +83,10 @@ def resample(line: Floats, spacing: float) -> Floats:
 
 
 def ramer_douglas_peucker(line: Floats, epsilon: float) -> Floats:
-    """The points of ``line`` that keep it within ``epsilon``; first and last always stay."""
+    """Return the points of ``line`` that keep it within ``epsilon``; the first and the last always stay.
+
+    (Ramer 1972; Douglas and Peucker 1973.)
+    """
     keep = np.zeros(len(line), dtype=bool)
     keep[[0, -1]] = True
     x, y = np.ascontiguousarray(line[:, 0]), np.ascontiguousarray(line[:, 1])
@@ -111,7 +115,7 @@ def _distances_from_chord(x: Floats, y: Floats) -> Floats:
 
 
 def simplify_like_quickdraw(polylines: Sequence[Floats]) -> Polylines:
-    """A whole raw drawing as the simplified Quick, Draw! files hold it: integers from 0 to 255.
+    """Return a whole raw drawing as the simplified Quick, Draw! files hold it: integers from 0 to 255.
 
     Raises:
         BadSketch: there is no point.
@@ -123,15 +127,14 @@ def simplify_like_quickdraw(polylines: Sequence[Floats]) -> Polylines:
 
 
 def simplify_drawn(sketch: Sketch) -> Sketch:
-    """The sketch as a model sees it: fewer points, in the same units; unchanged where ``drawn`` is false.
+    """Return the sketch as a model sees it: fewer points, in the same units. It is unchanged if ``drawn`` is false.
 
-    Resampling and simplification happen at the size of Quick, Draw! pixels (``sketch.unit``), stroke by stroke and
-    without rescaling to 255, as a prefix is not a whole drawing. Every stroke keeps its first and last point, and
-    the pen stays down at the end where it was down. A stroke that is a dot becomes two equal points, as in Google's
-    files.
+    Resampling and simplification work in Quick, Draw! pixels (``sketch.unit``), stroke by stroke. Nothing is rescaled
+    to 255, since a prefix is not a whole drawing. Every stroke keeps its first and last point, and the last pen state
+    stays as it was. A stroke that is a dot becomes two equal points, as in Google's files.
 
     Raises:
-        BadSketch: a scribble of so many spikes that more than ``MAX_POINTS`` points remain.
+        BadSketch: more than ``MAX_POINTS`` points remain, as in a scribble of very many spikes.
     """
     if not sketch.drawn:
         return sketch
@@ -148,7 +151,7 @@ def simplify_drawn(sketch: Sketch) -> Sketch:
 
 
 def in_quickdraw_pixels(sketch: Sketch) -> Sketch:
-    """The simplified sketch in units of 1, for files that hold nothing but Quick, Draw! pixels."""
+    """Return the simplified sketch in units of 1, for files that hold only Quick, Draw! pixels."""
     fewer = simplify_drawn(sketch)
     points = np.column_stack([fewer.points[:, OFFSET] / sketch.unit, fewer.points[:, LIFT]])
     x, y = fewer.origin
@@ -156,21 +159,21 @@ def in_quickdraw_pixels(sketch: Sketch) -> Sketch:
 
 
 def unit_of_canvas(box: Bounds, canvas: tuple[float, float] | None) -> float:
-    """How many units make one Quick, Draw! pixel, for a drawing in ``box`` on a canvas of (width, height).
+    """Guess how many units make one Quick, Draw! pixel, for a drawing in ``box`` on a canvas of (width, height).
 
     A half-drawn sketch is smaller than a whole one, so the canvas tells more than the drawing: whole sketches fill
-    about nine tenths of it. The drawing itself is asked where there is no canvas, where it is larger than the
-    canvas, or where it is so small on it that the canvas says nothing.
+    about nine tenths of it. The size of the drawing itself counts only if there is no canvas, if the drawing is larger
+    than the canvas, or if it is very small on it.
     """
     side = max(canvas) if canvas else 0.0
     fits = canvas is not None and box.width <= canvas[0] and box.height <= canvas[1]
-    if side > 0 and (box.longest == 0 or (fits and box.longest >= TINY_SHARE_OF_CANVAS * side)):
+    if side > 0 and (box.longest == 0 or (fits and box.longest >= MIN_SHARE_OF_CANVAS * side)):
         return side / CANVAS_PER_PIXEL
     return box.longest / BOUNDS_PER_PIXEL or 1.0
 
 
 def _simplified(lines: Polylines) -> Polylines:
-    """Each stroke resampled and thinned, at the scale of Quick, Draw! pixels."""
+    """Resample and simplify each stroke; positions are in Quick, Draw! pixels."""
     ink = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines)
     spacing = max(QUICKDRAW_SPACING, ink / MAX_SAMPLES)
     return [_simplified_stroke(line, spacing) for line in lines]
@@ -184,7 +187,7 @@ def _simplified_stroke(line: Floats, spacing: float) -> Floats:
 
 
 def _with_ends_of(line: Floats, fewer: Floats) -> Floats:
-    """``fewer`` with the very first and last point of ``line``, free of rounding errors."""
+    """Return ``fewer`` with the exact first and last point of ``line``, free of rounding errors."""
     return np.vstack([line[:1], fewer[1:-1], line[-1:]])
 
 

@@ -1,6 +1,6 @@
-"""What is drawn where, in which ink: all that vector and raster pictures share.
+"""Say what is drawn where and in which colour; vector and raster pictures share this.
 
-Knows sketches, colours and the frame around a drawing; knows neither SVG nor pixels.
+This module knows sketches, colours and the frame around a drawing. It knows neither SVG nor pixels.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ DOT_SIDE = 64.0
 
 @dataclass(frozen=True)
 class Ink:
-    """Colours as ``#rrggbb``, and the line width as a share of the frame's longest side.
+    """Hold colours as ``#rrggbb``, and the line width as a share of the frame's longest side.
 
     Attributes:
-        own: what the person drew, and all of a sketch that is no completion.
-        added: the continuation. Both inks have a contrast above 4.5 on the paper (WCAG AA).
-        paper: behind a drawing.
-        desk: behind the drawings of a sheet.
-        quiet: captions.
+        own: colour of what the person drew, and of a sketch that is no completion.
+        added: colour of the continuation. Both have a contrast above 4.5 on the paper (WCAG AA).
+        paper: background of a drawing.
+        sheet_background: background of the drawings of a sheet.
+        caption: colour of captions.
         width: line width.
     """
 
     own: str = "#1f2933"
     added: str = "#d03801"
     paper: str = "#ffffff"
-    desk: str = "#f6f5f1"
-    quiet: str = "#5b6672"
+    sheet_background: str = "#f6f5f1"
+    caption: str = "#5b6672"
     width: float = 0.014
 
-    def of(self, own: bool) -> str:
-        """The colour of the person's ink or of the continuation's."""
+    def colour(self, own: bool) -> str:
+        """Return the colour of the person's lines, or of the continuation's."""
         return self.own if own else self.added
 
 
@@ -50,7 +50,7 @@ DEFAULT_INK = Ink()
 
 @dataclass(frozen=True)
 class View:
-    """The frame around a drawing, margin included, in the drawing's own units; y grows downwards."""
+    """Hold the frame around a drawing, margin included, in the drawing's own units; y grows downwards."""
 
     x: float
     y: float
@@ -59,30 +59,30 @@ class View:
 
     @property
     def side(self) -> float:
-        """The longest side."""
+        """Return the longest side."""
         return max(self.width, self.height)
 
     def size(self, longest: int) -> tuple[int, int]:
-        """Width and height in pixels of a picture of this shape; a thin one is widened to a quarter."""
+        """Return width and height in pixels; the shorter side is at least a quarter of ``longest``."""
         least = max(1, longest // 4)
         width, height = (round(longest * side / self.side) for side in (self.width, self.height))
         return max(width, least), max(height, least)
 
 
 def view_of(*sketches: Sketch) -> View:
-    """The frame that holds all of these sketches; a single dot lies in the middle of its own."""
+    """Return the frame that holds all of these sketches; a single dot lies in the middle of its frame."""
     box = bounds([line for sketch in sketches for line in sketch.polylines()])
     margin = MARGIN * box.longest or sketches[0].unit * DOT_SIDE / 2
     return View(box.left - margin, box.top - margin, box.width + 2 * margin, box.height + 2 * margin)
 
 
 class Piece(NamedTuple):
-    """A line in one ink.
+    """Hold a line of one colour.
 
     Attributes:
         line: ``[k, 2]`` absolute positions, ``k >= 1``; a single position is a dot.
-        own: the person's ink, or the continuation's.
-        joined: the pen never lifted since the piece before, which ends where this one starts.
+        own: true for the person's line, false for the continuation's.
+        joined: true if the pen did not lift after the piece before, which then ends where this one starts.
     """
 
     line: Floats
@@ -91,7 +91,7 @@ class Piece(NamedTuple):
 
 
 def pieces(sketch: Sketch) -> list[Piece]:
-    """The strokes in pen order; the one in which the continuation takes over, if any, is cut in two."""
+    """Return the strokes in pen order; a stroke that the person began and the continuation ended is cut in two."""
     drawn = []
     boundary = _last_own_position(sketch)
     for line in sketch.polylines():
@@ -101,7 +101,7 @@ def pieces(sketch: Sketch) -> list[Piece]:
 
 
 def _last_own_position(sketch: Sketch) -> int:
-    """Index of the last position, over all strokes, that the person drew; -1 for none."""
+    """Return the index, over all strokes, of the last position that the person drew; -1 for none."""
     if sketch.prefix_rows is None:
         return len(sketch)
     if sketch.prefix_rows == 0:
@@ -118,8 +118,8 @@ def _cut(line: Floats, last_own: int) -> list[Piece]:
     return [Piece(line[: last_own + 1], own=True), Piece(line[last_own:], own=False, joined=True)]
 
 
-class Mark(NamedTuple):
-    """One straight movement of the pen on paper; a dot starts where it ends."""
+class Segment(NamedTuple):
+    """Hold one straight movement of the pen on paper; a dot starts where it ends."""
 
     start: Floats
     end: Floats
@@ -127,37 +127,37 @@ class Mark(NamedTuple):
 
     @property
     def length(self) -> float:
-        """In the sketch's units."""
+        """Return the length in the sketch's units."""
         return float(np.hypot(*(self.end - self.start)))
 
 
-def marks(sketch: Sketch) -> list[Mark]:
-    """Every movement that leaves ink, in pen order."""
-    return [mark for piece in pieces(sketch) for mark in _marks_of(piece)]
+def segments(sketch: Sketch) -> list[Segment]:
+    """Return every movement of the pen on paper, in order."""
+    return [segment for piece in pieces(sketch) for segment in _segments_of(piece)]
 
 
-def _marks_of(piece: Piece) -> list[Mark]:
+def _segments_of(piece: Piece) -> list[Segment]:
     line = piece.line if len(piece.line) > 1 else np.repeat(piece.line, 2, axis=0)
-    return [Mark(start, end, piece.own) for start, end in pairwise(line)]
+    return [Segment(start, end, piece.own) for start, end in pairwise(line)]
 
 
 def ink_length(sketch: Sketch, view: View) -> float:
-    """How far the pen travels on paper, in longest sides of ``view``."""
-    return sum(mark.length for mark in marks(sketch)) / view.side
+    """Return how far the pen travels on paper, in longest sides of ``view``."""
+    return sum(segment.length for segment in segments(sketch)) / view.side
 
 
-def by_points(drawn: Sequence[Mark], count: int) -> Iterator[Sequence[Mark]]:
-    """Groups of ``count`` movements; the last group may be smaller."""
+def by_points(drawn: Sequence[Segment], count: int) -> Iterator[Sequence[Segment]]:
+    """Yield groups of ``count`` segments; the last group may be smaller."""
     for first in range(0, len(drawn), count):
         yield drawn[first : first + count]
 
 
-def by_length(drawn: Sequence[Mark], step: float) -> Iterator[Sequence[Mark]]:
-    """Groups of equal length on paper: what a pen of constant speed draws in each frame."""
-    group: list[Mark] = []
+def by_length(drawn: Sequence[Segment], step: float) -> Iterator[Sequence[Segment]]:
+    """Yield groups of equal length on paper, which a pen of constant speed draws in each frame."""
+    group: list[Segment] = []
     left = step
-    for mark in drawn:
-        for part in _parts(mark, step):
+    for segment in drawn:
+        for part in _subdivided(segment, step):
             group.append(part)
             left -= part.length
             if left <= 0:
@@ -167,9 +167,9 @@ def by_length(drawn: Sequence[Mark], step: float) -> Iterator[Sequence[Mark]]:
         yield group
 
 
-def _parts(mark: Mark, step: float) -> Iterator[Mark]:
-    """The movement in equal parts, none longer than half a step, so that groups come out even."""
-    count = max(1, int(np.ceil(2 * mark.length / step))) if step > 0 else 1
-    corners = np.linspace(mark.start, mark.end, count + 1)
+def _subdivided(segment: Segment, step: float) -> Iterator[Segment]:
+    """Yield the segment in equal parts, none longer than half a step, so that groups come out even."""
+    count = max(1, int(np.ceil(2 * segment.length / step))) if step > 0 else 1
+    corners = np.linspace(segment.start, segment.end, count + 1)
     for start, end in pairwise(corners):
-        yield Mark(start, end, mark.own)
+        yield Segment(start, end, segment.own)

@@ -1,19 +1,13 @@
-"""Pictures of sketches: the door to everything that draws one.
+"""Draw one sketch, as SVG text or as pixels, still or while it grows.
 
-Nothing here changes the sketch it is given, opens a window or writes a file. ``layout`` says what is drawn where
-and in which ink, ``vector`` and ``raster`` draw one sketch, and the modules named ``sheet`` draw many.
+This module knows SVG and Pillow's drawing calls. It knows no files and no display, and never changes the sketch it is
+given. :mod:`codes.sketch.layout` says what is drawn where and in which colour, and :mod:`codes.sketch.sheet` draws
+many sketches together.
 
-A sketch as SVG text, still or drawing itself.
-
-Knows SVG; knows no files and no pixels. Coordinates stay in the sketch's own units, so the picture lies exactly
-over the drawing it was made from. One ``<path>`` is one stroke. The stroke in which the continuation takes over
-needs two colours, hence two paths; the second is marked ``data-joined="true"`` (the pen never lifted between
-them), so that a reader can put the stroke together again.
-
-A sketch as pixels: one picture, or the frames of the pen's movement.
-
-Knows Pillow's drawing calls; knows no files, no display and no text. Ink is laid on at several times the size
-and averaged down, which is what makes its edges smooth.
+In SVG, coordinates stay in the sketch's own units, so the picture lies exactly over the drawing it was made from. One
+``<path>`` is one stroke. The stroke in which the continuation takes over needs two colours, hence two paths; the second
+is marked ``data-joined="true"`` (the pen never lifted between them), so that a reader can join them again. Pixels are
+drawn at several times their size and averaged down, which makes edges smooth.
 """
 
 from __future__ import annotations
@@ -27,17 +21,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.errors import BadOption
-from codes.sketch.layout import DEFAULT_INK, Ink, Mark, Piece, View, by_length, by_points, marks, pieces, view_of
+from codes.sketch.layout import DEFAULT_INK, Ink, Piece, Segment, View, by_length, by_points, pieces, segments, view_of
 from codes.sketch.stroke3 import Floats, Sketch
+
+Pixels = NDArray[np.uint8]
 
 NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
-# A frame is at least this many times as long as what its coordinates count as a pixel.
-COARSEST = 16
-# Pixels that a picture takes where nobody gives it a size.
-LONGEST_SIDE = 512
+# Coordinates are precise enough if a frame counts at least this many pixels a side.
+MIN_SIDE_IN_PIXELS = 16
+# Longest side of a picture in pixels, where no size is given.
+DEFAULT_SIDE = 512
 
-# Without motion, or without CSS, the rules below are not there and the whole drawing shows.
+# A picture is drawn at this many times its size and averaged down.
+SUPERSAMPLING = 4
+MAX_SIDE = 8192
+MIN_LINE_WIDTH = 1.2
+MAX_PIXEL = 1e6
+
+# Without motion or without CSS these rules do not apply, and the whole drawing shows.
 MOTION = """<style>
 @media (prefers-reduced-motion: no-preference) {
   .pen { stroke-dasharray: 1 2; animation: draw var(--for) linear var(--at) both }
@@ -50,14 +52,14 @@ MOTION = """<style>
 
 
 def svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, view: View | None = None) -> str:
-    """A still picture, framed by ``view`` or by the sketch's own bounds and a margin."""
+    """Return a still picture, framed by ``view`` or by the sketch's own bounds and a margin."""
     return _document(sketch, ink, view or view_of(sketch), strokes_markup(sketch, ink, view))
 
 
 def animated_svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, seconds: float = 4.0, view: View | None = None) -> str:
-    """A picture that draws itself once at constant pen speed, the person's strokes first.
+    """Return a picture that draws itself once at constant pen speed, the person's strokes first.
 
-    It needs no scripts, and stands still for those who ask their system for less motion.
+    It needs no scripts, and stands still where the system asks for reduced motion.
 
     Raises:
         BadOption: ``seconds`` is not a positive number.
@@ -69,7 +71,7 @@ def animated_svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, seconds: float = 4
 def strokes_markup(
     sketch: Sketch, ink: Ink = DEFAULT_INK, view: View | None = None, seconds: float | None = None
 ) -> str:
-    """The drawing alone: one group for each ink. With ``seconds`` every path carries its timing for ``MOTION``.
+    """Return the drawing alone, one group for each colour. With ``seconds``, paths carry their timing for ``MOTION``.
 
     Raises:
         BadOption: ``seconds`` is not a positive number.
@@ -81,35 +83,35 @@ def strokes_markup(
     paths = [(piece.own, _path(piece, digits, timing)) for piece, timing in zip(drawn, timings, strict=True)]
     width = number(ink.width * frame.side, digits + 1)
     groups = "".join(
-        f'<g stroke="{xml_text(ink.of(own))}">\n' + "".join(path for _, path in members) + "</g>\n"
+        f'<g stroke="{xml_text(ink.colour(own))}">\n' + "".join(path for _, path in members) + "</g>\n"
         for own, members in groupby(paths, key=lambda pair: pair[0])
     )
     return f'<g fill="none" stroke-width="{width}" stroke-linecap="round" stroke-linejoin="round">\n{groups}</g>\n'
 
 
 def view_box(view: View, digits: int = 2) -> str:
-    """The value of a ``viewBox`` attribute."""
+    """Return the value of a ``viewBox`` attribute."""
     return " ".join(number(value, digits) for value in (view.x, view.y, view.width, view.height))
 
 
 def title_markup(category: str | None) -> str:
-    """A ``<title>``, or nothing for a sketch without a name."""
+    """Return a ``<title>`` element, or an empty text for a sketch without a category."""
     return f"<title>{xml_text(category)}</title>\n" if category else ""
 
 
 def xml_text(text: str) -> str:
-    """Text made safe for XML content and attributes; characters that XML cannot hold are left out."""
+    """Escape a text for XML content and attributes; characters that XML cannot hold are left out."""
     return escape(NOT_IN_XML.sub("", text))
 
 
 def decimals(unit: float, side: float) -> int:
-    """How many decimals show a hundredth of a QuickDraw pixel, or less where the whole frame is so small."""
-    finest = min(unit, side / COARSEST)
+    """Return how many decimals show a hundredth of a QuickDraw pixel, or more for a very small frame."""
+    finest = min(unit, side / MIN_SIDE_IN_PIXELS)
     return max(0, int(np.ceil(2 - np.log10(finest) - 1e-9)))
 
 
 def number(value: float, digits: int) -> str:
-    """Decimal notation without an exponent and without idle zeros."""
+    """Return decimal notation without an exponent and without trailing zeros."""
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
@@ -117,7 +119,7 @@ def number(value: float, digits: int) -> str:
 
 def _document(sketch: Sketch, ink: Ink, view: View, body: str) -> str:
     box = view_box(view, decimals(sketch.unit, view.side))
-    width, height = view.size(LONGEST_SIDE)
+    width, height = view.size(DEFAULT_SIDE)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="{box}" role="img" '
         f'style="background:{xml_text(ink.paper)}">\n{title_markup(sketch.category)}{body}</svg>\n'
@@ -130,13 +132,13 @@ def _path(piece: Piece, digits: int, timing: str) -> str:
 
 
 def _path_data(line: Floats, digits: int) -> str:
-    """Absolute corners. A dot is a line of no length, which round caps turn into a disc."""
+    """Return absolute corners. A dot is a line of no length, which round caps turn into a disc."""
     corners = [f"{number(x, digits)} {number(y, digits)}" for x, y in line.tolist()]
     return f"M{corners[0]}L" + " ".join(corners[1:] or corners)
 
 
 def _timings(drawn: list[Piece], seconds: float) -> list[str]:
-    """Attributes that say when each piece begins and how long it takes; the pen is as fast in the air."""
+    """Return attributes that time the start and duration of each piece; the pen is as fast in the air."""
     if not 0 < seconds < np.inf:
         raise BadOption(f"an animation takes a positive number of seconds, not {seconds:g}")
     lengths = [float(np.hypot(*np.diff(piece.line, axis=0).T).sum()) for piece in drawn]
@@ -153,22 +155,18 @@ def _timing(begin: float, duration: float) -> str:
     return f' class="pen" pathLength="1" style="{times}"'
 
 
-Pixels = NDArray[np.uint8]
-
-SUPERSAMPLING = 4
-LARGEST = 8192
-THINNEST = 1.2
-FAR = 1e6
-
-
 class Canvas:
-    """Paper of ``size`` (width, height) pixels that shows ``view``, centred; ink is added mark by mark."""
+    """Hold a picture of ``size`` (width, height) pixels that shows ``view``, centred; segments are added one by one.
+
+    Raises:
+        BadOption: a side has no pixel, or too many.
+    """
 
     def __init__(self, size: tuple[int, int], view: View, ink: Ink = DEFAULT_INK) -> None:
         from PIL import Image, ImageDraw
 
-        if not all(1 <= side <= LARGEST for side in size):
-            raise BadOption(f"a picture has 1 to {LARGEST} pixels a side, not {size[0]} x {size[1]}")
+        if not all(1 <= side <= MAX_SIDE for side in size):
+            raise BadOption(f"a picture has 1 to {MAX_SIDE} pixels a side, not {size[0]} x {size[1]}")
         large = np.multiply(size, SUPERSAMPLING)
         self._image = Image.new("RGB", (int(large[0]), int(large[1])), ink.paper)
         self._pen = ImageDraw.Draw(self._image)
@@ -176,25 +174,25 @@ class Canvas:
         self._scale = min(large[0] / view.width, large[1] / view.height)
         self._shift = large / 2 - self._scale * np.array([view.x + view.width / 2, view.y + view.height / 2])
         # An odd width has a middle pixel, so that lines and the discs at their ends have the same edges.
-        width = max(ink.width * view.side * self._scale, THINNEST * SUPERSAMPLING)
+        width = max(ink.width * view.side * self._scale, MIN_LINE_WIDTH * SUPERSAMPLING)
         self._radius = round((width - 1) / 2)
 
-    def draw(self, drawn: Iterable[Mark]) -> None:
-        """Lay ink on, over whatever is there."""
-        for mark in drawn:
-            colour = self._ink.of(mark.own)
-            start, end = self._on_paper(mark.start), self._on_paper(mark.end)
+    def draw(self, drawn: Iterable[Segment]) -> None:
+        """Draw these segments over what is there."""
+        for segment in drawn:
+            colour = self._ink.colour(segment.own)
+            start, end = self._on_paper(segment.start), self._on_paper(segment.end)
             self._pen.line([start, end], fill=colour, width=2 * self._radius + 1)
             self._disc(start, colour)
             self._disc(end, colour)
 
     def pixels(self) -> Pixels:
-        """What is on the paper now, ``[height, width, 3]``."""
+        """Return the picture as it is now, ``[height, width, 3]``."""
         return np.array(self._image.reduce(SUPERSAMPLING))
 
     def _on_paper(self, position: Floats) -> tuple[int, int]:
         # Pillow turns coordinates into C integers; a view may show a small part of a huge drawing.
-        x, y = np.clip(self._scale * position + self._shift, -FAR, FAR).round().astype(int).tolist()
+        x, y = np.clip(self._scale * position + self._shift, -MAX_PIXEL, MAX_PIXEL).round().astype(int).tolist()
         return x, y
 
     def _disc(self, centre: tuple[int, int], colour: str) -> None:
@@ -205,13 +203,13 @@ class Canvas:
 def image(
     sketch: Sketch, size: tuple[int, int] = (256, 256), ink: Ink = DEFAULT_INK, view: View | None = None
 ) -> Pixels:
-    """The whole sketch on paper of ``size`` (width, height), ``[height, width, 3]``.
+    """Return the whole sketch in a picture of ``size`` (width, height), ``[height, width, 3]``.
 
     Raises:
-        BadOption: a side without pixels, or with too many.
+        BadOption: a side has no pixel, or too many.
     """
     canvas = Canvas(size, view or view_of(sketch), ink)
-    canvas.draw(marks(sketch))
+    canvas.draw(segments(sketch))
     return canvas.pixels()
 
 
@@ -222,27 +220,27 @@ def frames(
     points_per_frame: int = 1,
     view: View | None = None,
 ) -> Iterator[Pixels]:
-    """The drawing as it grows point by point; the last frame is :func:`image`.
+    """Yield the drawing as it grows point by point; the last frame is :func:`image`.
 
     Raises:
-        BadOption: no point in a frame, a side without pixels, or with too many.
+        BadOption: a frame adds no point, or a side has no pixel or too many.
     """
     if points_per_frame < 1:
         raise BadOption(f"a frame adds at least one point, not {points_per_frame}")
     canvas = Canvas(size, view or view_of(sketch), ink)
-    return _reveal(canvas, by_points(marks(sketch), points_per_frame))
+    return _reveal(canvas, by_points(segments(sketch), points_per_frame))
 
 
 def paced_frames(sketch: Sketch, size: tuple[int, int], ink: Ink, step: float) -> Iterator[Pixels]:
-    """The drawing as a pen of constant speed draws it: ``step`` of the sketch's units a frame.
+    """Yield the drawing as a pen of constant speed draws it: ``step`` of the sketch's units a frame.
 
     Raises:
-        BadOption: a side without pixels, or with too many.
+        BadOption: a side has no pixel, or too many.
     """
-    return _reveal(Canvas(size, view_of(sketch), ink), by_length(marks(sketch), step))
+    return _reveal(Canvas(size, view_of(sketch), ink), by_length(segments(sketch), step))
 
 
-def _reveal(canvas: Canvas, groups: Iterable[Sequence[Mark]]) -> Iterator[Pixels]:
+def _reveal(canvas: Canvas, groups: Iterable[Sequence[Segment]]) -> Iterator[Pixels]:
     for group in groups:
         canvas.draw(group)
         yield canvas.pixels()

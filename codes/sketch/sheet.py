@@ -1,14 +1,7 @@
-"""Many sketches on one sheet, in rows, with captions: where everything lies.
+"""Draw many sketches on one sheet, in rows, with captions: as SVG text or as pixels, still or growing together.
 
-Knows sizes and words; drawing is left to ``sheet_vector`` and ``sheet_raster``, which both follow this plan.
-
-A sheet as SVG text, still or drawing itself.
-
-Knows SVG; the plan of the sheet comes from ``sheet``, the strokes of each drawing from ``vector``.
-
-A sheet as pixels: one picture, or the frames of all its drawings growing together.
-
-Knows Pillow's text and masks; the plan of the sheet comes from ``sheet``, the drawings from ``raster``.
+This module knows sizes, texts, SVG and Pillow's masks. How one sketch is drawn is for :mod:`codes.sketch.render` to
+know. Where everything lies is decided once, by :class:`Sheet` and :func:`text_labels`; both kinds of picture follow.
 """
 
 from __future__ import annotations
@@ -22,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from codes.errors import BadOption
-from codes.sketch.layout import DEFAULT_INK, Ink, View, by_length, ink_length, marks, view_of
+from codes.sketch.layout import DEFAULT_INK, Ink, View, by_length, ink_length, segments, view_of
 from codes.sketch.render import (
-    LARGEST,
+    MAX_SIDE,
     MOTION,
     SUPERSAMPLING,
     Canvas,
@@ -41,7 +34,7 @@ if TYPE_CHECKING:
     from PIL import Image, ImageFont
 
 
-MOST_CELLS = 1000
+MAX_CELLS = 1000
 PADDING = 24
 GAP = 12
 ROUNDING = 8
@@ -50,18 +43,19 @@ CAPTION_SIZE = 12.5
 HEADING_SIZE = 13.5
 TITLE_HEIGHT = 44
 TITLE_SIZE = 18.0
-# Width of an average letter of a plain sans serif, as a share of its size.
-LETTER = 0.55
+# Width of an average letter of a sans serif font, as a share of its size.
+LETTER_WIDTH = 0.55
+FONTS = "system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One place of a sheet.
+    """Hold one place of a sheet.
 
     Attributes:
-        sketch: what is drawn there; None leaves the place empty.
+        sketch: the sketch drawn there; None leaves the place empty.
         caption: a few words below it.
-        view: the frame; by default the sketch's own bounds. Cells to be compared share one.
+        view: the frame; by default the sketch's own bounds. Cells to be compared share one frame.
     """
 
     sketch: Sketch | None
@@ -69,8 +63,8 @@ class Cell:
     view: View | None = None
 
 
-class Placed(NamedTuple):
-    """A cell with a sketch, its frame, and its top left corner in pixels."""
+class PlacedCell(NamedTuple):
+    """Hold a cell with a sketch, its frame, and its top left corner in pixels."""
 
     cell: Cell
     sketch: Sketch
@@ -81,16 +75,17 @@ class Placed(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Rows of cells, not all of the same length, as they will be laid out.
+    """Hold rows of cells, which may differ in length, and lay them out.
 
     Attributes:
         rows: the cells.
-        title: above all rows.
-        headings: to the left of the rows, one for each, or none at all.
-        side: of a cell, in pixels.
+        title: text above all rows.
+        headings: texts to the left of the rows, one for each row, or none at all.
+        side: side of a cell in pixels.
 
     Raises:
-        BadOption: no sketch or too many, more or fewer headings than rows, or cells too small to see.
+        BadOption: there is no sketch or there are too many, there are not as many headings as rows, or the cells are
+            too small to see.
     """
 
     rows: Sequence[Sequence[Cell]]
@@ -100,8 +95,8 @@ class Sheet:
 
     def __post_init__(self) -> None:
         shown = sum(cell.sketch is not None for row in self.rows for cell in row)
-        if not 1 <= shown <= MOST_CELLS:
-            raise BadOption(f"a sheet shows 1 to {MOST_CELLS} sketches, not {shown}")
+        if not 1 <= shown <= MAX_CELLS:
+            raise BadOption(f"a sheet shows 1 to {MAX_CELLS} sketches, not {shown}")
         if self.headings and len(self.headings) != len(self.rows):
             raise BadOption(f"{len(self.rows)} rows cannot have {len(self.headings)} headings")
         if self.side < 16:
@@ -109,46 +104,46 @@ class Sheet:
 
     @cached_property
     def left(self) -> int:
-        """Where the first column of cells begins."""
-        longest = max((guessed_length(heading, HEADING_SIZE) for heading in self.headings), default=0)
+        """Return where the first column of cells begins."""
+        longest = max((estimated_width(heading, HEADING_SIZE) for heading in self.headings), default=0)
         return PADDING + (round(longest) + GAP if longest else 0)
 
     @cached_property
     def top(self) -> int:
-        """Where the first row of cells begins."""
+        """Return where the first row of cells begins."""
         return PADDING + (TITLE_HEIGHT - GAP if self.title else 0)
 
     @cached_property
     def row_height(self) -> int:
-        """From the top of one row to the top of the next."""
+        """Return the distance from the top of one row to the top of the next."""
         captions = any(cell.caption for row in self.rows for cell in row)
         return self.side + (CAPTION_HEIGHT if captions else GAP)
 
     @cached_property
     def size(self) -> tuple[int, int]:
-        """Width and height of the whole sheet in pixels."""
+        """Return width and height of the whole sheet in pixels."""
         columns = max(len(row) for row in self.rows)
         below = GAP if self.row_height == self.side + GAP else 0
         width = self.left + columns * (self.side + GAP) - GAP + PADDING
         return width, self.top + len(self.rows) * self.row_height - below + PADDING
 
     def row_top(self, row: int) -> int:
-        """Where the cells of a row begin."""
+        """Return where the cells of a row begin."""
         return self.top + row * self.row_height
 
     @cached_property
-    def places(self) -> tuple[Placed, ...]:
-        """All cells that show something."""
+    def places(self) -> tuple[PlacedCell, ...]:
+        """Return the cells that show a sketch."""
         return tuple(
-            Placed(cell, cell.sketch, cell.view or view_of(cell.sketch), x, self.row_top(row))
+            PlacedCell(cell, cell.sketch, cell.view or view_of(cell.sketch), x, self.row_top(row))
             for row, cells in enumerate(self.rows)
             for x, cell in zip(count(self.left, self.side + GAP), cells, strict=False)
             if cell.sketch is not None
         )
 
 
-class Words(NamedTuple):
-    """Text and its anchor: the middle of its line, at its left end or (``centred``) at its centre."""
+class TextLabel(NamedTuple):
+    """Hold a text and its anchor: the middle of its line, at its left end or (``centred``) at its centre."""
 
     text: str
     x: float
@@ -159,19 +154,19 @@ class Words(NamedTuple):
 
 
 def contact_sheet(sketches: Sequence[Sketch], title: str = "") -> Sheet:
-    """A nearly square sheet, captions from the categories; completions of one prefix share one frame.
+    """Return a nearly square sheet with categories as captions; completions of one prefix share one frame.
 
     Raises:
-        BadOption: no sketch, or too many for a sheet.
+        BadOption: there is no sketch, or there are too many for a sheet.
     """
-    view = view_of(*sketches) if _have_one_prefix(sketches) else None
+    view = view_of(*sketches) if _share_prefix(sketches) else None
     cells = [Cell(sketch, sketch.category or "", view) for sketch in sketches]
     columns = _columns(len(cells))
     return Sheet([cells[first : first + columns] for first in range(0, len(cells), columns)], title)
 
 
-def _have_one_prefix(sketches: Sequence[Sketch]) -> bool:
-    """Whether these are two or more completions of one and the same prefix."""
+def _share_prefix(sketches: Sequence[Sketch]) -> bool:
+    """Return true for two or more completions of one prefix."""
     if len(sketches) < 2 or any(sketch.prefix_rows is None for sketch in sketches):
         return False
     first = sketches[0]
@@ -184,24 +179,24 @@ def _have_one_prefix(sketches: Sequence[Sketch]) -> bool:
 
 
 def _columns(places: int) -> int:
-    """As many columns as leave the fewest empty places, on a sheet as wide as high or up to twice as wide."""
+    """Return the number of columns with the fewest empty places, on a sheet at most twice as wide as high."""
     least = int(np.ceil(np.sqrt(places)))
     return min(range(max(1, least), 2 * least + 1), key=lambda columns: (-places % columns, columns))
 
 
-def texts(sheet: Sheet, ink: Ink, length: Callable[[str, float], float]) -> Iterator[Words]:
-    """Every word on the sheet, shortened to the room there is as ``length(text, size)`` measures it."""
+def text_labels(sheet: Sheet, ink: Ink, length: Callable[[str, float], float]) -> Iterator[TextLabel]:
+    """Yield every text on the sheet, shortened to the room there is as ``length(text, size)`` measures it."""
     if sheet.title:
         room = sheet.size[0] - 2 * PADDING
         title = _shortened(sheet.title, TITLE_SIZE, room, length)
-        yield Words(title, PADDING, PADDING + TITLE_SIZE / 2, TITLE_SIZE, ink.own)
+        yield TextLabel(title, PADDING, PADDING + TITLE_SIZE / 2, TITLE_SIZE, ink.own)
     for row, heading in enumerate(sheet.headings):
         text = _shortened(heading, HEADING_SIZE, sheet.left - PADDING - GAP / 2, length)
-        yield Words(text, PADDING, sheet.row_top(row) + sheet.side / 2, HEADING_SIZE, ink.own)
+        yield TextLabel(text, PADDING, sheet.row_top(row) + sheet.side / 2, HEADING_SIZE, ink.own)
     for place in sheet.places:
         text = _shortened(place.cell.caption, CAPTION_SIZE, sheet.side, length)
         x, y = place.x + sheet.side / 2, place.y + sheet.side + CAPTION_HEIGHT / 2 - 1
-        yield Words(text, x, y, CAPTION_SIZE, ink.quiet, centred=True)
+        yield TextLabel(text, x, y, CAPTION_SIZE, ink.caption, centred=True)
 
 
 def _shortened(text: str, size: float, room: float, length: Callable[[str, float], float]) -> str:
@@ -213,33 +208,30 @@ def _shortened(text: str, size: float, room: float, length: Callable[[str, float
     return text.rstrip() + "…"
 
 
-def guessed_length(text: str, size: float) -> float:
-    """Roughly how wide a text is, where no font is at hand to measure it."""
-    return len(text) * LETTER * size
-
-
-FONTS = "system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif"
+def estimated_width(text: str, size: float) -> float:
+    """Estimate how wide a text is, where no font is at hand to measure it."""
+    return len(text) * LETTER_WIDTH * size
 
 
 def sheet_svg(sheet: Sheet, ink: Ink = DEFAULT_INK, seconds: float | None = None) -> str:
-    """The sheet as SVG text; with ``seconds``, all cells draw themselves in that time.
+    """Return the sheet as SVG text; with ``seconds``, all cells draw themselves in that time.
 
     Raises:
         BadOption: ``seconds`` is not a positive number.
     """
     width, height = sheet.size
     cells = "".join(_cell(place, sheet.side, ink, seconds) for place in sheet.places)
-    words = "".join(_text(text) for text in texts(sheet, ink, guessed_length))
+    label = "".join(_text(text) for text in text_labels(sheet, ink, estimated_width))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" role="img">\n{title_markup(sheet.title)}'
         f"{'' if seconds is None else MOTION}"
-        f'<rect width="{width}" height="{height}" fill="{xml_text(ink.desk)}"/>\n'
-        f'{cells}<g font-family="{FONTS}">\n{words}</g>\n</svg>\n'
+        f'<rect width="{width}" height="{height}" fill="{xml_text(ink.sheet_background)}"/>\n'
+        f'{cells}<g font-family="{FONTS}">\n{label}</g>\n</svg>\n'
     )
 
 
-def _cell(place: Placed, side: int, ink: Ink, seconds: float | None) -> str:
+def _cell(place: PlacedCell, side: int, ink: Ink, seconds: float | None) -> str:
     corner = f'x="{place.x}" y="{place.y}" width="{side}" height="{side}"'
     box = view_box(place.view, decimals(place.sketch.unit, place.view.side))
     return (
@@ -249,103 +241,102 @@ def _cell(place: Placed, side: int, ink: Ink, seconds: float | None) -> str:
     )
 
 
-def _text(words: Words) -> str:
-    anchor = ' text-anchor="middle"' if words.centred else ""
+def _text(label: TextLabel) -> str:
+    anchor = ' text-anchor="middle"' if label.centred else ""
     # Not every program knows dominant-baseline; a third of the size lowers the line to its middle everywhere.
     return (
-        f'<text x="{words.x:g}" y="{words.y + 0.35 * words.size:g}" font-size="{words.size:g}"'
-        f'{anchor} fill="{xml_text(words.colour)}">{xml_text(words.text)}</text>\n'
+        f'<text x="{label.x:g}" y="{label.y + 0.35 * label.size:g}" font-size="{label.size:g}"'
+        f'{anchor} fill="{xml_text(label.colour)}">{xml_text(label.text)}</text>\n'
     )
 
 
-if TYPE_CHECKING:
-    from PIL import Image, ImageFont
-
-
 def sheet_image(sheet: Sheet, ink: Ink = DEFAULT_INK) -> Pixels:
-    """The sheet as pixels, ``[height, width, 3]``.
+    """Return the sheet as pixels, ``[height, width, 3]``.
 
     Raises:
         BadOption: the sheet is larger than a picture may be.
     """
-    desk = _Desk(sheet, ink)
+    sheet_canvas = _SheetCanvas(sheet, ink)
     for place in sheet.places:
-        canvas = desk.canvas(place)
-        canvas.draw(marks(place.sketch))
-        desk.lay(place, canvas)
-    return desk.pixels()
+        canvas = sheet_canvas.canvas(place)
+        canvas.draw(segments(place.sketch))
+        sheet_canvas.paste(place, canvas)
+    return sheet_canvas.pixels()
 
 
 def sheet_frames(sheet: Sheet, ink: Ink = DEFAULT_INK, count: int = 100) -> Iterator[Pixels]:
-    """All cells drawing themselves with pens of one speed; the longest drawing takes about ``count`` frames.
+    """Yield the sheet while all cells draw themselves at one pen speed, the longest in about ``count`` frames.
 
     Raises:
-        BadOption: fewer than one frame, or the sheet is larger than a picture may be.
+        BadOption: there is less than one frame, or the sheet is larger than a picture may be.
     """
     if count < 1:
         raise BadOption(f"an animation has at least one frame, not {count}")
-    return _grow(_Desk(sheet, ink), sheet.places, longest_pen(sheet) / count)
+    return _grow(_SheetCanvas(sheet, ink), sheet.places, longest_pen(sheet) / count)
 
 
 def longest_pen(sheet: Sheet) -> float:
-    """How far the pen of the longest drawing travels on paper, in longest sides of its frame."""
+    """Return how far the pen of the longest drawing travels on paper, in longest sides of its frame."""
     return max(ink_length(place.sketch, place.view) for place in sheet.places)
 
 
-def _grow(desk: _Desk, places: tuple[Placed, ...], step: float) -> Iterator[Pixels]:
-    pens = [(place, desk.canvas(place), by_length(marks(place.sketch), step * place.view.side)) for place in places]
+def _grow(sheet_canvas: _SheetCanvas, places: tuple[PlacedCell, ...], step: float) -> Iterator[Pixels]:
+    pens = [
+        (place, sheet_canvas.canvas(place), by_length(segments(place.sketch), step * place.view.side))
+        for place in places
+    ]
     for place, canvas, _ in pens:
-        desk.lay(place, canvas)
+        sheet_canvas.paste(place, canvas)
     while pens:
         moved = []
         for place, canvas, groups in pens:
             if group := next(groups, None):
                 canvas.draw(group)
-                desk.lay(place, canvas)
+                sheet_canvas.paste(place, canvas)
                 moved.append((place, canvas, groups))
         if moved:
-            yield desk.pixels()
+            yield sheet_canvas.pixels()
         pens = moved
 
 
-class _Desk:
-    """The sheet without its drawings, onto which they are laid."""
+class _SheetCanvas:
+    """Hold the sheet as pixels: first its texts alone, then with the drawings that are pasted onto it."""
 
     def __init__(self, sheet: Sheet, ink: Ink) -> None:
         from PIL import Image
 
-        if max(sheet.size) > LARGEST:
+        if max(sheet.size) > MAX_SIDE:
             raise BadOption(
-                f"a sheet of {sheet.size[0]} x {sheet.size[1]} pixels is too large (the limit is {LARGEST})"
+                f"a sheet of {sheet.size[0]} x {sheet.size[1]} pixels is too large (the limit is {MAX_SIDE})"
             )
-        self._image = Image.new("RGB", sheet.size, ink.desk)
-        self._corner = Image.new("RGB", (sheet.side, sheet.side), ink.desk)
+        self._image = Image.new("RGB", sheet.size, ink.sheet_background)
+        self._corner = Image.new("RGB", (sheet.side, sheet.side), ink.sheet_background)
         self._card = _rounded(sheet.side)
         self._ink = ink
         self._write(sheet)
 
-    def canvas(self, place: Placed) -> Canvas:
-        """Empty paper for a cell."""
+    def canvas(self, place: PlacedCell) -> Canvas:
+        """Return an empty picture for a cell."""
         return Canvas(self._card.size, place.view, self._ink)
 
-    def lay(self, place: Placed, canvas: Canvas) -> None:
-        """Put the paper of a cell where it belongs, corners rounded."""
+    def paste(self, place: PlacedCell, canvas: Canvas) -> None:
+        """Put the picture of a cell where it belongs, with rounded corners."""
         from PIL import Image
 
         paper = Image.fromarray(canvas.pixels())
         self._image.paste(Image.composite(paper, self._corner, self._card), (place.x, place.y))
 
     def pixels(self) -> Pixels:
-        """A copy of all that lies on the desk."""
+        """Return a copy of the sheet as it is now."""
         return np.array(self._image)
 
     def _write(self, sheet: Sheet) -> None:
         from PIL import ImageDraw
 
         pen = ImageDraw.Draw(self._image)
-        for words in texts(sheet, self._ink, lambda text, size: _font(size).getlength(text)):
-            anchor = "mm" if words.centred else "lm"
-            pen.text((words.x, words.y), words.text, fill=words.colour, font=_font(words.size), anchor=anchor)
+        for label in text_labels(sheet, self._ink, lambda text, size: _font(size).getlength(text)):
+            anchor = "mm" if label.centred else "lm"
+            pen.text((label.x, label.y), label.text, fill=label.colour, font=_font(label.size), anchor=anchor)
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
@@ -357,7 +348,7 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
 
 
 def _rounded(side: int) -> Image.Image:
-    """A mask, 255 inside a square with rounded corners."""
+    """Return a mask that is 255 inside a square with rounded corners."""
     from PIL import Image, ImageDraw
 
     mask = Image.new("L", (side * SUPERSAMPLING, side * SUPERSAMPLING), 0)

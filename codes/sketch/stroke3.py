@@ -43,17 +43,20 @@ MAX_COORDINATE = 1e6
 
 @dataclass(frozen=True, eq=False)
 class Sketch:
-    """A drawing in its own units.
+    """Hold a drawing in its own units.
 
     Attributes:
-        points: stroke-3 rows, ``[n, 3]`` float64, read-only, ``n >= 1``.
-        origin: where the pen first touched, in the same units.
-        unit: how many of these units make one QuickDraw pixel (the longest side of a whole QuickDraw sketch is
-            255 pixels). 1 for QuickDraw's own files.
-        drawn: true for pen positions as a person or a curve gave them; false for points that already went
-            through QuickDraw's simplification. Drawn sketches are simplified before a model sees them.
-        category: what it shows, where the file says so.
-        prefix_rows: of a completion, how many of the rows are the person's own; None for any other sketch.
+        points: stroke-3 rows, ``[n, 3]`` float64, read-only, ``1 <= n <= MAX_POINTS``.
+        origin: where the pen first touched the paper, in the same units.
+        unit: how many of these units make one QuickDraw pixel. The longest side of a whole QuickDraw sketch is 255
+            pixels, and in QuickDraw's own files the unit is 1.
+        drawn: true for pen positions as a person or a curve gave them, false for points that went through
+            QuickDraw's simplification. Drawn sketches are simplified before a model sees them.
+        category: the name of what it shows, if known.
+        prefix_rows: in a completion, how many of the rows the person drew; None for any other sketch.
+
+    Raises:
+        BadSketch: the points are no sketch (see :func:`checked`), or the unit or the origin is no finite number.
     """
 
     points: Stroke3
@@ -74,19 +77,20 @@ class Sketch:
         return len(self.points)
 
     def prefix(self, rows: int) -> Sketch:
-        """The first ``rows`` rows, pen states as drawn: a prefix is not an ended sketch."""
+        """Return the first ``rows`` rows with their pen states as drawn, since a prefix is not an ended sketch."""
         return replace(self, points=self.points[:rows], prefix_rows=None)
 
     def polylines(self) -> Polylines:
-        """The strokes as absolute positions, the first segment included."""
+        """Return the strokes as absolute positions, the first segment included."""
         return to_polylines(self.points, self.origin)
 
 
 def checked(points: Any) -> Stroke3:
-    """Return ``points`` as a read-only ``[n, 3]`` float64 array, or say why they are no sketch.
+    """Return ``points`` as a read-only ``[n, 3]`` float64 array, after checking that they are a sketch.
 
     Raises:
-        BadSketch: no rows, too many rows, a wrong shape, a NaN or absurd offset, or a lift that is not 0 or 1.
+        BadSketch: there are no rows or too many, the shape is wrong, an offset is NaN or too large, or a lift is
+            neither 0 nor 1.
     """
     try:
         rows = np.array(points, dtype=np.float64)
@@ -109,7 +113,7 @@ def checked(points: Any) -> Stroke3:
 
 
 def to_polylines(points: Stroke3, origin: tuple[float, float] = (0.0, 0.0)) -> Polylines:
-    """Absolute positions of each stroke, ``[k, 2]``; the inverse of :func:`from_polylines`.
+    """Return the absolute positions of each stroke, ``[k, 2]``; the inverse of :func:`from_polylines`.
 
     A first row of ``(0, 0)`` repeats the origin (some files begin so) and adds no second point.
     """
@@ -121,12 +125,12 @@ def to_polylines(points: Stroke3, origin: tuple[float, float] = (0.0, 0.0)) -> P
 
 
 def from_polylines(polylines: Polylines) -> tuple[Stroke3, tuple[float, float]]:
-    """Stroke-3 rows and the origin. Every stroke ends with a lift, the last one too.
+    """Return stroke-3 rows and the origin. Every stroke ends with a lift, the last one too.
 
     A sketch whose first stroke is a single dot begins with a row ``(0, 0, 1)``: the dot, then the lift.
 
     Raises:
-        BadSketch: no stroke with a point in it.
+        BadSketch: no stroke has a point.
     """
     strokes = [np.asarray(line, dtype=np.float64).reshape(-1, 2) for line in polylines]
     strokes = [line for line in strokes if len(line)]
@@ -142,6 +146,6 @@ def from_polylines(polylines: Polylines) -> tuple[Stroke3, tuple[float, float]]:
 
 
 def sketch_from_polylines(polylines: Polylines, **fields: Any) -> Sketch:
-    """A :class:`Sketch` of these strokes; ``fields`` are its other attributes."""
+    """Return a :class:`Sketch` of these strokes; ``fields`` are its other attributes."""
     points, origin = from_polylines(polylines)
     return Sketch(points=points, origin=origin, **fields)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from codes.data import negatives as kinds
-from codes.data.negatives import MOST_ROWS, synthetic_negatives
+from codes.data.negatives import MAX_ROWS, synthetic_negatives
 from codes.data.quickdraw import may_teach_refusal
 from codes.sketch.stroke3 import to_polylines
 
@@ -21,7 +21,7 @@ def test_all_are_whole_pixels_in_the_box_of_the_data_set():
     for rows in synthetic_negatives(60, seed=0):
         lines = np.concatenate(to_polylines(rows.astype(float)))
         assert rows.dtype == np.int16
-        assert 1 <= len(rows) <= MOST_ROWS
+        assert 1 <= len(rows) <= MAX_ROWS
         assert np.ptp(lines, axis=0).max() <= 255
 
 
@@ -37,7 +37,7 @@ def test_dots_are_small_beside_what_they_are_strewn_over():
     for _ in range(10):
         places = kinds.dots(np.random.default_rng(5))
         widest = max(np.ptp(dot, axis=0).max() for dot in places)
-        assert widest < kinds.ONE_KIND_OF_PAPER / 4
+        assert widest < kinds.PAPER_SIDE / 4
 
 
 @pytest.mark.parametrize("make", [kinds._spiral, kinds._zigzag, kinds._star, kinds._stairs, kinds._grid])

@@ -9,35 +9,35 @@ from pathlib import Path
 
 import pytest
 
-from codes.data import quickdraw as catalogue
+from codes.data import quickdraw
 
 
 def test_there_are_345_different_names_in_order():
-    names = catalogue.categories()
+    names = quickdraw.categories()
     assert len(set(names)) == len(names) == 345
     assert list(names) == sorted(names, key=str.lower)
-    assert all(map(catalogue.is_category_name, names))
+    assert all(map(quickdraw.is_category_name, names))
 
 
 @pytest.mark.skipif("HALFDRAWN_DATA" not in os.environ, reason="HALFDRAWN_DATA is not set")
 def test_the_names_are_those_of_the_data():
     counts = json.loads((Path(os.environ["HALFDRAWN_DATA"]) / "counts.json").read_text())
-    assert set(counts) == set(catalogue.categories())
+    assert set(counts) == set(quickdraw.categories())
 
 
 def test_a_name_teaches_refusal_if_its_hash_is_even_and_it_is_not_kept_for_testing():
-    for name in catalogue.categories():
+    for name in quickdraw.categories():
         even = int(hashlib.sha256(name.encode("utf-8")).hexdigest(), 16) % 2 == 0
-        assert catalogue.may_teach_refusal(name) == (even and name not in ("hand", "spider"))
+        assert quickdraw.may_teach_refusal(name) == (even and name not in ("hand", "spider"))
 
 
 def test_the_law_is_the_one_that_models_were_trained_under():
     """Written out, so that no change of the law passes unseen."""
-    teaching = [name for name in catalogue.categories() if catalogue.may_teach_refusal(name)]
+    teaching = [name for name in quickdraw.categories() if quickdraw.may_teach_refusal(name)]
     assert teaching[:4] == ["airplane", "animal migration", "arm", "asparagus"]
     assert len(teaching) == 183
-    assert not catalogue.may_teach_refusal("hand")
-    assert not catalogue.may_teach_refusal("spider")
+    assert not quickdraw.may_teach_refusal("hand")
+    assert not quickdraw.may_teach_refusal("spider")
 
 
 @pytest.mark.parametrize(
@@ -45,24 +45,24 @@ def test_the_law_is_the_one_that_models_were_trained_under():
     [("caat", "cat"), ("eiffel tower", "The Eiffel Tower"), ("Alarm Clock", "alarm clock"), ("tshirt", "t-shirt")],
 )
 def test_the_nearest_name_comes_first(typed, first):
-    assert catalogue.nearest(typed)[0] == first
+    assert quickdraw.nearest(typed)[0] == first
 
 
 @pytest.mark.parametrize("typed", ["", "qqqqqqqq", "猫"])
 def test_an_unlike_name_has_no_neighbours_but_still_a_sentence(typed):
-    assert catalogue.nearest(typed) == []
-    assert catalogue.SOURCE_URL in str(catalogue.no_such_category(typed))
+    assert quickdraw.nearest(typed) == []
+    assert quickdraw.SOURCE_URL in str(quickdraw.unknown_category(typed))
 
 
 @pytest.mark.parametrize("name", ["", " cat", "../cat", "a/b", "a\\b", ".hidden", "a\nb", "x" * 101, 3, None, "c:"])
 def test_a_name_that_could_leave_its_folder_is_none(name):
-    assert not catalogue.is_category_name(name)
+    assert not quickdraw.is_category_name(name)
 
 
 def test_names_in_any_script_are_names():
-    assert catalogue.is_category_name("snail é 猫")
+    assert quickdraw.is_category_name("snail é 猫")
 
 
 def test_the_attribution_names_the_maker_and_the_licence():
-    for part in ("Google", "Quick, Draw!", "CC BY 4.0", catalogue.SOURCE_URL, catalogue.LICENCE_URL):
-        assert part in catalogue.ATTRIBUTION
+    for part in ("Google", "Quick, Draw!", "CC BY 4.0", quickdraw.SOURCE_URL, quickdraw.LICENCE_URL):
+        assert part in quickdraw.ATTRIBUTION

@@ -165,12 +165,12 @@ def test_mirroring_turns_left_to_right_only(sketches):
 def test_rotating_turns_every_offset_by_one_angle_within_bounds(sketches):
     angles = []
     for seed, rows in enumerate(sketches):
-        rotated = changed_by(Augmentation(scale=0.0, drop=0.0, rotate=20.0), rows, seed)
-        before, after = (each[:, 0] + 1j * each[:, 1] for each in (rows.astype(np.float64), rotated))
+        turned = changed_by(Augmentation(scale=0.0, drop=0.0, rotate=20.0), rows, seed)
+        before, after = (each[:, 0] + 1j * each[:, 1] for each in (rows.astype(np.float64), turned))
         np.testing.assert_allclose(np.abs(after), np.abs(before), rtol=1e-4, atol=1e-4)
         angle = np.angle(np.sum(after * before.conj()), deg=True)
         np.testing.assert_allclose(after, before * np.exp(1j * np.deg2rad(angle)), rtol=1e-3, atol=1e-3)
-        np.testing.assert_array_equal(rotated[:, 2], rows[:, 2])
+        np.testing.assert_array_equal(turned[:, 2], rows[:, 2])
         angles.append(angle)
     assert -20 <= min(angles) < -5
     assert 5 < max(angles) <= 20

@@ -99,7 +99,7 @@ def test_drawing_leaves_the_sketch_as_it_was(draw):
 def test_inks_can_be_read_on_their_papers():
     assert contrast(DEFAULT_INK.own, DEFAULT_INK.paper) > 4.5
     assert contrast(DEFAULT_INK.added, DEFAULT_INK.paper) > 4.5
-    assert contrast(DEFAULT_INK.quiet, DEFAULT_INK.desk) > 4.5
+    assert contrast(DEFAULT_INK.caption, DEFAULT_INK.sheet_background) > 4.5
 
 
 # SVG
@@ -363,9 +363,9 @@ def test_last_frame_of_a_sheet_is_its_image():
 
 
 def test_another_ink_is_used_everywhere():
-    ink = Ink(own="#0000ff", added="#00aa00", paper="#ffff00", desk="#111111")
+    ink = Ink(own="#0000ff", added="#00aa00", paper="#ffff00", sheet_background="#111111")
     pixels = sheet_image(Sheet([[Cell(half_house())]]), ink)
-    assert all(share_of(pixels, colour) > 0.002 for colour in (ink.own, ink.added, ink.paper, ink.desk))
+    assert all(share_of(pixels, colour) > 0.002 for colour in (ink.own, ink.added, ink.paper, ink.sheet_background))
     assert share_of(image(house(), ink=ink), ink.paper) > 0.5
 
 
