@@ -26,7 +26,7 @@ from codes.sketch.geometry import resample
 from codes.sketch.stroke3 import Floats, Sketch
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.server import listening, server_of
+from codes.web.server import Listener, server_of
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -67,13 +67,13 @@ PHONE = Screen(390, 844, density=2.0, touch=True)
 @contextmanager
 def served(app: Starlette) -> Iterator[str]:
     """The address of the app on a free port of this machine, for as long as the block runs."""
-    server = server_of(app, Limits())
-    with listening("127.0.0.1", 0) as port:
-        thread = threading.Thread(target=server.run, args=([port],), daemon=True)
+    with Listener("127.0.0.1", 0) as listener:
+        server = server_of(app, listener, Limits())
+        thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         wait_until(lambda: server.started)
         try:
-            yield f"http://127.0.0.1:{port.getsockname()[1]}/"
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             server.should_exit = True
             thread.join(timeout=PATIENCE)
@@ -157,7 +157,6 @@ class Page:
         self._devtools("Emulation.setEmulatedMedia", features=features)
         self.driver.get(f"{address}health")  # of the same origin, and keeps nothing itself
         self.driver.execute_script("localStorage.clear()")
-        self.complaints()  # that address has no icon
         self.driver.get(address)
         self.wait("return document.querySelectorAll('#bars li').length > 0")
         return self

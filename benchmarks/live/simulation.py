@@ -18,7 +18,7 @@ from codes.inference.completer import Completer
 from codes.inference.requests import Event, SketchRequest
 from codes.web.engine import Engine
 from codes.web.limits import Limits
-from codes.web.protocol import Ask, message_of, parse_message
+from codes.web.protocol import Ask, parse_message, payload
 
 
 class Play:
@@ -66,7 +66,7 @@ class Play:
         self.engine.ask(self._latest[person])
 
     def _tell(self, asked: Asked, event: Event) -> None:
-        self._told.append((asked, message_of(0, event)))
+        self._told.append((asked, payload(0, event)))
 
     def _work(self, work: Callable[[], None]) -> None:
         """What is told meanwhile is heard when the work is done."""

@@ -1,7 +1,7 @@
-"""The web application as a value: ``make_app(completer)`` gives what any ASGI server runs.
+"""Build the web application; any ASGI server can run it.
 
-Knows which address is whose; what is answered there is in ``pages``. Models belong to the engine, which lives as long
-as the application runs.
+Knows which address leads to which endpoint and what every request passes through. Models belong to the engine, which
+lives as long as the application runs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -22,7 +23,7 @@ from codes.errors import BadFile, OverLimit, SketchError
 from codes.inference.completer import Completer
 from codes.inference.requests import OUR_MISTAKE
 from codes.web.context import ServerContext
-from codes.web.endpoints import STATIC, Pages, refused
+from codes.web.endpoints import STATIC, Endpoints, error_response
 from codes.web.engine import Engine
 from codes.web.gallery import Gallery
 from codes.web.limits import Counters, Limits
@@ -35,38 +36,48 @@ LIMITS = Limits()
 def make_app(
     completer: Completer, gallery: Path = GALLERY, limits: Limits = LIMITS, hosts: Collection[str] | None = None
 ) -> Starlette:
-    """The live canvas of a completer.
+    """Return the application that serves a completer's live canvas.
 
     Args:
-        completer: what answers; its models are from then on the engine's.
+        completer: what answers; from then on its models belong to the engine.
         gallery: the folder of drawings that are kept; made when it is needed.
-        limits: what is taken from one client.
-        hosts: the names that this server goes by; any, if None.
+        limits: how much is taken from one client.
+        hosts: the names and addresses by which this server may be called, without ports; any, if None. Others are
+            refused, so that no stranger's domain can lead here (DNS rebinding).
 
     Raises:
         BadFile: the page is missing.
     """
     if not (STATIC / "index.html").is_file():
         raise BadFile(STATIC / "index.html", "the page is missing")
-    house = ServerContext(Engine(completer), limits, Counters())
+    context = ServerContext(Engine(completer), limits, Counters())
+    allowed = ["*"] if hosts is None else [f"[{host}]" if ":" in host else host for host in hosts]
     return Starlette(
-        routes=_routes(Pages(house, Gallery(gallery, limits, house.counters))),
-        middleware=[Middleware(OriginGuard, counters=house.counters, hosts=hosts)],
-        exception_handlers={SketchError: _teller(house.counters), HTTPException: _elsewhere, Exception: _failed},
-        lifespan=_lifespan(house.engine),
+        routes=_routes(Endpoints(context, Gallery(gallery, limits, context.counters))),
+        middleware=[
+            Middleware(OriginGuard, counters=context.counters),
+            Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False),
+        ],
+        exception_handlers={
+            SketchError: _sketch_error_handler(context.counters),
+            HTTPException: _http_error,
+            Exception: _server_error,
+        },
+        lifespan=_lifespan(context.engine),
     )
 
 
-def _routes(pages: Pages) -> list[BaseRoute]:
+def _routes(endpoints: Endpoints) -> list[BaseRoute]:
     return [
-        Route("/", pages.index),
-        Route("/health", pages.health),
-        Route("/api/model", pages.model),
-        Route("/api/complete", pages.complete, methods=["POST"]),
-        Route("/api/gallery", pages.drawings, methods=["GET", "POST"]),
-        Route("/api/convert", pages.convert, methods=["POST"]),
-        Route("/api/read", pages.read, methods=["POST"]),
-        WebSocketRoute("/live", pages.live),
+        Route("/", endpoints.index),
+        Route("/favicon.ico", endpoints.icon),
+        Route("/health", endpoints.health),
+        Route("/api/model", endpoints.model),
+        Route("/api/complete", endpoints.complete, methods=["POST"]),
+        Route("/api/gallery", endpoints.gallery, methods=["GET", "POST"]),
+        Route("/api/convert", endpoints.convert, methods=["POST"]),
+        Route("/api/read", endpoints.read, methods=["POST"]),
+        WebSocketRoute("/live", endpoints.live),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
 
@@ -81,23 +92,23 @@ def _lifespan(engine: Engine) -> Callable[[Starlette], AbstractAsyncContextManag
     return lifespan
 
 
-def _teller(counters: Counters) -> Callable[[Request, Exception], Response]:
-    """What a client can cause is counted and told in a sentence."""
+def _sketch_error_handler(counters: Counters) -> Callable[[Request, Exception], Response]:
+    """Return a handler that counts what a client caused and answers with its sentence."""
 
-    def tell(_: Request, error: Exception) -> Response:
+    def handle(_: Request, error: Exception) -> Response:
         assert isinstance(error, SketchError)
         counters.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
-        return refused(error)
+        return error_response(error)
 
-    return tell
+    return handle
 
 
-def _elsewhere(_: Request, error: Exception) -> Response:
+def _http_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     sentence = {404: "there is nothing at this address", 405: "this address is not asked in that way"}
     return JSONResponse({"error": sentence.get(error.status_code, error.detail)}, error.status_code)
 
 
-def _failed(_: Request, error: Exception) -> Response:
-    """Our own mistake; the traceback goes to the log."""
+def _server_error(_: Request, error: Exception) -> Response:
+    """Answer without details; the server writes the traceback to its log."""
     return JSONResponse({"error": OUR_MISTAKE}, 500, headers=SECURITY_HEADERS)

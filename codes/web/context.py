@@ -1,4 +1,7 @@
-"""What all who come to one server share."""
+"""Hold what all clients of one server share.
+
+Knows nothing of HTTP or sockets; the endpoints and the sessions use it.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,24 @@ from anyio import CapacityLimiter
 from codes.web.engine import Engine
 from codes.web.limits import Counters, Limits
 
-READERS = 2  # threads that make sketches of what clients send
-DESK = 1  # threads that make and read files
+PARSER_THREADS = 2
+FILE_THREADS = 1
 
 
 @dataclass(frozen=True)
 class ServerContext:
-    """The engine, the rules and the hands.
+    """Bundle the engine, the limits and the worker threads of one server.
 
     Attributes:
-        engine: answers.
-        limits: what is taken from one client.
-        tally: what is counted.
-        readers: how many texts are read at a time.
-        desk: how many files are made or read at a time.
+        engine: answers requests.
+        limits: how much is taken from one client.
+        counters: how often each thing happened.
+        parsers: the threads that make sketches of messages.
+        file_workers: the threads that make and read files.
     """
 
     engine: Engine
     limits: Limits
     counters: Counters
-    readers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(READERS))
-    desk: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(DESK))
+    parsers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(PARSER_THREADS))
+    file_workers: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(FILE_THREADS))

@@ -1,185 +1,173 @@
-"""HTTP bodies: read within their bounds, made into objects, and errors made into answers.
+"""Answer HTTP requests: read a body within its limits, have it parsed in a worker thread, and return the result.
 
-What is answered at each address; models run in the engine, files are made by a worker thread."""
+Knows HTTP, and at which function each address ends. Models run in the engine's thread; files are made and read by a
+worker thread; nothing here blocks the event loop.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
 
-from anyio import CapacityLimiter, fail_after, to_thread
+from anyio import fail_after, to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from codes.errors import BadOption, OverLimit, SketchError
 from codes.formats.polyline_json import record_of
-from codes.inference.options import SamplingOptions
 from codes.runtime import resident_megabytes
-from codes.sketch.stroke3 import Sketch
 from codes.web.answers import answer
 from codes.web.context import ServerContext
-from codes.web.files import Content, converted, read_bytes, with_machine_strokes
+from codes.web.conversion import Content, convert, read_bytes
 from codes.web.gallery import Gallery
-from codes.web.limits import Limits, over
-from codes.web.protocol import options_in, record_in, simplified, sketch_in
-from codes.web.socket import Session, turn_away
+from codes.web.limits import Limits, raise_over_limit
+from codes.web.protocol import parse_complete, parse_convert, parse_keep
+from codes.web.socket import ClientSession, turn_away
 
-STATUS = {"requests": 503, "message_bytes": 413, "file_bytes": 413, "patience": 408, "kept": 507}
-
-
-async def body_of(request: Request, limits: Limits, limit: str = "message_bytes") -> bytes:
-    """The whole body, of no more bytes than the limit of that name.
-
-    Raises:
-        OverLimit: it is longer, or does not come.
-        BadOption: it broke off.
-    """
-    most: int = getattr(limits, limit)
-    body = bytearray()
-    try:
-        with fail_after(limits.patience):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    over(limit, f"more than {most} bytes are not taken")
-    except TimeoutError:
-        over("patience", f"the body did not come within {limits.patience:g} seconds")
-    except ClientDisconnect as error:
-        raise BadOption("the body broke off") from error
-    return bytes(body)
-
-
-def refused(error: SketchError) -> Response:
-    """The sentence, and a status that fits it."""
-    status = STATUS.get(error.limit, 400) if isinstance(error, OverLimit) else 400
-    return JSONResponse({"error": str(error)}, status)
-
-
-Result = TypeVar("Result")
 STATIC = Path(__file__).parent / "static"
+STATUS = {"requests": 503, "message_bytes": 413, "file_bytes": 413, "client_timeout": 408, "kept": 507}
 
 
-class Pages:
-    """The endpoints of one application."""
+class Endpoints:
+    """Hold the endpoints of one application; each method answers one address, listed in ``docs/protocol.md``."""
 
-    def __init__(self, house: ServerContext, gallery: Gallery) -> None:
-        self.house, self.gallery = house, gallery
+    def __init__(self, context: ServerContext, gallery: Gallery) -> None:
+        self.context = context
+        self._gallery = gallery
         self._started = time.monotonic()
         self._sockets = self._requests = 0
 
     async def index(self, request: Request) -> Response:
-        """The canvas."""
+        """Send the page."""
         return FileResponse(STATIC / "index.html")
 
+    async def icon(self, request: Request) -> Response:
+        """Send the page's icon; browsers ask for this address without being told to."""
+        return FileResponse(STATIC / "icon.svg")
+
     async def health(self, request: Request) -> Response:
-        """How the server does: what it is doing now, and how often each thing happened since it began."""
-        counts = self.house.counters.counts()
+        """Tell what the server is doing now, and how often each thing has happened."""
+        counts = self.context.counters.counts()
         facts = {
             "seconds": round(time.monotonic() - self._started, 3),
             "memory_mb": resident_megabytes(),
             "connections": self._sockets,
             "requests": self._requests,
-            "drawings": self.house.engine.n_drawings,
-            "limits": {name: counts.pop(name, 0) for name in asdict(self.house.limits)},
+            "drawings": self.context.engine.n_drawings,
+            "limits": {name: counts.pop(name, 0) for name in asdict(self.context.limits)},
             "counts": counts,
         }
         return JSONResponse(facts)
 
     async def model(self, request: Request) -> Response:
-        """What can be drawn, and what may be asked."""
-        bundle = self.house.engine.bundle
+        """Tell what can be drawn, and the limits."""
+        bundle = self.context.engine.bundle
         facts = {"categories": list(bundle.categories), "name": bundle.folder.name}
-        return JSONResponse({**facts, "limits": asdict(self.house.limits)})
+        return JSONResponse({**facts, "limits": asdict(self.context.limits)})
 
     async def complete(self, request: Request) -> Response:
-        """One sketch, recognised and finished."""
-        async with self._working():
-            body = await body_of(request, self.house.limits)
-            sketch, options = await self._work(self.house.readers, self._question, body)
-            self.house.counters.add("questions")
-            return JSONResponse(await answer(self.house.engine, sketch, options))
+        """Recognise a sketch and finish it."""
+        limits, parsers = self.context.limits, self.context.parsers
+        async with self._counted():
+            body = await body_of(request, limits)
+            sketch, options = await to_thread.run_sync(parse_complete, body, limits, limiter=parsers)
+            self.context.counters.add("questions")
+            return JSONResponse(await answer(self.context.engine, sketch, options))
 
     async def convert(self, request: Request) -> Response:
-        """A sketch as a file."""
-        async with self._working():
-            body = await body_of(request, self.house.limits)
-            content = await self._work(self.house.desk, self._converted, body, request.query_params.get("to"))
+        """Make a file of a sketch."""
+        limits = self.context.limits
+
+        def converted(body: bytes, to: str) -> Content:
+            return convert(parse_convert(body, limits), to)
+
+        async with self._counted():
+            body, to = await body_of(request, limits), request.query_params.get("to", "")
+            content = await to_thread.run_sync(converted, body, to, limiter=self.context.file_workers)
             name = f'attachment; filename="drawing.{content.suffix}"'
             return Response(content.data, media_type=content.media, headers={"content-disposition": name})
 
     async def read(self, request: Request) -> Response:
-        """A file as a sketch."""
-        async with self._working():
-            body = await body_of(request, self.house.limits, "file_bytes")
-            name = request.query_params.get("name", "")
-            sketch = await self._work(self.house.desk, read_bytes, name, body, self.house.limits)
+        """Read the sketch in a file."""
+        limits, workers = self.context.limits, self.context.file_workers
+        async with self._counted():
+            body, name = await body_of(request, limits, "file_bytes"), request.query_params.get("name", "")
+            sketch = await to_thread.run_sync(read_bytes, name, body, limits, limiter=workers)
             return JSONResponse({"sketch": record_of(sketch)})
 
-    async def drawings(self, request: Request) -> Response:
-        """The gallery: the newest drawings, or one more."""
-        async with self._working():
+    async def gallery(self, request: Request) -> Response:
+        """List the newest drawings, or keep one more."""
+        limits, workers = self.context.limits, self.context.file_workers
+
+        def kept(body: bytes) -> str:
+            return self._gallery.keep(*parse_keep(body, limits))
+
+        async with self._counted():
             if request.method == "POST":
-                body = await body_of(request, self.house.limits)
-                return JSONResponse({"name": await self._work(self.house.desk, self._keep, body)})
-            return JSONResponse({"drawings": await self._work(self.house.desk, self.gallery.newest)})
+                body = await body_of(request, limits)
+                return JSONResponse({"name": await to_thread.run_sync(kept, body, limiter=workers)})
+            return JSONResponse({"drawings": await to_thread.run_sync(self._gallery.newest, limiter=workers)})
 
     async def live(self, socket: WebSocket) -> None:
-        """A canvas and the one who draws on it."""
-        limits = self.house.limits
+        """Answer a canvas until it leaves."""
+        most = self.context.limits.connections
         await socket.accept()
-        if self._sockets >= limits.connections:
-            self.house.counters.add("connections")
-            await turn_away(socket, f"{limits.connections} others are drawing already; try again later")
+        if self._sockets >= most:
+            self.context.counters.add("connections")
+            await turn_away(socket, f"{most} others are drawing already; try again later")
             return
         self._sockets += 1
-        self.house.counters.add("sessions")
+        self.context.counters.add("sessions")
         try:
-            await Session(socket, self.house).run()
+            await ClientSession(socket, self.context).run()
         finally:
             self._sockets -= 1
 
     @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
-        """One request more, if there are not too many."""
-        most = self.house.limits.requests
+    async def _counted(self) -> AsyncIterator[None]:
+        """Count a request while it is worked on, and refuse it where there are too many."""
+        most = self.context.limits.requests
         if self._requests >= most:
-            over("requests", f"{most} requests are being worked on already; try again later")
+            raise_over_limit("requests", f"{most} requests are being worked on already; try again later")
         self._requests += 1
         try:
             yield
         finally:
             self._requests -= 1
 
-    async def _work(self, limiter: CapacityLimiter, work: Callable[..., Result], *what: Any) -> Result:
-        """Off the event loop."""
-        return await to_thread.run_sync(work, *what, limiter=limiter)
 
-    def _question(self, body: bytes) -> tuple[Sketch, SamplingOptions]:
-        record = self._record(body, "options")
-        sketch = sketch_in(record, self.house.limits)
-        simplified(sketch, self.house.limits)
-        return sketch, options_in(record.get("options", {}), self.house.limits)
+async def body_of(request: Request, limits: Limits, limit: str = "message_bytes") -> bytes:
+    """Return the whole body of a request.
 
-    def _converted(self, body: bytes, to: object) -> Content:
-        record = self._record(body, "drawn")
-        sketch = sketch_in(record, self.house.limits)
-        return converted(with_machine_strokes(sketch, record["sketch"]["strokes"], record.get("drawn")), to)
+    Args:
+        request: whose body is read.
+        limits: how long a body may be, and how long it may take.
+        limit: the name of the limit on its length.
 
-    def _keep(self, body: bytes) -> str:
-        record = self._record(body, "word")
-        sketch = sketch_in(record, self.house.limits)
-        simplified(sketch, self.house.limits)
-        return self.gallery.keep(sketch, record.get("word"))
+    Raises:
+        OverLimit: it is too long, or does not come in time.
+        BadOption: the client left before its end.
+    """
+    most: int = getattr(limits, limit)
+    body = bytearray()
+    try:
+        with fail_after(limits.client_timeout):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise_over_limit(limit, f"more than {most} bytes are not taken")
+    except TimeoutError:
+        raise_over_limit("client_timeout", f"the body did not come within {limits.client_timeout:g} seconds")
+    except ClientDisconnect as error:
+        raise BadOption("the body broke off") from error
+    return bytes(body)
 
-    def _record(self, body: bytes, *more: str) -> dict[str, Any]:
-        """The object in a body, which has a sketch and, if need be, these fields."""
-        record = record_in(body, self.house.limits)
-        odd = sorted(record.keys() - {"sketch", *more})
-        if odd:
-            raise BadOption(f"the field {odd[0][:40]!r} is not known; known are sketch, {', '.join(more)}")
-        return record
+
+def error_response(error: SketchError) -> Response:
+    """Return an error's sentence with a status that fits it."""
+    status = STATUS.get(error.limit, 400) if isinstance(error, OverLimit) else 400
+    return JSONResponse({"error": str(error)}, status)

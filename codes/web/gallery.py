@@ -1,7 +1,7 @@
-"""Drawings that were kept: a folder of Quick, Draw! files, one drawing each, which training can import.
+"""Keep drawings in a folder, one Quick, Draw! file each, which training can import.
 
-The only place where something that came over the network reaches the disk. Names are made here, and only files of
-such names are ever read again.
+This is the only place where something from the network reaches the disk. File names are made here, and only files with
+such names are read again. Knows files and sketches; knows no HTTP.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}\.ndjson")
 
 @dataclass(frozen=True)
 class Gallery:
-    """The drawings in a folder, which is made when the first is kept."""
+    """Hold the drawings in a folder, which is made when the first one is kept."""
 
     folder: Path
     limits: Limits
     counters: Counters
 
-    def keep(self, sketch: Sketch, word: object) -> str:
-        """Write a drawing of a category; the name of its file, without the suffix.
+    def keep(self, sketch: Sketch, word: str) -> str:
+        """Write a drawing and return the name of its file, without the suffix.
 
         Raises:
             BadOption: the word cannot name a category.
             OverLimit: the word is too long, or the folder is full.
             BadFile: the disk refuses.
         """
-        if not isinstance(word, str) or not is_category_name(word):
-            raise BadOption('a drawing that is kept needs a "word" that can name a category')
+        if not is_category_name(word):
+            raise BadOption("word: it cannot name a category")
         check_limit("word", self.limits.word, len(word), "letters in a word")
         check_limit("kept", self.limits.kept, len(self._files()) + 1, "drawings in the gallery")
         path = self.folder / f"{datetime.now(UTC):%Y%m%d-%H%M%S-%f}-{secrets.token_hex(4)}.ndjson"
@@ -52,7 +52,7 @@ class Gallery:
         return path.stem
 
     def newest(self) -> list[dict[str, Any]]:
-        """The latest drawings, newest first; a file that is damaged is left out and counted."""
+        """Return the latest drawings, newest first; a damaged file is left out and counted."""
         shown = []
         for path in self._files()[: self.limits.listed]:
             try:

@@ -1,4 +1,4 @@
-"""What one server takes from its clients: every bound stated once, every hit of one counted.
+"""State how much one server takes from its clients, once for each limit, and count how often each was hit.
 
 Knows numbers and time; knows no sockets and no sketches.
 """
@@ -15,7 +15,7 @@ from codes.errors import OverLimit
 
 @dataclass(frozen=True)
 class Limits:
-    """How much of each thing, for a server of a few dozen people on two processors.
+    """Hold the limits of a server; the defaults suit a few dozen people on two processors.
 
     Attributes:
         connections: sockets open at a time.
@@ -31,7 +31,7 @@ class Limits:
         top: categories drawn for one question.
         max_points: added to one sketch.
         unread: messages that wait for one client; pieces of the same drawing count as one.
-        patience: seconds that a client may take to send a body or to take a message.
+        client_timeout: seconds that a client may take to send a body or to take a message.
         frame: seconds between two pieces of ink to one client.
         word: letters of a drawing's name.
         listed: drawings that the gallery shows.
@@ -51,7 +51,7 @@ class Limits:
     top: int = 5
     max_points: int = 200
     unread: int = 64
-    patience: float = 10.0
+    client_timeout: float = 10.0
     frame: float = 0.02
     word: int = 40
     listed: int = 60
@@ -59,32 +59,35 @@ class Limits:
 
 
 class Counters:
-    """How often each thing happened, counted by any thread."""
+    """Count how often each thing happened; any thread may add to it."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
 
     def add(self, name: str) -> None:
-        """It happened once more."""
+        """Count one more."""
         with self._lock:
             self._counts[name] += 1
 
     def counts(self) -> dict[str, int]:
-        """All that happened so far, by name."""
+        """Return the counts so far, by name."""
         with self._lock:
             return dict(sorted(self._counts.items()))
 
 
 class TokenBucket:
-    """A bucket of ``burst`` tokens that fills at ``rate`` a second: one token, one message."""
+    """Hold up to ``burst`` tokens, refilled at ``rate`` a second; a message costs one.
+
+    Times are seconds of a monotonic clock, given by the caller.
+    """
 
     def __init__(self, rate: float, burst: int, now: float) -> None:
         self.rate, self.burst = rate, burst
         self._tokens, self._then = float(burst), now
 
     def take(self, now: float) -> bool:
-        """Whether there is a token; if so, it is gone."""
+        """Take a token; return False where there is none."""
         self._tokens = min(self.burst, self._tokens + (now - self._then) * self.rate)
         self._then = now
         if self._tokens < 1:
@@ -94,15 +97,15 @@ class TokenBucket:
 
 
 def check_limit(limit: str, most: float, value: float, what: str) -> None:
-    """Refuse more than ``most``.
+    """Compare a value with a limit.
 
     Raises:
-        OverLimit: with a sentence that says how much is taken.
+        OverLimit: the value is more than ``most``; the sentence says how much is allowed.
     """
     if value > most:
-        over(limit, f"{what}: at most {most:.10g} are taken, not {value:.10g}")
+        raise_over_limit(limit, f"{what}: at most {most:.10g} are taken, not {value:.10g}")
 
 
-def over(limit: str, sentence: str) -> NoReturn:
-    """Refuse what this limit does not allow."""
+def raise_over_limit(limit: str, sentence: str) -> NoReturn:
+    """Raise :class:`OverLimit`, which names the limit for the counters."""
     raise OverLimit(limit, sentence)

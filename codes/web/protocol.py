@@ -1,37 +1,106 @@
-"""What clients say, made into typed values once, at the door; and what they are told.
+"""The messages of clients, checked once and made into typed values, and the messages that answer them.
 
-Knows JSON, sketches and limits; knows no sockets and no models. Everything here may be called from any thread.
+`msgspec` checks the types; :mod:`codes.formats.strict_json` reads the text, since msgspec would let a name pass that
+stands twice in an object. Knows JSON, sketches and limits; knows no sockets and no models. Every function here may be
+called from any thread.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+import re
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, get_args
+
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
 
 from codes.errors import BadOption, BadSketch, SketchError
 from codes.formats import strict_json
 from codes.formats.polyline_json import sketch_from_record
 from codes.formats.strict_json import NotJson
-from codes.inference.options import Completion, SamplingOptions, route_record
+from codes.inference.options import Completion, LatentSource, SamplingOptions, route_record
 from codes.inference.requests import OUR_MISTAKE, Classified, Completed, Event, PointsDrawn, Refused, Started
 from codes.sketch.geometry import simplify_drawn
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.stroke3 import LIFT, Sketch
 from codes.web.limits import Limits, check_limit
 
 LOG = logging.getLogger(__name__)
-LARGEST_ID = 2**53 - 1  # what a browser counts exactly
-DIGITS = 6  # of a number that is sent; a canvas has a thousand units
-ASK = frozenset({"type", "id", "sketch", "draw"})
-NOT_HERE = "candidates"  # what is shown as it is drawn cannot be chosen afterwards
-OPTIONS = {each.name: each.default for each in fields(SamplingOptions) if each.name != NOT_HERE}
-LIVE_OPTIONS = OPTIONS.keys() - {"variations", "latent"}
+DIGITS = 6  # significant digits of a number that is sent; a canvas has a thousand units
+LONGEST_NAME = 40  # letters of a client's own field name that an error repeats
+PLACE = re.compile(r"(?P<fault>.*?)(?: - at `\$\.?(?P<place>.*)`)?", re.DOTALL)
+UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+MISSING_FIELD = re.compile(r"Object missing required field `(.*)`")
+
+Id = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # a browser counts no further exactly
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+
+class LiveOptions(Struct, kw_only=True, forbid_unknown_fields=True):
+    """The sampling options of a canvas; the names and defaults are those of :class:`SamplingOptions`.
+
+    ``candidates`` is not among them: a point that was shown cannot be taken back.
+    """
+
+    temperature: float = SamplingOptions.temperature
+    seed: Seed = SamplingOptions.seed
+    category: str | None = SamplingOptions.category
+    top: Count = SamplingOptions.top
+    max_points: Count = SamplingOptions.max_points
+    draw_unknown: bool = SamplingOptions.draw_unknown
+
+
+class AskMessage(LiveOptions, tag_field="type", tag="ask", kw_only=True):
+    """The message that has a sketch recognised and finished; ``draw`` counts variations, 0 only recognises."""
+
+    id: Id
+    sketch: dict[str, Any]
+    draw: Count = 1
+
+
+class StopMessage(Struct, tag_field="type", tag="stop"):
+    """The message that ends the request before it."""
+
+
+class CompletionOptions(LiveOptions, kw_only=True):
+    """The sampling options of ``POST /api/complete``."""
+
+    variations: Count = SamplingOptions.variations
+    latent: LatentSource = SamplingOptions.latent
+
+
+class CompleteBody(Struct, forbid_unknown_fields=True):
+    """The body of ``POST /api/complete``."""
+
+    sketch: dict[str, Any]
+    options: CompletionOptions = msgspec.field(default_factory=CompletionOptions)
+
+
+class ConvertBody(Struct, forbid_unknown_fields=True):
+    """The body of ``POST /api/convert``; ``drawn`` is the index of the first stroke that the machine drew."""
+
+    sketch: dict[str, Any]
+    drawn: Count | None = None
+
+
+class KeepBody(Struct, forbid_unknown_fields=True):
+    """The body of ``POST /api/gallery``."""
+
+    sketch: dict[str, Any]
+    word: str
+
+
+class _Strokes(Struct):
+    """The part of a sketch that limits count."""
+
+    strokes: list[list[Any]]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A question from a canvas.
+    """A request of a canvas.
 
     Attributes:
         id: the client's own number.
@@ -45,34 +114,30 @@ class Ask:
 
 
 @dataclass(frozen=True)
-class Stop:
-    """Draw no more."""
-
-
-@dataclass(frozen=True)
 class InvalidMessage:
     """A message that cannot be answered.
 
     Attributes:
-        id: of the ask, where that much was understood.
-        error: why, and which limit it hit, if any (an :class:`codes.errors.OverLimit`).
+        id: of the ask, or None where not even that could be read.
+        error: why, and which limit it hit, if any (:class:`codes.errors.OverLimit`).
     """
 
     id: int | None
     error: SketchError
 
 
-def parse_message(text: str, limits: Limits) -> Ask | Stop | InvalidMessage:
-    """What a message of a socket says."""
+def parse_message(text: str, limits: Limits) -> Ask | StopMessage | InvalidMessage:
+    """Return the message in the text of a socket."""
     number = None
     try:
-        record = record_in(text, limits)
-        if record.get("type") == "stop":
-            return Stop()
-        if record.get("type") != "ask":
-            raise BadOption('the "type" of a message is "ask" or "stop"')
-        number = _id(record)
-        return Ask(number, simplified(sketch_in(record, limits), limits), _live_options(record, limits))
+        record = _parse_json(text, limits)
+        number = _id_of(record)
+        message: AskMessage | StopMessage = _convert(record, AskMessage | StopMessage)
+        if isinstance(message, StopMessage):
+            return message
+        sketch = simplify(parse_sketch(message.sketch, limits), limits)
+        options = _sampling_options(message, limits, variations=message.draw or 1)
+        return Ask(message.id, sketch, options if message.draw else None)
     except SketchError as error:
         return InvalidMessage(number, error)
     except Exception:
@@ -80,97 +145,104 @@ def parse_message(text: str, limits: Limits) -> Ask | Stop | InvalidMessage:
         return InvalidMessage(number, SketchError(OUR_MISTAKE))
 
 
-def record_in(text: str | bytes, limits: Limits) -> dict[str, Any]:
-    """The JSON object in a text.
+def parse_complete(body: bytes, limits: Limits) -> tuple[Sketch, SamplingOptions]:
+    """Return the sketch to finish, as drawn, and how to finish it.
 
     Raises:
-        OverLimit: the text is too long.
-        BadOption: it is no JSON object.
+        BadOption: a field is missing, unknown, of the wrong type or out of range.
+        BadSketch: the sketch is none.
+        OverLimit: something exceeds a limit.
     """
-    size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
-    check_limit("message_bytes", limits.message_bytes, size, "bytes in a message")
-    try:
-        record = strict_json.parse(text)
-    except NotJson as error:
-        raise BadOption(f"the message cannot be read: {error}") from error
-    if not isinstance(record, dict):
-        raise BadOption("a message is one JSON object")
-    return record
+    message = _convert(_parse_json(body, limits), CompleteBody)
+    sketch = parse_sketch(message.sketch, limits)
+    simplify(sketch, limits)
+    return sketch, _sampling_options(message.options, limits)
 
 
-def sketch_in(record: Mapping[str, Any], limits: Limits) -> Sketch:
-    """The sketch of a message, as drawn.
+def parse_convert(body: bytes, limits: Limits) -> Sketch:
+    """Return the sketch to make a file of; the machine's strokes begin after its ``prefix_rows``.
 
     Raises:
-        BadSketch: it is none.
+        BadOption: a field is missing, unknown or of the wrong type, or there is no stroke number ``drawn``.
+        BadSketch: the sketch is none.
+        OverLimit: something exceeds a limit.
+    """
+    message = _convert(_parse_json(body, limits), ConvertBody)
+    sketch = parse_sketch(message.sketch, limits)
+    if message.drawn is None:
+        return sketch
+    strokes = message.sketch["strokes"]
+    if message.drawn > len(strokes):
+        raise BadOption(f"drawn: there is no stroke {message.drawn}, the sketch has {len(strokes)}")
+    own = sum(1 for stroke in strokes[: message.drawn] if stroke)
+    ends = np.flatnonzero(sketch.points[:, LIFT] == 1) + 1
+    rows = 0 if own == 0 else int(ends[own - 1]) if own <= len(ends) else len(sketch)
+    return replace(sketch, prefix_rows=rows)
+
+
+def parse_keep(body: bytes, limits: Limits) -> tuple[Sketch, str]:
+    """Return the sketch to keep and the word for it.
+
+    Raises:
+        BadOption: a field is missing, unknown or of the wrong type.
+        BadSketch: the sketch is none.
+        OverLimit: something exceeds a limit.
+    """
+    message = _convert(_parse_json(body, limits), KeepBody)
+    sketch = parse_sketch(message.sketch, limits)
+    simplify(sketch, limits)
+    return sketch, message.word
+
+
+def parse_sketch(record: dict[str, Any], limits: Limits) -> Sketch:
+    """Return the sketch of a message, as drawn.
+
+    Raises:
+        BadOption: there are no strokes.
+        BadSketch: it is no sketch.
         OverLimit: it has too many strokes or points.
     """
-    value = record.get("sketch")
-    strokes = value.get("strokes") if isinstance(value, dict) else None
-    if isinstance(strokes, list):
-        points = sum(len(stroke) for stroke in strokes if isinstance(stroke, list))
-        check_limit("strokes", limits.strokes, len(strokes), "strokes in a sketch")
-        check_limit("points", limits.points, points, "points in a sketch")
+    strokes = _convert(record, _Strokes, "sketch").strokes
+    check_limit("strokes", limits.strokes, len(strokes), "strokes in a sketch")
+    check_limit("points", limits.points, sum(map(len, strokes)), "points in a sketch")
     try:
-        return sketch_from_record(value)
+        return sketch_from_record(record)
     except NotJson as error:
-        raise BadSketch(f'the "sketch" cannot be read: {error}') from error
+        raise BadSketch(f"sketch: {error}") from error
 
 
-def simplified(sketch: Sketch, limits: Limits) -> Sketch:
-    """The sketch as a model sees it, in its own units.
+def simplify(sketch: Sketch, limits: Limits) -> Sketch:
+    """Return the sketch as a model sees it, in its own units.
 
     Raises:
-        OverLimit: there is too much in it.
+        OverLimit: it has too many corners.
     """
     fewer = simplify_drawn(sketch)
     check_limit("rows", limits.rows, len(fewer), "corners in a sketch, simplified")
     return fewer
 
 
-def options_in(record: Any, limits: Limits) -> SamplingOptions:
-    """How a sketch is to be finished, in the names of :class:`SamplingOptions`.
-
-    Raises:
-        BadOption: an unknown name, a wrong type, or a value out of range.
-        OverLimit: more is asked for than this server draws.
-    """
-    if not isinstance(record, dict):
-        raise BadOption("the options are an object")
-    odd = sorted(record.keys() - OPTIONS.keys())
-    if odd:
-        raise BadOption(f"no option {odd[0][:40]!r}; there are {', '.join(OPTIONS)}")
-    for name, value in record.items():
-        if not _fits(value, OPTIONS[name]):
-            raise BadOption(f"{name} is {strict_json.shown(value)}, which is not of its kind")
-    options = SamplingOptions(**record, candidates=1)
-    check_limit("variations", limits.variations, options.variations, "variations")
-    check_limit("top", limits.top, options.top, "categories drawn (top)")
-    check_limit("max_points", limits.max_points, options.max_points, "points added (max_points)")
-    return options
-
-
-def message_of(number: int, event: Event) -> dict[str, Any]:
-    """What a socket is told of an event."""
+def payload(number: int, event: Event) -> dict[str, Any]:
+    """Return the message that tells a client of an event."""
     match event:
         case Classified(route):
-            said: dict[str, Any] = {"type": "route", "id": number, **route_record(route)}
+            message: dict[str, Any] = {"type": "route", "id": number, **route_record(route)}
         case Started(categories):
-            said = {"type": "drawing", "id": number, "categories": list(categories)}
+            message = {"type": "drawing", "id": number, "categories": list(categories)}
         case PointsDrawn(rows):
-            said = {"type": "ink", "id": number, "rows": [_row(*row) for row in rows]}
+            message = {"type": "ink", "id": number, "rows": [_row(*row) for row in rows]}
         case Completed(completions):
             drawings = [_drawing(variation, each) for variation, each in enumerate(completions)]
-            said = {"type": "done", "id": number, "drawings": drawings}
+            message = {"type": "done", "id": number, "drawings": drawings}
         case Refused(error):
-            said = refusal(number, error)
+            message = error_message(number, error)
         case _:
-            said = {"type": "stopped", "id": number}
-    return said
+            message = {"type": "stopped", "id": number}
+    return message
 
 
-def refusal(number: int | None, error: SketchError) -> dict[str, Any]:
-    """What a client is told whose message is not answered."""
+def error_message(number: int | None, error: SketchError) -> dict[str, Any]:
+    """Return the message that tells a client why its own is not answered."""
     return {"type": "refused", "id": number, "error": str(error)}
 
 
@@ -187,29 +259,69 @@ def _row(variation: int, dx: float, dy: float, lift: bool, end: bool) -> list[fl
     return [variation, float(f"{dx:.{DIGITS}g}"), float(f"{dy:.{DIGITS}g}"), int(lift), int(end)]
 
 
-def _id(record: Mapping[str, Any]) -> int:
-    number = record.get("id")
-    if type(number) is not int or not 0 <= number <= LARGEST_ID:
-        raise BadOption('an ask has an "id": a whole number, 0 or more')
-    return number
+def _parse_json(text: str | bytes, limits: Limits) -> Any:
+    size = len(text) if isinstance(text, bytes) else len(text.encode("utf-8", "surrogatepass"))
+    check_limit("message_bytes", limits.message_bytes, size, "bytes in a message")
+    try:
+        return strict_json.parse(text)
+    except NotJson as error:
+        raise BadOption(f"the message cannot be read: {error}") from error
 
 
-def _live_options(record: Mapping[str, Any], limits: Limits) -> SamplingOptions | None:
-    odd = sorted(record.keys() - ASK - LIVE_OPTIONS)
-    if odd:
-        raise BadOption(f"an ask has no {odd[0][:40]!r}; there are {', '.join(sorted(ASK | LIVE_OPTIONS))}")
-    draw = record.get("draw", 1)
-    if type(draw) is not int:
-        raise BadOption(f"draw is {strict_json.shown(draw)}, not a whole number")
-    asked = {name: record[name] for name in LIVE_OPTIONS if name in record}
-    options = options_in({**asked, "variations": draw or 1}, limits)
-    return options if draw else None
+def _id_of(record: Any) -> int | None:
+    """Return the number of an ask, also where the rest of it is wrong."""
+    try:
+        return msgspec.convert(record["id"], Id) if record["type"] == "ask" else None
+    except (KeyError, TypeError, msgspec.ValidationError):
+        return None
 
 
-def _fits(value: Any, default: Any) -> bool:
-    """Whether a value is of the kind of an option with this default."""
-    if default is None:
-        return value is None or isinstance(value, str)
-    if type(default) is float:
-        return type(value) in (int, float)
-    return type(value) is type(default)
+def _convert(value: Any, kind: Any, inside: str = "") -> Any:
+    """Return parsed JSON as a value of a type.
+
+    Args:
+        value: what :func:`codes.formats.strict_json.parse` returned, or a part of it.
+        kind: a :class:`msgspec.Struct`, or a union of them.
+        inside: the field that the value stands in.
+
+    Raises:
+        BadOption: it is no such value; the sentence names the field and the fault.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        found = PLACE.fullmatch(str(error))
+        assert found is not None
+        fault, place = found["fault"], found["place"] or ""
+        if unknown := UNKNOWN_FIELD.fullmatch(fault):
+            fault = f"there is no field {unknown[1][:LONGEST_NAME]!r}; there are {', '.join(_fields(kind, place))}"
+        elif missing := MISSING_FIELD.fullmatch(fault):
+            fault = f"the field {missing[1]!r} is missing"
+        else:
+            fault = fault[:1].lower() + fault[1:].replace("`", "")
+        where = ".".join(filter(None, (inside, place))) or "the message"
+        raise BadOption(f"{where}: {fault}") from error
+
+
+def _fields(kind: Any, place: str) -> list[str]:
+    """Return the names of the fields of an object in a message; of a union, those of its first type."""
+    struct = (get_args(kind) or (kind,))[0]
+    for name in filter(None, place.split(".")):
+        struct = next(each.type for each in msgspec.structs.fields(struct) if each.name == name)
+    return [each.name for each in msgspec.structs.fields(struct)]
+
+
+def _sampling_options(options: LiveOptions, limits: Limits, **more: Any) -> SamplingOptions:
+    """Return options of the wire as those of a completer.
+
+    Raises:
+        BadOption: a value is out of range.
+        OverLimit: more is asked for than this server draws.
+    """
+    given = {**msgspec.structs.asdict(options), **more}
+    known = {each.name for each in fields(SamplingOptions)}
+    result = SamplingOptions(**{name: value for name, value in given.items() if name in known}, candidates=1)
+    check_limit("variations", limits.variations, result.variations, "variations")
+    check_limit("top", limits.top, result.top, "categories drawn (top)")
+    check_limit("max_points", limits.max_points, result.max_points, "points added (max_points)")
+    return result

@@ -1,11 +1,10 @@
-"""What is true of every request and every answer: whose pages may ask, and what a page may load.
+"""Turn away the pages of other sites, and tell every page what it may load.
 
 Knows headers; knows no routes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,48 +38,35 @@ SECURITY_HEADERS = {
 
 
 class OriginGuard:
-    """An application behind a door: strangers' pages are turned away, every answer carries the headers above.
+    """Refuse what a page of another origin posts or opens, and add the security headers to every answer.
 
-    Scripts send no Origin and are let in. A page of another site has one that is not ours. A name that leads here
-    without being ours (DNS rebinding) is no host of ours, where ``hosts`` says which are.
+    Programs send no ``Origin`` and are let in. A page that only reads may have any origin: without a CORS header its
+    browser does not show it the answer.
     """
 
-    def __init__(self, app: ASGIApp, counters: Counters, hosts: Collection[str] | None = None) -> None:
-        self.app, self.counters, self.hosts = app, counters, hosts
+    def __init__(self, app: ASGIApp, counters: Counters) -> None:
+        self.app, self.counters = app, counters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let through or turn away."""
+        """Pass a request on, or answer it with 403."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
-            return
-        refusal = self._refusal(scope)
-        if refusal is None:
+        elif not _is_foreign(scope):
             await self.app(scope, receive, _with_headers(send))
-            return
-        self.counters.add("origin")
-        answer = JSONResponse({"error": refusal}, 403)
-        if scope["type"] == "http":
-            await answer(scope, receive, _with_headers(send))
         else:
-            await WebSocket(scope, receive, _with_headers(send)).send_denial_response(answer)
-
-    def _refusal(self, scope: Scope) -> str | None:
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if self.hosts is not None and _name(host) not in self.hosts:
-            return "this server does not go by that name"
-        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-        if origin is not None and not reads and urlsplit(origin).netloc.lower() != host.lower():
-            return "only this server's own page may ask that"
-        return None
+            self.counters.add("origin")
+            answer = JSONResponse({"error": "only this server's own page may ask that"}, 403)
+            if scope["type"] == "http":
+                await answer(scope, receive, _with_headers(send))
+            else:
+                await WebSocket(scope, receive, _with_headers(send)).send_denial_response(answer)
 
 
-def _name(host: str) -> str | None:
-    """A Host header without its port."""
-    try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
+def _is_foreign(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
+    host, origin = headers.get("host", ""), headers.get("origin")
+    reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+    return origin is not None and not reads and urlsplit(origin).netloc.lower() != host.lower()
 
 
 def _with_headers(send: Send) -> Send:

@@ -1,46 +1,85 @@
-"""The application on a port; uvicorn runs it. Knows the bounds of the line, which lie just above those of messages."""
+"""Run the application on a port, with uvicorn.
+
+Knows sockets of the operating system; its limits lie just above those of messages. Knows no messages.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from contextlib import suppress
+from typing import Any
+from weakref import WeakValueDictionary
 
 import uvicorn
-from starlette.applications import Starlette
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+import websockets  # noqa: F401  uvicorn imports it late; here its absence is noticed at once
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from codes.errors import BadOption
 from codes.web.limits import Limits
 
-FLUSH = 5.0  # seconds that the last answers may take to leave
-SLACK = 4  # a message so many times as long as is taken is not even told why
+SLACK = 4  # a message this many times too long closes its socket without an answer
 
 
-class Line(WebSocketsSansIOProtocol):
-    """A socket that is cut soon after its session is over, also where the client takes nothing any more."""
+class Listener(socket.socket):
+    """Listen at an address, and remember the connections that were accepted, so that one can be cut.
 
-    async def run_asgi(self) -> None:
-        """Run the session, then give what is unsent a little time."""
-        await super().run_asgi()
-        self.loop.call_later(FLUSH, self.transport.abort)
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """A socket that takes connections already; they wait until a server runs.
-
-    Raises:
-        BadOption: the address cannot be had.
+    A server closes a connection once all that was written has left, which a client that reads nothing can put off for
+    ever. uvicorn has no setting for that and keeps its transports to itself; the socket below them is ours.
     """
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise BadOption(f"port {port} of {host} cannot be listened at ({error.strerror or error})") from error
+
+    def __init__(self, host: str, port: int) -> None:
+        """Listen at once; connections wait until a server accepts them.
+
+        Raises:
+            BadOption: the address cannot be had.
+        """
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            super().__init__(fileno=socket.create_server((host, port), family=family).detach())
+        except OSError as error:
+            raise BadOption(f"port {port} of {host} cannot be listened at ({error.strerror or error})") from error
+        self._connections: WeakValueDictionary[Any, socket.socket] = WeakValueDictionary()
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        """Return the next connection and its client's address."""
+        connection, address = super().accept()
+        self._connections[address[:2]] = connection
+        return connection, address
+
+    def connection_of(self, client: Any) -> socket.socket | None:
+        """Return the newest connection of a client, by its host and port; None where it is closed."""
+        return self._connections.get(tuple(client))
 
 
-def server_of(app: Starlette, limits: Limits) -> uvicorn.Server:
-    """A server of this application; give it a socket that listens and it runs until it is told to exit."""
+class CutAfterSession:
+    """Cut a WebSocket some time after its session is over, also where its client reads nothing any more.
+
+    Args:
+        app: what answers.
+        listener: where the connections come in.
+        seconds: how long the last messages may take to leave.
+    """
+
+    def __init__(self, app: ASGIApp, listener: Listener, seconds: float) -> None:
+        self.app, self.listener, self.seconds = app, listener, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection."""
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            if scope["type"] == "websocket":
+                connection = self.listener.connection_of(scope["client"])
+                asyncio.get_running_loop().call_later(self.seconds, _cut, connection)
+
+
+def server_of(app: ASGIApp, listener: Listener, limits: Limits) -> uvicorn.Server:
+    """Return a server of this application; ``run([listener])`` answers until it is told to exit."""
     config = uvicorn.Config(
-        app,
-        ws=Line,
+        CutAfterSession(app, listener, limits.client_timeout),
+        loop="asyncio",  # others accept connections themselves, past the listener
+        ws="websockets-sansio",
         ws_max_size=SLACK * limits.message_bytes,
         ws_per_message_deflate=False,
         limit_concurrency=SLACK * limits.connections,
@@ -49,3 +88,9 @@ def server_of(app: Starlette, limits: Limits) -> uvicorn.Server:
         server_header=False,
     )
     return uvicorn.Server(config)
+
+
+def _cut(connection: socket.socket | None) -> None:
+    if connection is not None:
+        with suppress(OSError):  # it is closed already
+            connection.shutdown(socket.SHUT_RDWR)

@@ -1,12 +1,9 @@
-"""Messages that wait for one client: put in by any thread, taken by one task, never more than a few.
+"""Talk with one client over a WebSocket: read its messages, hand its requests to the engine, send what comes back.
 
-Ink is joined while it waits, so a client that is slow gets larger pieces, not a longer queue; what is not drawn any
-more is thrown away. Whoever still lets them pile up is cut off.
-
-One socket: reads what a client asks, one question at a time, and tells it what becomes of that.
-
-Knows sockets and messages; the engine knows models. Nothing that takes long runs on the event loop: texts are made
-into sketches by a worker thread, models run in the engine's.
+Messages wait in an :class:`Outbox`, filled by the engine's thread and emptied by a task here. Ink is joined while it
+waits, so a slow client gets larger messages, not more of them; a client that still lets them pile up is cut off.
+Knows sockets and messages; the engine knows models. Nothing slow runs on the event loop: texts are parsed by a worker
+thread.
 """
 
 from __future__ import annotations
@@ -27,26 +24,29 @@ from codes.errors import BadOption, OverLimit, SketchError
 from codes.inference.requests import Event, SketchRequest
 from codes.web.context import ServerContext
 from codes.web.limits import TokenBucket
-from codes.web.protocol import Ask, InvalidMessage, message_of, parse_message, refusal
+from codes.web.protocol import Ask, InvalidMessage, error_message, parse_message, payload
 
-Said = dict[str, Any]
+TRY_AGAIN_LATER, TOO_SLOW = 1013, 1008  # close codes
+GOODBYE = 1.0  # seconds that a client who does not read is given to read why
+
+Payload = dict[str, Any]
 
 
 class Outbox:
-    """What one client is to be told.
+    """Hold the messages that wait for one client; any thread may add to it.
 
     Attributes:
-        full: more waited than ``most``; nothing is taken in any more.
+        full: more than ``most`` messages waited; no more are taken in.
     """
 
     def __init__(self, most: int, wake: Callable[[], None]) -> None:
         self.most, self.full = most, False
         self._wake = wake
         self._lock = Lock()
-        self._waiting: list[Said] = []
+        self._waiting: list[Payload] = []
 
-    def put(self, message: Said) -> None:
-        """Add a message."""
+    def put(self, message: Payload) -> None:
+        """Add a message and wake the task that sends."""
         with self._lock:
             asleep = not self._waiting
             self._add(message)
@@ -54,13 +54,13 @@ class Outbox:
         if asleep or self.full:
             self._wake()
 
-    def take(self) -> list[Said]:
-        """All that waits, in order."""
+    def take(self) -> list[Payload]:
+        """Remove and return all messages, in order."""
         with self._lock:
             taken, self._waiting = self._waiting, []
         return taken
 
-    def _add(self, message: Said) -> None:
+    def _add(self, message: Payload) -> None:
         if self.full:
             return
         if message["type"] == "stopped":  # what was not read of it is of no use
@@ -72,26 +72,22 @@ class Outbox:
             self._waiting.append(message)
 
 
-def _is_ink(message: Said, other: Said) -> bool:
+def _is_ink(message: Payload, other: Payload) -> bool:
     return bool(message["type"] == "ink" and message["id"] == other["id"])
 
 
-TRY_AGAIN_LATER, TOO_SLOW = 1013, 1008
-GOODBYE = 1.0  # seconds that a client who does not read is given to read why
+class ClientSession:
+    """Answer one client while its socket is open, one request at a time."""
 
-
-class Session:
-    """One client, from the moment that the socket is open until it is not."""
-
-    def __init__(self, socket: WebSocket, house: ServerContext) -> None:
-        self.socket, self.house = socket, house
+    def __init__(self, socket: WebSocket, context: ServerContext) -> None:
+        self.socket, self.context = socket, context
         self._news = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._outbox = Outbox(house.limits.unread, self._wake)
-        self._question: SketchRequest | None = None
+        self._outbox = Outbox(context.limits.unread, self._wake)
+        self._request: SketchRequest | None = None
 
     async def run(self) -> None:
-        """Answer until the client leaves, or is too slow."""
+        """Answer until the client leaves or is too slow."""
         try:
             async with create_task_group() as tasks:
                 tasks.start_soon(_until_over, tasks.cancel_scope, self._read)
@@ -101,20 +97,20 @@ class Session:
 
     async def _read(self) -> None:
         async for text in self._texts():
-            said = await to_thread.run_sync(parse_message, text, self.house.limits, limiter=self.house.readers)
-            if isinstance(said, InvalidMessage):
-                self._refuse(said.id, said.error)
+            message = await to_thread.run_sync(parse_message, text, self.context.limits, limiter=self.context.parsers)
+            if isinstance(message, InvalidMessage):
+                self._refuse(message.id, message.error)
                 continue
             self._cancel()
-            if isinstance(said, Ask):
-                self._ask(said)
+            if isinstance(message, Ask):
+                self._submit(message)
 
     async def _texts(self) -> AsyncIterator[str]:
-        """The texts that come, no faster than is allowed: whoever sends faster is read more slowly."""
-        limits = self.house.limits
-        pace = TokenBucket(limits.messages_a_second, limits.burst, time.monotonic())
+        """Yield the texts that come; a client that sends too fast is read more slowly, and told so."""
+        limits = self.context.limits
+        bucket = TokenBucket(limits.messages_a_second, limits.burst, time.monotonic())
         while (message := await self.socket.receive())["type"] == "websocket.receive":
-            if not pace.take(time.monotonic()):
+            if not bucket.take(time.monotonic()):
                 await sleep(1 / limits.messages_a_second)
                 sentence = f"more than {limits.messages_a_second:g} messages a second: this one was not read"
                 self._refuse(None, OverLimit("messages_a_second", sentence))
@@ -123,58 +119,58 @@ class Session:
             else:
                 yield message["text"]
 
-    def _ask(self, ask: Ask) -> None:
-        self.house.counters.add("questions")
-        self._question = SketchRequest(ask.sketch, ask.options, partial(self._tell, ask.id))
-        self.house.engine.submit(self._question)
+    def _submit(self, ask: Ask) -> None:
+        self.context.counters.add("questions")
+        self._request = SketchRequest(ask.sketch, ask.options, partial(self._tell, ask.id))
+        self.context.engine.submit(self._request)
 
     def _cancel(self) -> None:
-        if self._question is not None:
-            self.house.engine.cancel(self._question)
-            self._question = None
+        if self._request is not None:
+            self.context.engine.cancel(self._request)
+            self._request = None
 
     def _tell(self, number: int, event: Event) -> None:
-        """Called by the engine's thread."""
-        self._outbox.put(message_of(number, event))
+        """Pass an event on; the engine's thread calls this."""
+        self._outbox.put(payload(number, event))
 
     def _wake(self) -> None:
-        """Called by any thread."""
+        """Wake the task that sends; any thread calls this."""
         self._loop.call_soon_threadsafe(self._news.set)
 
     def _refuse(self, number: int | None, error: SketchError) -> None:
-        self.house.counters.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
-        self._outbox.put(refusal(number, error))
+        self.context.counters.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
+        self._outbox.put(error_message(number, error))
 
     async def _write(self) -> None:
-        """Send what waits, a piece at a time, until the client does not take it any more."""
-        limits = self.house.limits
+        """Send what waits, at most once in ``frame`` seconds, until the client takes nothing any more."""
+        limits = self.context.limits
         while not self._outbox.full:
             await self._news.wait()
             self._news.clear()
             try:
-                with fail_after(limits.patience):
+                with fail_after(limits.client_timeout):
                     for message in self._outbox.take():
                         await self.socket.send_text(json.dumps(message, separators=(",", ":")))
             except TimeoutError:
-                return await self._give_up("patience")
+                return await self._give_up("client_timeout")
             await sleep(limits.frame)
         return await self._give_up("unread")
 
     async def _give_up(self, limit: str) -> None:
-        self.house.counters.add(limit)
+        self.context.counters.add(limit)
         with move_on_after(GOODBYE):
             await self.socket.close(TOO_SLOW, "the answers were not read")
 
 
 async def _until_over(scope: CancelScope, work: Callable[[], Awaitable[None]]) -> None:
-    """Work, and when it is over or the client is gone, end what goes on beside it."""
+    """Do the work; once it is over or the client is gone, end the task beside it."""
     with suppress(WebSocketDisconnect):
         await work()
     scope.cancel()
 
 
 async def turn_away(socket: WebSocket, sentence: str) -> None:
-    """Tell a client that there is no place, and close."""
+    """Tell a client that the server is full, and close its socket."""
     with suppress(WebSocketDisconnect):
-        await socket.send_text(json.dumps(refusal(None, OverLimit("connections", sentence))))
+        await socket.send_text(json.dumps(error_message(None, OverLimit("connections", sentence))))
         await socket.close(TRY_AGAIN_LATER, sentence)

@@ -15,7 +15,7 @@ from codes.formats import ndjson, svg_in
 from codes.formats.polyline_json import sketch_from_record
 from codes.formats.registry import write
 from codes.inference.completer import Completer
-from codes.web import endpoints as pages
+from codes.web import endpoints
 from codes.web.app import make_app
 from tests.support.asks import sketch_record
 from tests.support.running import works
@@ -29,11 +29,18 @@ def test_the_page_is_there(client):
     assert answer.status == 200 and answer.headers["content-type"].startswith("text/html")
 
 
+def test_the_icon_is_where_browsers_look_for_it(client):
+    """A browser asks for it by itself, and would log an error that the tests of the page take for one of the page."""
+    answer = client.get("/favicon.ico")
+    assert answer.status == 200 and answer.headers["content-type"] == "image/svg+xml"
+    assert answer.body == (endpoints.STATIC / "icon.svg").read_bytes()
+
+
 def test_an_application_without_its_page_is_refused(completer, monkeypatch, tmp_path):
     monkeypatch.setattr("codes.web.app.STATIC", tmp_path)
     with pytest.raises(BadFile, match="page is missing"):
         make_app(completer)
-    assert pages.STATIC.name == "static"
+    assert endpoints.STATIC.name == "static"
 
 
 def test_the_model_says_what_it_draws(client, bundle):
@@ -124,16 +131,20 @@ def test_a_file_is_read_as_the_readers_do(client, tmp_path, name):
         ("/api/read?name=a.ndjson", b'{"word": "cat"}', "drawing"),
         ("/api/convert?to=exe", {"sketch": TWO}, "to is one of svg, png, gif, ndjson"),
         ("/api/convert", {"sketch": TWO}, "to is one of"),
-        ("/api/convert?to=svg", {"sketch": TWO, "drawn": 3}, "drawn"),
+        ("/api/convert?to=svg", {"sketch": TWO, "drawn": 3}, "drawn: there is no stroke 3, the sketch has 2"),
         ("/api/convert?to=svg", {"sketch": TWO, "drawn": True}, "drawn"),
         ("/api/complete", {"sketch": TWO, "options": []}, "options"),
-        ("/api/complete", {"sketch": TWO, "options": {"colour": 1}}, "colour"),
+        (
+            "/api/complete",
+            {"sketch": TWO, "options": {"colour": 1}},
+            "options: there is no field 'colour'; there are temperature",
+        ),
         ("/api/complete", {"sketch": TWO, "options": {"candidates": 2}}, "candidates"),
-        ("/api/complete", {"sketch": TWO, "options": {"seed": True}}, "seed"),
+        ("/api/complete", {"sketch": TWO, "options": {"seed": True}}, "options.seed: expected int, got bool"),
         ("/api/complete", {"sketch": TWO, "options": {"temperature": "hot"}}, "temperature"),
         ("/api/complete", {"sketch": TWO, "options": {"category": "cow"}}, "no category 'cow'"),
-        ("/api/complete", {"sketch": TWO, "draw": 1}, "'draw' is not known"),
-        ("/api/complete", {}, "sketch"),
+        ("/api/complete", {"sketch": TWO, "draw": 1}, "no field 'draw'; there are sketch, options"),
+        ("/api/complete", {}, "the field 'sketch' is missing"),
         ("/api/complete", b"", "JSON"),
         ("/api/complete", b"[1]", "object"),
         ("/api/gallery", {"sketch": TWO}, "word"),
@@ -154,7 +165,7 @@ def test_addresses_that_are_none_and_ways_that_are_wrong(client):
 
 
 def test_our_own_mistake_is_told_without_its_details(serving, bundle, monkeypatch):
-    monkeypatch.setattr("codes.web.endpoints.converted", lambda *_: 1 / 0)
+    monkeypatch.setattr("codes.web.endpoints.convert", lambda *_: 1 / 0)
     client = serving(Completer(bundle))
     with pytest.raises(ZeroDivisionError):  # the server that runs the application writes it to its log
         client.post("/api/convert?to=svg", {"sketch": TWO})

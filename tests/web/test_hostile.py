@@ -86,6 +86,11 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+def asking(**changes):
+    """An ask as text, with some fields changed or added."""
+    return json.dumps({"type": "ask", "id": 1, "sketch": DOT, **changes})
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_makes_no_sense_is_one_sentence(text):
     said = parse_message(text, Limits())
@@ -93,6 +98,39 @@ def test_what_makes_no_sense_is_one_sentence(text):
     sentence = str(said.error)
     assert sentence and "\n" not in sentence and len(sentence) < 300
     assert said.id in (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("nonsense", "the message cannot be read: it is no JSON"),
+        (LINE % "NaN", "NaN is no number"),
+        (LINE % "1e999", "inf is no number between"),
+        (LINE % ("9" * 5000), "absurdly long"),
+        ('{"type": "ask", "id": 1, "id": 2}', "the same name twice"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "the message: expected object, got array"),
+        ('{"type": "route"}', "type: invalid value 'route'"),
+        ('{"type": "ask", "id": 1}', "the message: the field 'sketch' is missing"),
+        (asking(id="1"), "id: expected int, got str"),
+        (asking(sketch=7), "sketch: expected object, got int"),
+        (asking(sketch={}), "sketch: the field 'strokes' is missing"),
+        (asking(sketch={"strokes": [[[1, 2]], 3]}), "sketch.strokes[1]: expected array, got int"),
+        (asking(sketch={"strokes": [[[1, 2, 3]]]}), "sketch: each point must be [x, y]"),
+        (asking(seed=-1), "seed: expected int >= 0"),
+        (asking(seed=1.5), "seed: expected int, got float"),
+        (asking(temperature=True), "temperature: expected float, got bool"),
+        (asking(category=7), "category: expected str | null, got int"),
+        (asking(candidates=2), "the message: there is no field 'candidates'; there are temperature, seed, category,"),
+        (asking(**{"x" * 5000: 2}), f"there is no field '{'x' * 40}'; there are"),
+        (asking(**{"two\nlines": 2}), r"there is no field 'two\nlines'; there are"),
+    ],
+    ids=range(21),
+)
+def test_the_sentence_names_the_field_and_the_fault(text, sentence):
+    message = parse_message(text, Limits())
+    assert isinstance(message, InvalidMessage) and sentence in str(message.error)
+    assert "\n" not in str(message.error) and len(str(message.error)) < 300
 
 
 def test_our_own_mistake_in_reading_is_told_and_logged(monkeypatch, caplog):

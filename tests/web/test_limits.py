@@ -104,7 +104,7 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_read(serving, bundle, p
 
 
 def test_a_body_that_does_not_come_is_not_waited_for(serving, bundle):
-    client = serving(Completer(bundle), patience=0.05)
+    client = serving(Completer(bundle), client_timeout=0.05)
     exchange = Exchange(client, {"type": "http", "method": "POST", **scope_of("/api/complete", {})})
     exchange.give({"type": "http.request", "body": b"{", "more_body": True})
     assert exchange.take()["status"] == 408
@@ -135,7 +135,7 @@ def test_a_box_that_is_full_takes_nothing_in():
 
 def test_whoever_does_not_read_is_cut_off(serving, bundle):
     """The line takes nothing more; the session ends, and what waited is gone."""
-    client = serving(Completer(bundle), patience=0.05)
+    client = serving(Completer(bundle), client_timeout=0.05)
     with client.socket() as socket:
         socket.say({"type": "ask", "id": 1, "sketch": DOT, "draw": 0})
         socket.hear_out(1)
@@ -143,7 +143,7 @@ def test_whoever_does_not_read_is_cut_off(serving, bundle):
         socket.say({"type": "ask", "id": 2, "sketch": DOT})
         socket.exchange.over.result(10)
     health = client.get("/health").json()
-    assert (health["limits"]["patience"], health["connections"]) == (1, 0)
+    assert (health["limits"]["client_timeout"], health["connections"]) == (1, 0)
 
 
 def test_tokens_come_back_with_time():
@@ -153,7 +153,7 @@ def test_tokens_come_back_with_time():
     assert [pace.take(100.0) for _ in range(3)] == [True, True, False]
 
 
-def test_a_tally_counts():
+def test_counters_count():
     counters = Counters()
     for name in ("b", "a", "b"):
         counters.add(name)

@@ -25,7 +25,7 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.server import listening, server_of
+from codes.web.server import Listener, server_of
 from tests.support.asks import ask
 from tests.support.worlds import prefixes
 
@@ -39,18 +39,18 @@ def served(tmp_path) -> Iterator:
 
     def serve(completer: Completer, **limits) -> int:
         allowed = replace(Limits(), **limits)
-        place = listening("127.0.0.1", 0)
-        server = server_of(make_app(completer, tmp_path / "kept", allowed), allowed)
-        thread = Thread(target=server.run, args=[[place]])
+        listener = Listener("127.0.0.1", 0)
+        server = server_of(make_app(completer, tmp_path / "kept", allowed), listener, allowed)
+        thread = Thread(target=server.run, args=[[listener]])
         thread.start()
-        running.append((server, thread, place))
-        return place.getsockname()[1]
+        running.append((server, thread, listener))
+        return listener.getsockname()[1]
 
     yield serve
-    for server, thread, place in running:
+    for server, thread, listener in running:
         server.should_exit = True
         thread.join(30)
-        place.close()
+        listener.close()
         assert not thread.is_alive()
 
 
@@ -97,13 +97,13 @@ def test_the_table_of_limits_is_that_of_the_code():
 
 
 def test_a_port_that_is_taken_is_told():
-    with listening("127.0.0.1", 0) as place, pytest.raises(BadOption, match="cannot be listened at"):
-        listening("127.0.0.1", place.getsockname()[1])
+    with Listener("127.0.0.1", 0) as taken, pytest.raises(BadOption, match="cannot be listened at"):
+        Listener("127.0.0.1", taken.getsockname()[1])
 
 
 def test_whoever_never_reads_is_cut_off_and_others_are_answered(served, endless):
     """Answers pile up in the buffers of both sides until nothing leaves any more."""
-    port = served(endless, patience=0.5, frame=0.001, messages_a_second=1e6, burst=10**6)
+    port = served(endless, client_timeout=0.5, frame=0.001, messages_a_second=1e6, burst=10**6)
     with connect(f"ws://127.0.0.1:{port}/live", max_queue=1) as deaf:
         deadline = time.monotonic() + 60
         with pytest.raises((ConnectionClosed, TimeoutError, OSError)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 import codes
@@ -21,7 +23,8 @@ def address(tmp_path_factory):
 @pytest.fixture(scope="session")
 def driver():
     if find_browser() is None:
-        pytest.skip("there is no Chromium with its driver here; `make browser` installs it where it can")
+        missing = "there is no Chromium with its driver here; `make browser` installs it where it can"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     with browsing() as browser:
         yield browser
 

@@ -1,14 +1,14 @@
-"""Sketches to the bytes of a file and back, in memory: nothing here touches the disk."""
+"""Make files of sketches and sketches of files, in memory.
+
+Knows the formats that the page offers; knows no disk and no HTTP.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
-from typing import Any
-
-import numpy as np
 
 from codes.errors import BadOption
 from codes.formats import ndjson, svg_in
@@ -26,31 +26,36 @@ READ = (".svg", ".ndjson")
 
 @dataclass(frozen=True)
 class Content:
-    """A file as bytes, and what they are."""
+    """Hold a file: its bytes, media type and suffix without a dot."""
 
     data: bytes
     media: str
     suffix: str
 
 
-def converted(sketch: Sketch, to: object) -> Content:
-    """The sketch as a file.
+def convert(sketch: Sketch, to: str) -> Content:
+    """Return the sketch as a file of the format ``to``.
 
     Raises:
-        BadOption: not of a kind that is made here.
+        BadOption: no such format is written here.
     """
-    if not isinstance(to, str) or to not in MEDIA:
+    if to not in MEDIA:
         raise BadOption(f"to is one of {', '.join(MEDIA)}, not {shown(to)}")
     return Content(encode(sketch, f".{to}"), MEDIA[to], to)
 
 
 def read_bytes(name: str, data: bytes, limits: Limits) -> Sketch:
-    """The sketch in the bytes of a file; its name says of what kind it is and nothing else. The first, if many.
+    """Return the first sketch in the bytes of a file.
+
+    Args:
+        name: the file's name; only its suffix is looked at.
+        data: the file's content.
+        limits: how much may be in it.
 
     Raises:
-        BadOption: of another kind, or not what its name says.
-        BadSketch: there is no point in it.
-        OverLimit: there is more in it than may be asked about.
+        BadOption: the suffix is another one, or the content is not what the suffix says.
+        BadSketch: the file has no points.
+        OverLimit: the sketch has too many strokes or points.
     """
     suffix = PurePosixPath(name).suffix.lower()
     if suffix not in READ:
@@ -65,22 +70,6 @@ def read_bytes(name: str, data: bytes, limits: Limits) -> Sketch:
     check_limit("strokes", limits.strokes, len(strokes), "strokes in a sketch")
     check_limit("points", limits.points, sum(map(len, strokes)), "points in a sketch")
     return sketch
-
-
-def with_machine_strokes(sketch: Sketch, strokes: Any, first: object) -> Sketch:
-    """The sketch, its strokes from number ``first`` on being the machine's.
-
-    Raises:
-        BadOption: there is no such stroke.
-    """
-    if first is None:
-        return sketch
-    if type(first) is not int or not 0 <= first <= len(strokes):
-        raise BadOption(f"drawn is the index of the first stroke that was drawn by the machine, not {shown(first)}")
-    own = sum(1 for stroke in strokes[:first] if stroke)
-    ends = np.flatnonzero(sketch.points[:, 2] == 1) + 1
-    rows = 0 if own == 0 else int(ends[own - 1]) if own <= len(ends) else len(sketch)
-    return replace(sketch, prefix_rows=rows)
 
 
 def _first_line(data: bytes) -> bytes:
