@@ -28,7 +28,9 @@ from codes.model.vae import SketchVAE
 
 FORMAT = 5
 CRITIC = "critic"
-SHIPPED = Path(__file__).parents[2] / "examples" / "models"
+PACKAGE = Path(__file__).parents[1]
+INSTALLED = PACKAGE / "bundles"  # where setup.py puts them; a checkout has no such folder
+SHIPPED = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent / "examples" / "models"
 
 
 @dataclass(frozen=True)
