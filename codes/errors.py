@@ -1,7 +1,7 @@
-"""What can go wrong through no fault of ours, as a small tree of exceptions.
+"""Define the exceptions for what users, files and networks can cause, as a small tree.
 
-Every message is one sentence that a person can act on. The command line prints it and exits with code 2;
-anything that is *our* mistake stays an ``assert`` or an ordinary exception with its traceback.
+Every message is one sentence that a person can act on. The command line prints it and exits with code 2. A mistake of
+our own stays an ``assert`` or an ordinary exception with its traceback.
 
     SketchError
     ├── BadFile          a file is missing, is not what its name claims, or holds something unsafe or absurd
@@ -19,11 +19,11 @@ from pathlib import Path
 
 
 class SketchError(Exception):
-    """The root: catch this to catch everything a user can cause."""
+    """Catch this to catch everything that a user can cause."""
 
 
 class BadFile(SketchError):
-    """A file that cannot be read as what it claims to be, or cannot be written."""
+    """Report a file that cannot be read as what it claims to be, or cannot be written."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -32,23 +32,23 @@ class BadFile(SketchError):
 
 
 class BadSketch(SketchError):
-    """Points that are no sketch."""
+    """Report points that are no sketch."""
 
 
 class BadOption(SketchError):
-    """An option outside its range, or two that contradict each other."""
+    """Report an option outside its range, or options that contradict each other."""
 
 
 class ModelNotFound(SketchError):
-    """A bundle, part or category that is not there."""
+    """Report a bundle, part or category that is not there."""
 
 
 class NotRecognised(SketchError):
-    """The sketch looks like none of the categories on offer."""
+    """Report a sketch that looks like none of the categories on offer."""
 
 
 class OverLimit(SketchError):
-    """More than a server takes from one client; ``limit`` names the bound."""
+    """Report more than a server takes from one client; ``limit`` names the bound."""
 
     def __init__(self, limit: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -56,4 +56,4 @@ class OverLimit(SketchError):
 
 
 class TrainingStopped(SketchError):
-    """A run that cannot start or cannot go on."""
+    """Report a training run that cannot start or cannot go on."""

@@ -1,10 +1,11 @@
-"""Sketches to batches of tensors: knows padding, buckets and seeds, knows no model.
+"""Turn sketches into padded batches of tensors, and make batches ahead of time in other processes.
 
-Every batch is a pure function of the seed and the step, so a run that stops and resumes sees what it would have seen.
-Sketches are drawn with replacement; a pool of several batches is drawn at once and cut by length, so that a batch
-holds sketches of like length and little padding.
+This module knows padding, buckets, seeds and worker processes. It knows no model.
 
-Batches ahead of the steps that want them, made by other processes, so that a GPU does not wait for a core."""
+Every batch is a pure function of the seed and the step, so a run that stops and resumes sees the batches it would have
+seen, whichever process makes them. Sketches are drawn with replacement. A pool of several batches is drawn at once and
+cut by length, so that a batch holds sketches of similar length and little padding.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +27,12 @@ from codes.sketch.stroke3 import DOWN, END, LIFT, OFFSET, UP
 
 @dataclass(frozen=True)
 class Batch:
-    """Padded sketches.
+    """Hold padded sketches.
 
     Attributes:
-        points: ``[B, T, 5]`` float32 stroke-5 ``(dx, dy, DOWN, UP, END)`` in model units, no start row; rows past a
-            sketch's length are ``(0, 0, 0, 0, 1)``, so the row *after* the last is its end-of-sketch.
-        lengths: ``[B]`` int64, rows of each sketch, ``1 <= length <= T``.
+        points: ``[B, T, 5]`` float32 stroke-5 ``(dx, dy, DOWN, UP, END)`` in model units, without a start row. Rows
+            past a sketch's length are ``(0, 0, 0, 0, 1)``, so the row *after* the last is its end-of-sketch.
+        lengths: ``[B]`` int64, number of rows of each sketch, ``1 <= length <= T``.
         labels: ``[B]`` int64, category numbers.
     """
 
@@ -43,11 +44,11 @@ class Batch:
         return len(self.lengths)
 
     def select(self, rows: Tensor) -> Batch:
-        """Some of the sketches."""
+        """Return the batch of some of the sketches; ``rows`` are indices or a mask."""
         return Batch(self.points[rows], self.lengths[rows], self.labels[rows])
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
+        """Return the same batch on a device."""
         return Batch(self.points.to(device), self.lengths.to(device), self.labels.to(device))
 
 
@@ -58,7 +59,7 @@ def collate(sketches: Sequence[NDArray[np.float32]], labels: Sequence[int] | NDA
 
 
 def collate_ragged(sketches: RaggedSketches, labels: Sequence[int] | NDArray[np.int64]) -> Batch:
-    """The same of sketches end to end."""
+    """Pad sketches that stand end to end, as :func:`collate` pads a list of them."""
     rows, lengths = sketches
     points = np.zeros((len(lengths), int(lengths.max()), 5), dtype=np.float32)
     real = np.arange(points.shape[1]) < lengths[:, None]
@@ -71,17 +72,18 @@ def collate_ragged(sketches: RaggedSketches, labels: Sequence[int] | NDArray[np.
 
 @dataclass(frozen=True)
 class BatchSource:
-    """Endless training batches from one split.
+    """Make training batches from one split, one for every step without end.
 
     Attributes:
-        split: where the sketches are.
-        normaliser: pixels to model units.
-        augmentation: what is changed on the way.
-        size: sketches a batch.
-        seed: of the draw and of the augmentation.
-        balance: 1 draws sketches alike, 0 draws categories alike, between them by powers of the counts.
-        longest: rows after which a sketch is left out of training.
-        pool: batches that are drawn together and cut by length.
+        split: the sketches.
+        normaliser: turns pixels into model units.
+        augmentation: random changes to the sketches.
+        size: number of sketches in a batch.
+        seed: seed of the draw and of the augmentation.
+        balance: a category of ``n`` sketches is drawn with a probability proportional to ``n ** balance``. So 1 draws
+            sketches uniformly, and 0 draws categories uniformly.
+        longest: sketches of more rows than this are left out.
+        pool: number of batches that are drawn together and cut by length.
     """
 
     split: PackedSplit
@@ -94,48 +96,48 @@ class BatchSource:
     pool: int = 48
 
     def at(self, step: int) -> Batch:
-        """The batch of a step, the longest sketch first."""
+        """Return the batch of a step, the longest sketch first."""
         indices = self._indices(step)
         rows = np.concatenate([self.split[i] for i in indices.tolist()])
-        whole = RaggedSketches(self.normaliser.apply(rows), self.split.lengths(indices))
-        changed = self.augmentation.apply(whole, np.random.default_rng([self.seed, 1, step]))
+        unchanged = RaggedSketches(self.normaliser.apply(rows), self.split.lengths(indices))
+        changed = self.augmentation.apply(unchanged, np.random.default_rng([self.seed, 1, step]))
         batch = collate_ragged(changed, self.split.labels(indices))
         return batch.select(batch.lengths.argsort(descending=True, stable=True))
 
     def _indices(self, step: int) -> NDArray[np.int64]:
-        """Which sketches: one bucket of the pool that this step belongs to."""
+        """Return the indices of the step's sketches: one bucket of the pool that the step belongs to."""
         self.split.release()
-        pool, turn = divmod(step, self.pool)
+        pool, place = divmod(step, self.pool)
         rng = np.random.default_rng([self.seed, 0, pool])
         drawn = self._draw(rng, self.size * self.pool)
         by_length = drawn[np.argsort(self.split.lengths(drawn), kind="stable")]
-        bucket = int(rng.permutation(self.pool)[turn])
+        bucket = int(rng.permutation(self.pool)[place])
         return by_length[bucket * self.size : (bucket + 1) * self.size]
 
     def _draw(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
-        """Sketches of a trainable length, by category and then alike within it."""
+        """Draw ``count`` sketches that are not too long: first the category, then uniformly within it."""
         counts = self.split.counts().astype(np.float64)
         weights = np.where(counts > 0, counts**self.balance, 0.0)
-        kept = np.empty(0, dtype=np.int64)
-        while len(kept) < count:
+        drawn = np.empty(0, dtype=np.int64)
+        while len(drawn) < count:
             labels = rng.choice(len(counts), size=count, p=weights / weights.sum())
             within = (rng.random(count) * counts[labels]).astype(np.int64)
-            drawn = self.split.starts[labels] + within
-            kept = np.concatenate([kept, drawn[self.split.lengths(drawn) <= self.longest]])
-        return kept[:count]
+            indices = self.split.starts[labels] + within
+            drawn = np.concatenate([drawn, indices[self.split.lengths(indices) <= self.longest]])
+        return drawn[:count]
 
 
 def ordered_batches(split: PackedSplit, normaliser: Normaliser, size: int = 200) -> Iterator[Batch]:
-    """Every sketch of a split once, unchanged, shortest first: for validation and tests."""
-    everything = np.arange(len(split), dtype=np.int64)
-    by_length = everything[np.argsort(split.lengths(everything), kind="stable")]
+    """Yield every sketch of a split once, unchanged, shortest first: for validation and tests."""
+    indices = np.arange(len(split), dtype=np.int64)
+    by_length = indices[np.argsort(split.lengths(indices), kind="stable")]
     for start in range(0, len(by_length), size):
-        indices = by_length[start : start + size]
-        yield collate([normaliser.apply(split[i]) for i in indices.tolist()], split.labels(indices))
+        some = by_length[start : start + size]
+        yield collate([normaliser.apply(split[i]) for i in some.tolist()], split.labels(some))
 
 
 class _Steps(Dataset[Batch]):
-    """The batches of some steps, in order."""
+    """Map an index to the batch of one of some steps."""
 
     def __init__(self, source: BatchSource, steps: range) -> None:
         self.source, self.steps = source, steps
@@ -148,7 +150,10 @@ class _Steps(Dataset[Batch]):
 
 
 def prefetch(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Batch]:
-    """The batch of each step, the same whoever makes it: this process when it is asked for, or ``workers`` ahead."""
+    """Return the batches of ``steps`` in order; ``workers`` processes make them ahead, or none makes each when needed.
+
+    The batches are the same for any number of workers.
+    """
     if workers == 0:
         return map(source.at, steps)
     with _sigint_blocked():
@@ -157,9 +162,10 @@ def prefetch(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Ba
 
 @contextmanager
 def _sigint_blocked() -> Iterator[None]:
-    """Ctrl-C reaches every process of a terminal; the one that trains decides what becomes of it.
+    """Block SIGINT in the processes that start inside the block, which inherit that for good.
 
-    It is held back here for a moment, and for good in processes that begin meanwhile, since they inherit that.
+    Ctrl-C reaches every process of a terminal, but only the training process should decide what to do about it. In this
+    process the signal is delivered when the block ends.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

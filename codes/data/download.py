@@ -1,7 +1,9 @@
-"""Quick, Draw!'s own files from where Google keeps them: whole, checked, and resumed where a connection broke.
+"""Download Quick, Draw!'s official files: whole, checked, and resumed where a connection broke.
 
-Knows HTTP and where the files are; knows nothing of sketches. A file on its way is ``NAME.part``; it gets its name once
-it is complete, so a file with its name is never fetched again.
+This module knows HTTP and where the files are. It knows nothing of sketches.
+
+A file on its way is ``NAME.part``. It gets its name once it is complete, so a file with its name is never downloaded
+again. docs/design.md says which libraries were tried in place of this module.
 """
 
 from __future__ import annotations
@@ -47,16 +49,17 @@ Kind = Literal["sketchrnn", "simplified"]
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """One file of the data set.
+    """Name one file of the data set.
 
     Attributes:
-        category: what it shows.
+        category: the name of what it shows.
         kind: ``sketchrnn`` for ``.npz`` with splits, ``simplified`` for ``.ndjson``.
-        full: all drawings of the category in place of 75 000 at most; ``.npz`` only, as ``.ndjson`` have all anyway.
+        full: take all drawings of the category, not 75 000 at most. Only for ``.npz``, since ``.ndjson`` have all.
         base: the address of the data set, or of a mirror.
 
     Raises:
-        BadOption: the category is unknown or cannot name a file, options contradict, or the address is not http(s).
+        BadOption: the category is unknown or cannot name a file, options contradict each other, or the address is not
+            http(s).
     """
 
     category: str
@@ -75,25 +78,25 @@ class RemoteFile:
 
     @property
     def name(self) -> str:
-        """What the file is called."""
+        """Return the name of the file."""
         if self.kind == "simplified":
             return f"{self.category}.ndjson"
         return f"{self.category}.full.npz" if self.full else f"{self.category}.npz"
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Return the address of the file."""
         folder = "sketchrnn" if self.kind == "sketchrnn" else "full/simplified"
         return f"{self.base.rstrip('/')}/{folder}/{quote(self.name)}"
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often to try again when a connection breaks and brings nothing more, and how long to wait at first.
+    """Say how often to try again after a connection broke, and how long to wait.
 
     Attributes:
-        tries: in a row without a single new byte.
-        seconds: before the second try; doubled before each further one.
+        tries: number of tries in a row without a new byte after which the download fails.
+        seconds: time before the second try; doubled before each further one.
     """
 
     tries: int = 5
@@ -102,7 +105,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class DownloadResult:
-    """A file that is here now; ``fetched`` is false if it was here before."""
+    """Name a file that is here now; ``fetched`` is false if it was here before."""
 
     path: Path
     size: int
@@ -110,11 +113,11 @@ class DownloadResult:
 
 
 def download(remote: RemoteFile, folder: Path, retry: RetryPolicy | None = None) -> DownloadResult:
-    """Fetch a file into a folder, going on where an earlier attempt stopped.
+    """Download a file into a folder, resuming where an earlier attempt stopped.
 
     Raises:
-        BadFile: the server does not have it, the connection keeps breaking (what came is kept), what came is not
-            what it should be (nothing is kept), or the disk refuses.
+        BadFile: the server does not have it, the connection keeps breaking (what came is kept), the content is damaged
+            or of the wrong kind (nothing is kept), or the disk fails.
         BadOption: the server does not know the category.
     """
     target = folder / remote.name
@@ -130,11 +133,11 @@ def download(remote: RemoteFile, folder: Path, retry: RetryPolicy | None = None)
 
 
 class _ConnectionBroken(Exception):
-    """The connection ended too early, or the server could not answer just now."""
+    """Report that the connection ended too early, or that the server could not answer just now."""
 
 
 def _fetch(remote: RemoteFile, part: Path, retry: RetryPolicy) -> None:
-    """Try until the file is whole, or until it no longer grows."""
+    """Try until the file is complete, or until it no longer grows."""
     failures, largest = 0, _size(part)
     while True:
         try:
@@ -155,7 +158,7 @@ def _give_up(remote: RemoteFile, part: Path, error: _ConnectionBroken) -> BadFil
 
 
 def _attempt(remote: RemoteFile, part: Path) -> None:
-    """One request for what is still missing."""
+    """Request what is still missing, once."""
     try:
         with _response(remote, have=_size(part)) as response:
             start, total = _content_range(response, part)
@@ -170,7 +173,7 @@ def _attempt(remote: RemoteFile, part: Path) -> None:
 
 @contextmanager
 def _response(remote: RemoteFile, have: int) -> Iterator[Any]:
-    """The server's answer; whatever breaks before its first byte is a broken connection."""
+    """Yield the server's response; any failure before its first byte counts as a broken connection."""
     headers = {"User-Agent": "halfdrawn", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -187,7 +190,7 @@ def _response(remote: RemoteFile, have: int) -> Iterator[Any]:
 
 
 def _opener() -> OpenerDirector:
-    """Opens http and https, and never, as urllib would, local files or ftp."""
+    """Return an opener of http and https only; the default one also opens local files and ftp."""
     opener = OpenerDirector()
     handlers = (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPRedirectHandler, HTTPDefaultErrorHandler)
     for handler in (*handlers, HTTPErrorProcessor, UnknownHandler):
@@ -196,7 +199,7 @@ def _opener() -> OpenerDirector:
 
 
 def _content_range(response: Any, part: Path) -> tuple[int, int | None]:
-    """Where in the file the answer begins, and how long the file is, if the server says."""
+    """Return where in the file the response begins, and how long the file is, if the server says."""
     length = response.headers.get("Content-Length", "")
     if response.status != 206:
         return 0, int(length) if length.isdecimal() else None
@@ -208,7 +211,7 @@ def _content_range(response: Any, part: Path) -> tuple[int, int | None]:
 
 
 def _receive(response: Any, part: Path, start: int, total: int | None) -> None:
-    """Write what comes; the answer to a request for the rest may be the whole file, which then starts over."""
+    """Write what comes. A server may answer a request for the rest with the whole file, which then starts over."""
     name = part.name.removesuffix(".part")
     bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, unit_divisor=1024, desc=name, disable=None)
     with part.open("ab" if start else "wb") as file, bar:
@@ -229,7 +232,7 @@ def _chunks(response: Any) -> Iterator[bytes]:
 
 
 def _handle_refusal(refusal: HTTPError, remote: RemoteFile, part: Path) -> None:
-    """What an error of the server means; returns only if the file is complete as it is."""
+    """Raise what an error status means; return only if the file is complete as it is."""
     if refusal.code == 416:
         _handle_range_refusal(refusal.headers.get("Content-Range", ""), part)
     elif refusal.code in RETRIABLE_STATUSES:
@@ -241,7 +244,7 @@ def _handle_refusal(refusal: HTTPError, remote: RemoteFile, part: Path) -> None:
 
 
 def _handle_range_refusal(content_range: str, part: Path) -> None:
-    """Nothing lies beyond what we have: either that is all, or it belongs to another file."""
+    """Return if what we have is the whole file; otherwise it belongs to another file, and is thrown away."""
     if content_range.strip() == f"bytes */{_size(part)}":
         return
     part.unlink()
@@ -249,7 +252,7 @@ def _handle_range_refusal(content_range: str, part: Path) -> None:
 
 
 def _check(part: Path, target: Path) -> None:
-    """Refuse, and throw away, what cannot be the file, whatever the server called it."""
+    """Throw away what cannot be the file, whatever the server called it."""
     sound = _is_archive(part) if target.suffix == ".npz" else _is_lines(part)
     if not sound:
         part.unlink()
@@ -258,7 +261,7 @@ def _check(part: Path, target: Path) -> None:
 
 
 def _is_archive(path: Path) -> bool:
-    """Whether every member of the archive is as long as it says and has the checksum it says."""
+    """Return true if every member of the archive has the length and the checksum that the archive says."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
@@ -267,7 +270,7 @@ def _is_archive(path: Path) -> bool:
 
 
 def _is_lines(path: Path) -> bool:
-    """Whether the file begins and ends as lines of JSON objects do."""
+    """Return true if the file begins and ends as lines of JSON objects do."""
     with path.open("rb") as file:
         first = file.read(1)
         file.seek(-min(_size(path), 2), 2)

@@ -1,8 +1,10 @@
-"""Files of sketches to a packed store: knows which category and which split a sketch belongs to, knows no tensors.
+"""Import files of sketches into a packed store.
 
-Official ``.npz`` files keep their own splits. All other sketches are simplified as Quick, Draw! does, brought to its
-pixels, and divided category by category: in the order of a hash of the drawing and the seed, so that the shares are
-exact, the order of the files does not matter, and few drawings change their split when others join them.
+This module knows which category and which split a sketch belongs to. It knows no tensors.
+
+Official ``.npz`` files keep their own splits. All other sketches are simplified as Quick, Draw! does it, scaled to its
+pixels, and divided category by category, in the order of a hash of the drawing and the seed. So the shares are exact,
+the order of the files does not matter, and few drawings change their split when others join them.
 
 Every file is read once, and one file is in memory at a time (of formats without splits: one category, as int16).
 """
@@ -35,13 +37,13 @@ MAX_FILE = 1 << 40
 
 @dataclass(frozen=True)
 class Source:
-    """A file of sketches.
+    """Name a file of sketches and what it shows.
 
     Attributes:
-        path: where it is.
-        category: what its sketches show.
-        label: under which name the store files them: the category, or "none of these".
-        told: the category was given, so the words in the file do not matter.
+        path: the file.
+        category: the name of what its sketches show.
+        label: the name under which the store keeps them: the category, or "none of these".
+        category_given: true if the category was given, so that the words in the file do not matter.
     """
 
     path: Path
@@ -52,15 +54,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Rules:
-    """How sketches are divided and which are left out.
+    """Say how sketches are divided and which are left out.
 
     Attributes:
-        shares: of train, valid and test, for sketches that come without a split of their own.
-        seed: of that division.
-        longest: sketches of more rows are left out.
+        shares: shares of train, valid and test, for sketches that come without a split of their own.
+        seed: seed of that division.
+        longest: sketches of more rows than this are left out.
 
     Raises:
-        BadOption: shares that are no shares of one whole, or a limit that leaves nothing.
+        BadOption: the shares do not add up to 1, or the limit would leave nothing.
     """
 
     shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
@@ -75,15 +77,15 @@ class Rules:
 
 
 def find_sources(paths: Iterable[Path], category: str | None = None) -> list[Source]:
-    """The readable files among these files and in these folders, each once.
+    """Return the readable files among these files and in these folders, each once.
 
     Args:
-        paths: files in the order given; of a folder all files of a known suffix, sorted, folders in it included.
-        category: what all of them show; by default each file is asked.
+        paths: files and folders. A folder stands for all files of a known suffix in it and in its folders, sorted.
+        category: the name of what all of them show; by default each file says it.
 
     Raises:
-        BadFile: a folder has no such file, or a file says nothing that can name a category.
-        BadOption: ``category`` cannot name one.
+        BadFile: a folder has no such file, or what a file says cannot name a category.
+        BadOption: ``category`` cannot name a category.
     """
     if category is not None and not is_category_name(category):
         raise BadOption(f"{category!r} cannot name a category")
@@ -94,10 +96,10 @@ def find_sources(paths: Iterable[Path], category: str | None = None) -> list[Sou
 
 
 def find_others(folder: Path, taken: Iterable[str]) -> list[Source]:
-    """The files in a folder whose sketches may teach a router what is none of its categories.
+    """Return the files in a folder whose sketches may teach a router what is none of its categories.
 
     Args:
-        folder: searched as by :func:`find_sources`.
+        folder: the folder, searched as :func:`find_sources` does it.
         taken: categories of the store itself, which are left out.
 
     Raises:
@@ -113,12 +115,13 @@ def find_others(folder: Path, taken: Iterable[str]) -> list[Source]:
 
 
 def category_of(path: Path) -> str:
-    """What a file says it shows: an ``.npz`` by its name, others by the word in their first drawing.
+    """Return the category that a file says it shows.
 
-    Without a word, ``.ndjson`` go by their name too, and ``.svg`` and ``.json`` by the folder they are in.
+    An ``.npz`` says it by its name, other files by the word in their first drawing. Without a word, it is the name of
+    an ``.ndjson``, and the folder of an ``.svg`` or ``.json``.
 
     Raises:
-        BadFile: it cannot be read.
+        BadFile: the file cannot be read.
     """
     if path.suffix.lower() == ".npz":
         return path.stem.removesuffix(".full")
@@ -150,11 +153,11 @@ def _source_of(path: Path) -> Source:
 
 @dataclass
 class ImportResult:
-    """What became of the sketches.
+    """Count what became of the sketches.
 
     Attributes:
-        counts: label to sketches of train, valid and test.
-        left_out: how many were longer than allowed.
+        counts: for each label, the numbers of sketches in train, valid and test.
+        left_out: the number of sketches that were longer than allowed.
     """
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -162,11 +165,11 @@ class ImportResult:
 
 
 def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, replace: bool = False) -> ImportResult:
-    """Make a packed store; labels in order of their first file, "none of these" last.
+    """Write a packed store; labels in order of their first file, "none of these" last.
 
     Raises:
-        BadFile: a file cannot be read, holds several categories, or the store cannot be written there.
-        BadOption: a category is left without a sketch.
+        BadFile: a file cannot be read or holds several categories, or the store cannot be written there.
+        BadOption: a category would have no sketch.
     """
     with new_store(folder, replace=replace) as writer:
         return _Importer(writer, rules).run(_group_by_label(sources))
@@ -176,7 +179,7 @@ FilesByLabel = dict[str, dict[str, list[Source]]]
 
 
 def _group_by_label(sources: Sequence[Source]) -> FilesByLabel:
-    """Label to category to files."""
+    """Group the files by label and then by category, "none of these" last."""
     groups: FilesByLabel = {}
     for source in sorted(sources, key=lambda source: source.label == NONE_OF_THESE):
         groups.setdefault(source.label, {}).setdefault(source.category, []).append(source)
@@ -184,7 +187,7 @@ def _group_by_label(sources: Sequence[Source]) -> FilesByLabel:
 
 
 class _Importer:
-    """One import under way."""
+    """Write the sketches of files into a store, and count them."""
 
     def __init__(self, writer: StoreWriter, rules: Rules) -> None:
         self.writer = writer
@@ -233,10 +236,10 @@ class _Importer:
 
 
 def own_splits(path: Path) -> list[str]:
-    """Which of train, valid and test an ``.npz`` file has.
+    """Return which of train, valid and test an ``.npz`` file has.
 
     Raises:
-        BadFile: none of them.
+        BadFile: it has none of them.
     """
     there = npz.splits(path)
     known = [split for split in SPLITS if split in there]
@@ -246,7 +249,7 @@ def own_splits(path: Path) -> list[str]:
 
 
 def _simplified(source: Source) -> Iterator[PixelStroke3]:
-    """The sketches of a file without splits, as Quick, Draw! would have them."""
+    """Yield the sketches of a file without splits, simplified and in Quick, Draw! pixels."""
     reader = import_module(READERS[source.path.suffix.lower()])
     return _whole_pixels(
         source.path, (in_quickdraw_pixels(sketch).points for sketch in _of_one_category(source, reader))
@@ -254,7 +257,7 @@ def _simplified(source: Source) -> Iterator[PixelStroke3]:
 
 
 def _of_one_category(source: Source, reader: Any) -> Iterator[Sketch]:
-    """The sketches, which must all show what the file is filed under, unless that was given."""
+    """Yield the sketches, which must all show the category of the source, unless that was given."""
     for index, sketch in enumerate(reader.iterate(source.path)):
         if not source.category_given and sketch.category not in (None, source.category):
             reason = f"sketch {index} is {sketch.category!r} among {source.category!r}; --category makes them one"
@@ -270,9 +273,9 @@ def _whole_pixels(path: Path, sketches: Iterable[NDArray[np.generic]]) -> Iterat
 
 
 def divide(sketches: Sequence[PixelStroke3], rules: Rules) -> list[str]:
-    """The split of each sketch: exact shares, and no positive share without a sketch where there are enough.
+    """Return the split of each sketch, in exact shares; a positive share gets a sketch if there are enough.
 
-    The same drawings and the same seed give the same answer in whatever order they stand.
+    Equal drawings and seeds give equal splits, in any order of the drawings.
     """
     keys = [hashlib.blake2b(rows.tobytes(), salt=_salt(rules.seed)).digest() for rows in sketches]
     names = [name for name, count in zip(SPLITS, _counts(len(keys), rules.shares), strict=True) for _ in range(count)]
@@ -287,7 +290,7 @@ def _salt(seed: int) -> bytes:
 
 
 def _counts(total: int, shares: Sequence[float]) -> list[int]:
-    """Whole numbers of these shares that add up to ``total``, by largest remainder."""
+    """Return whole numbers in these shares that add up to ``total``, by largest remainder."""
     ideal = np.asarray(shares) * total
     counts = np.floor(ideal + 1e-9).astype(int)
     for index in np.argsort(counts - ideal, kind="stable")[: total - int(counts.sum())]:

@@ -1,6 +1,7 @@
-"""What is in a data set, for people: counts, lengths and a few sketches picked at random.
+"""Show people what is in a data set: counts, lengths, and a few sketches picked at random.
 
-Knows packed splits, and turns files into them; knows no pictures of sketches, but draws one histogram.
+This module knows packed splits, and reads files as such splits. It draws one histogram. It knows no pictures of
+sketches.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ QUANTILES = {"median": 0.5, "95 %": 0.95, "99 %": 0.99}
 
 
 def open_splits(path: Path, category: str | None = None) -> Splits:
-    """The splits of a store or of one file, by name; a file without splits has one, named "all".
+    """Return the splits of a store or of one file by name; a file without splits has one, named "all".
 
     Sketches of a file are simplified and in Quick, Draw! pixels, as a store would hold them.
 
     Raises:
-        BadFile: it is neither, or cannot be read.
+        BadFile: the path is neither, or cannot be read.
         BadOption: there is no such category.
     """
     if path.is_dir():
@@ -60,7 +61,7 @@ def _split_of_sketches(path: Path) -> PackedSplit:
 
 
 def _in_memory(path: Path, found: Mapping[str, list[NDArray[Any]]]) -> PackedSplit:
-    """A split as a store has it, without a store."""
+    """Return a split as a store has it, from sketches in memory."""
     sketches: list[PixelStroke3] = []
     for category, many in found.items():
         for index, points in enumerate(many):
@@ -75,7 +76,7 @@ def _sums(counts: Iterable[int]) -> NDArray[np.int64]:
 
 
 def chosen_split(splits: Splits, name: str | None, path: Path) -> tuple[str, PackedSplit]:
-    """The split of that name, and its name; without a name the first that has a sketch, ``train`` before the others.
+    """Return the name of a split and the split; without a name, the first that has a sketch.
 
     Raises:
         BadFile: there is no such split, or no sketch in it.
@@ -91,15 +92,15 @@ def chosen_split(splits: Splits, name: str | None, path: Path) -> tuple[str, Pac
 
 @dataclass(frozen=True)
 class CategorySummary:
-    """One category, or all together, in a table.
+    """Hold a line of a table, for one category or for all together.
 
     Attributes:
-        category: its name.
-        counts: sketches by split.
-        mean: rows per sketch, on average over all splits.
-        median: half of the sketches have at most so many rows.
-        most: 95 % of them have at most so many.
-        longest: no sketch has more.
+        category: the name of the category, or "all together".
+        counts: number of sketches by split.
+        mean: mean number of rows of a sketch, over all splits.
+        median: median of that number.
+        most: 95th percentile of that number.
+        longest: largest of these numbers.
     """
 
     category: str
@@ -110,12 +111,12 @@ class CategorySummary:
     longest: int
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the fields as a dictionary, for JSON."""
         return asdict(self)
 
 
 def summarise(splits: Splits) -> list[CategorySummary]:
-    """A line for each category and, where there are several, one for all together."""
+    """Return a line for each category and, if there are several, one for all together."""
     names = next(iter(splits.values())).categories
     lines = [_line(name, {key: split.only(name) for key, split in splits.items()}) for name in names]
     return [*lines, _line("all together", splits)] if len(names) > 1 else lines
@@ -133,12 +134,12 @@ def _line(category: str, splits: Splits) -> CategorySummary:
 
 
 def rows_per_sketch(split: PackedSplit) -> NDArray[np.int64]:
-    """How long each sketch is."""
+    """Return the number of rows of each sketch."""
     return np.diff(split.offsets)
 
 
 def sample_sketches(split: PackedSplit, count: int, seed: int) -> list[Sketch]:
-    """Different sketches at random, in the order of the split; all of them where there are not so many.
+    """Return ``count`` different sketches at random, in the order of the split, or all if there are fewer.
 
     Raises:
         BadOption: ``count`` is below 1.
@@ -155,10 +156,10 @@ def sample_sketches(split: PackedSplit, count: int, seed: int) -> list[Sketch]:
 
 
 def write_histogram(path: Path, lengths: NDArray[np.int64], title: str) -> None:
-    """A picture of how many sketches have how many rows, with quantiles marked.
+    """Write a picture of how many sketches have how many rows, with quantiles marked.
 
     Raises:
-        BadFile: matplotlib writes no such files, or the disk refuses.
+        BadFile: matplotlib writes no such files, or the disk fails.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -174,10 +175,10 @@ def write_histogram(path: Path, lengths: NDArray[np.int64], title: str) -> None:
 
 
 def _draw_histogram(axes: Any, lengths: NDArray[np.int64], title: str) -> None:
-    """Bars up to a little beyond the last quantile; what lies farther is told, not shown."""
+    """Draw bars up to a little beyond the last quantile, and say how many sketches are longer."""
     marks = {name: float(np.quantile(lengths, share)) for name, share in QUANTILES.items()}
     right = max(int(max(marks.values()) * 1.15) + 1, 2)
-    # Bars of whole numbers of rows; others would hold now one length, now two, and look like a comb.
+    # Bars are whole numbers of rows wide; others would cover one length here and two there, and look like a comb.
     width = -(-right // 100)
     axes.hist(lengths, bins=np.arange(0.5, right + width, width), color=DEFAULT_INK.added, alpha=0.85)
     for level, (name, value) in enumerate(marks.items()):

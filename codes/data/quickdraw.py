@@ -1,6 +1,6 @@
-"""What the Quick, Draw! data set is: its categories, its licence, and which of them may teach refusal.
+"""Describe the Quick, Draw! data set: its categories, its licence, and which categories may teach refusal.
 
-Knows names; knows no files of sketches and no network.
+This module knows names. It knows no files of sketches and no network.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ MAX_NAME_LENGTH = 100
 
 @cache
 def categories() -> tuple[str, ...]:
-    """The names of the 345 categories, as the official files spell them."""
+    """Return the names of the 345 categories, as the official files spell them."""
     text = files("codes.data").joinpath("categories.txt").read_text(encoding="utf-8")
     return tuple(text.splitlines())
 
 
 def nearest(name: str, count: int = 3) -> list[str]:
-    """The categories whose names look most like this one, best first; capitals make no difference."""
+    """Return the categories whose names look most like this one, best first; case does not matter."""
     spelled = {known.lower(): known for known in categories()}
     close = difflib.get_close_matches(name.lower(), spelled, n=count, cutoff=0.5)
     within = [known for known in spelled if name.lower() in known and known not in close] if name else []
@@ -39,14 +39,14 @@ def nearest(name: str, count: int = 3) -> list[str]:
 
 
 def unknown_category(name: str) -> BadOption:
-    """What to raise for a name that Quick, Draw! does not know."""
+    """Return the error for a name that Quick, Draw! does not know, with similar names in its message."""
     close = ", ".join(repr(known) for known in nearest(name))
     hint = f"did you mean {close}?" if close else f"all names are listed at {SOURCE_URL}"
     return BadOption(f"Quick, Draw! has no category {name!r}; {hint}")
 
 
 def is_category_name(name: object) -> bool:
-    """Whether this can name a category, and so a folder of a run or a bundle."""
+    """Return true if this can name a category, and so a folder of a run or a bundle."""
     return (
         isinstance(name, str)
         and 1 <= len(name) <= MAX_NAME_LENGTH
@@ -58,10 +58,10 @@ def is_category_name(name: object) -> bool:
 
 
 def may_teach_refusal(name: str) -> bool:
-    """Whether sketches of this category may stand for "none of these" while a router learns.
+    """Return true if sketches of this category may stand for "none of these" while a router learns.
 
-    The others only ever test refusal, so that it is measured on categories that no model has seen. A name may teach
-    if its SHA-256 is even as a number, and it is neither "hand" nor "spider".
+    All other categories only ever test refusal, so that it is measured on categories that no model has seen. A name
+    may teach if its SHA-256 is even as a number, and it is neither "hand" nor "spider".
     """
     even = hashlib.sha256(name.encode()).digest()[-1] % 2 == 0
     return even and name not in NEVER_TEACH_REFUSAL

@@ -40,13 +40,13 @@ MAX_FACTS = 16 * MEGABYTE
 
 @dataclass(frozen=True)
 class PackedSplit:
-    """One split of a store, mapped from disk.
+    """Hold one split of a store, mapped from disk.
 
     Attributes:
-        rows: ``[rows, 3]`` int16, every sketch end to end.
+        rows: ``[rows, 3]`` int16 stroke-3 in QuickDraw pixels, all sketches end to end.
         offsets: ``[sketches + 1]`` int64; sketch ``i`` is ``rows[offsets[i]:offsets[i + 1]]``.
-        starts: ``[categories + 1]``; category ``c`` is the sketches ``starts[c]:starts[c + 1]``.
-        categories: the names, in order.
+        starts: ``[categories + 1]`` int64; category ``c`` has the sketches ``starts[c]:starts[c + 1]``.
+        categories: the names of the categories, in order.
     """
 
     rows: PixelStroke3
@@ -61,19 +61,19 @@ class PackedSplit:
         return self.rows[self.offsets[index] : self.offsets[index + 1]]
 
     def counts(self) -> NDArray[np.int64]:
-        """Sketches of each category, ``[categories]``."""
+        """Return the number of sketches of each category, ``[categories]``."""
         return np.diff(self.starts)
 
     def lengths(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rows of each of these sketches."""
+        """Return the number of rows of each of these sketches."""
         return self.offsets[indices + 1] - self.offsets[indices]
 
     def labels(self, indices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Category numbers of these sketches."""
+        """Return the category numbers of these sketches."""
         return np.searchsorted(self.starts, indices, side="right") - 1
 
     def only(self, category: str) -> PackedSplit:
-        """The same mapping, seen as a split of this one category.
+        """Return the same mapping as a split of this one category.
 
         Raises:
             BadOption: there is no such category.
@@ -86,14 +86,14 @@ class PackedSplit:
         return PackedSplit(self.rows, self.offsets[start : end + 1], starts, (category,))
 
     def sketches(self) -> Iterator[PixelStroke3]:
-        """Every sketch, in order."""
+        """Return an iterator over all sketches, in order."""
         return (self[index] for index in range(len(self)))
 
     def release(self) -> None:
-        """Hand mapped pages back to the system; they are mapped again when they are read.
+        """Give mapped pages back to the system, which maps them again when they are read.
 
-        Sketches that are read here and there would otherwise make the whole file count as this process's memory, and
-        the system would read on behind each of them, from a slow disk for seconds a step.
+        Without this, reading sketches here and there would make the whole file count as memory of this process. The
+        system would also read ahead after each of them, which takes seconds a step on a slow disk.
         """
         for mapped in (self.rows.base, self.offsets.base):
             if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
@@ -101,9 +101,9 @@ class PackedSplit:
                 mapped.madvise(mmap.MADV_RANDOM)
 
     def chunks(self, size: int = 1 << 16, most: int | None = None) -> Iterator[PixelStroke3]:
-        """The rows of this split in order, ``size`` at a time; of a large split at most ``most`` chunks, evenly spread.
+        """Return the rows of this split in order, ``size`` at a time; of a large split ``most`` chunks, evenly spread.
 
-        What is read of a mapped file counts as memory until the system wants it back, so few large reads are bounded.
+        What is read of a mapped file counts as memory until the system takes it back, so ``most`` bounds memory.
         """
         first, last = int(self.offsets[0]), int(self.offsets[-1])
         starts = range(first, last, size)
@@ -112,10 +112,10 @@ class PackedSplit:
 
 
 class Store:
-    """A packed data set: a folder with up to three splits.
+    """Open a packed data set, a folder with up to three splits.
 
     Raises:
-        BadFile: the folder is no store, or its ``store.json`` is not what it should be.
+        BadFile: the folder is no store, or its ``store.json`` is not valid.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -126,7 +126,7 @@ class Store:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits there are, in the usual order."""
+        """Return the names of the splits that exist, in the usual order."""
         return tuple(split for split in SPLITS if split in self._starts)
 
     def split(self, name: str) -> PackedSplit:
@@ -147,7 +147,7 @@ class Store:
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
-    """What ``store.json`` says, once it has been checked."""
+    """Return the content of ``store.json`` after checking it."""
     path = folder / "store.json"
     with disk_errors_of(folder):
         if not path.is_file():
@@ -172,7 +172,7 @@ def _are_names(value: Any) -> bool:
 
 
 def _are_ranges(value: Any, categories: int) -> bool:
-    """Whether this maps splits to numbers from 0 that never fall, one more than there are categories."""
+    """Return true if this maps splits to numbers that begin at 0 and never fall, one more than there are categories."""
     if not isinstance(value, dict) or not value or not set(value) <= set(SPLITS):
         return False
     return all(_is_range(numbers, categories) for numbers in value.values())
@@ -187,7 +187,7 @@ def _is_range(numbers: Any, categories: int) -> bool:
 
 
 def _map_array(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray[Any]:
-    """The array in an ``.npy`` file, mapped; its rows must have this type and shape."""
+    """Map the array in an ``.npy`` file, whose rows must have this type and shape."""
     try:
         mapped: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError, OverflowError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
@@ -198,19 +198,19 @@ def _map_array(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray
 
 
 def _ascends(offsets: NDArray[np.int64], chunk: int = 1 << 20) -> bool:
-    """Whether every sketch has a row; asked in chunks, as there may be fifty million."""
+    """Return true if every sketch has a row; checked in chunks, since there may be fifty million sketches."""
     return all((np.diff(offsets[start : start + chunk + 1]) > 0).all() for start in range(0, len(offsets) - 1, chunk))
 
 
 def read_labelled(path: Path, split: str) -> dict[str, list[AnyStroke3]]:
-    """Category to stroke-3 sketches in QuickDraw pixels, of a store, a file, or a folder of files.
+    """Return the stroke-3 sketches of each category, in QuickDraw pixels, from a store, a file or a folder of files.
 
     Raises:
-        BadFile: none of these, or without that split.
+        BadFile: the path is none of these, or has no such split.
     """
     if (path / "store.json").exists():
-        packed = Store(path).split(split)
-        return {category: list(packed.only(category).sketches()) for category in packed.categories}
+        opened = Store(path).split(split)
+        return {category: list(opened.only(category).sketches()) for category in opened.categories}
     files = sorted(path.glob("*.npz")) if path.is_dir() else [path]
     found: dict[str, list[AnyStroke3]] = defaultdict(list)
     for file in files:

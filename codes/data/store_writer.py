@@ -45,7 +45,7 @@ def pack(folder: str | Path, splits: Mapping[str, SketchesByCategory]) -> Store:
 
 
 class StoreWriter:
-    """Takes sketches category by category, of any split in any order; holds their offsets, never their rows."""
+    """Write sketches category by category; within a category the splits may come in any order."""
 
     def __init__(self, folder: Path, splits: Iterable[str]) -> None:
         self.folder = folder
@@ -53,22 +53,22 @@ class StoreWriter:
         self._splits = {name: _SplitWriter(folder, name) for name in splits}
 
     def begin(self, category: str) -> None:
-        """The sketches that follow show this; each category comes once."""
+        """Begin a category, to which the sketches that follow belong; each category comes once."""
         assert category not in self.categories
         self.categories.append(category)
         for split in self._splits.values():
             split.starts.append(split.count)
 
     def add(self, split: str, sketch: AnyStroke3) -> None:
-        """One stroke-3 sketch of the category that was begun last.
+        """Add one stroke-3 sketch to the category that was begun last.
 
         Raises:
-            BadSketch: it is none, or its offsets do not fit int16.
+            BadSketch: it is no sketch, or its offsets do not fit int16.
         """
         self._splits[split].add(as_int16(sketch))
 
     def finish(self) -> None:
-        """Write what can only be known at the end."""
+        """Write the headers, the offsets and ``store.json``, which are known only at the end."""
         for split in self._splits.values():
             split.finish()
         starts = {name: split.starts for name, split in self._splits.items()}
@@ -78,13 +78,13 @@ class StoreWriter:
             os.fsync(file.fileno())
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for split in self._splits.values():
             split.rows.close()
 
 
 class _SplitWriter:
-    """One split's two files, while they grow."""
+    """Write the two files of one split."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.starts: list[int] = []
@@ -121,15 +121,15 @@ class _SplitWriter:
 
 @contextmanager
 def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool = False) -> Iterator[StoreWriter]:
-    """A writer whose store takes its place in the file system when the block ends well, and leaves nothing otherwise.
+    """Yield a writer whose store appears at ``folder`` if the block succeeds; otherwise nothing is left behind.
 
     Args:
-        folder: where the store shall be.
-        splits: the splits it will have.
-        replace: take the place of a store that is there already; of anything else never.
+        folder: the path of the store.
+        splits: the names of its splits.
+        replace: replace a store that is there already. Anything else is never replaced.
 
     Raises:
-        BadFile: there is something of that name already, or the disk refuses.
+        BadFile: there is something of that name already, or the disk fails.
     """
     target = Path(folder).resolve()
     check_place(folder, replace)
@@ -149,10 +149,10 @@ def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool 
 
 
 def check_place(folder: str | Path, replace: bool) -> None:
-    """Refuse a place for a new store where there is something else, before any work is done.
+    """Check that a new store may be written here, before any work is done.
 
     Raises:
-        BadFile: there is a store and ``replace`` is false, or anything but a store.
+        BadFile: there is a store and ``replace`` is false, or there is anything but a store.
     """
     if not Path(folder).exists():
         return
@@ -163,7 +163,7 @@ def check_place(folder: str | Path, replace: bool) -> None:
 
 
 def _take_place(building: Path, target: Path) -> None:
-    """Rename the finished folder; a store that was there goes only once the new one stands."""
+    """Rename the finished folder; a store that was there is deleted only after that."""
     old = building.with_suffix(".old")
     replaced = target.exists()
     if replaced:
@@ -178,10 +178,11 @@ def _take_place(building: Path, target: Path) -> None:
 
 
 def as_int16(sketch: AnyStroke3) -> PixelStroke3:
-    """Rows rounded so that *positions* stay within half a pixel, however long the sketch.
+    """Round rows so that *positions* stay within half a pixel, however long the sketch.
 
     Raises:
-        BadSketch: not ``[n, 3]``, no rows, outside int16, or a lift other than 0 and 1.
+        BadSketch: the shape is not ``[n, 3]``, there are no rows, a number does not fit int16, or a lift is neither 0
+            nor 1.
     """
     if sketch.ndim != 2 or sketch.shape[1] != 3 or len(sketch) == 0:
         raise BadSketch(f"a sketch is a table of rows (dx, dy, lift), not an array of shape {sketch.shape}")

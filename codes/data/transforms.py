@@ -1,11 +1,11 @@
-"""The one place where a scale is applied and undone. Fitted on train, saved with the weights.
+"""Change sketches on their way to a model: scale them, augment them, and cut them to prefixes.
 
-Small changes that leave a sketch what it is: of size, slant and points. Pure, seeded by the generator given.
+This module knows stroke-3 arrays and random generators. It knows no tensors and no model.
 
-Complete sketches to incomplete ones: knows where to cut, knows no model.
-
-A law turns a share of a sketch into a number of rows to keep; the rest is cut off. What is kept keeps its pen
-states: a prefix is not an ended sketch.
+The :class:`Normaliser` is the one place where a scale is applied and undone. It is fitted on the training split and
+saved with the weights. An :class:`Augmentation` changes size, slant and points a little, as a pure function of a random
+generator. A prefix rule turns a share of a sketch into a number of rows to keep. The rows keep their pen states, since
+a prefix is not an ended sketch.
 """
 
 from __future__ import annotations
@@ -26,31 +26,33 @@ MAX_CHUNKS = 64
 
 @dataclass(frozen=True)
 class Normaliser:
-    """Divides offsets by one scale, in QuickDraw pixels; lifts are left alone.
+    """Divide offsets by one scale, in QuickDraw pixels; lifts stay as they are.
 
-    The offsets are not centred: a pen that stays where it is stays at zero. (Ha and Eck 2017, section 3.1.)
+    The offsets are not centred, so a pen that does not move stays at zero. (Ha and Eck 2017, section 3.1.)
     """
 
     scale: float
 
     def apply(self, points: NDArray[np.generic]) -> NDArray[np.float32]:
-        """Pixels to model units; ``[..., 3]``, a new array."""
+        """Return a new array ``[..., 3]`` in model units, from one in pixels."""
         out = points.astype(np.float32)
         out[..., OFFSET] /= np.float32(self.scale)
         return out
 
     def undo(self, points: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Model units to pixels; ``[..., 3]``, a new array."""
+        """Return a new array ``[..., 3]`` in pixels, from one in model units."""
         out = points.astype(np.float64)
         out[..., OFFSET] *= self.scale
         return out
 
 
 def fit_normaliser(split: PackedSplit) -> Normaliser:
-    """The standard deviation of the offsets of a split; of millions of sketches, of those in an even sample of rows.
+    """Return a normaliser whose scale is the standard deviation of the offsets of a split.
+
+    For millions of sketches it is that of an evenly spread sample of rows.
 
     Raises:
-        BadSketch: there are no offsets, or they do not differ.
+        BadSketch: there are no offsets, or all are equal.
     """
     total = squares = count = 0.0
     for rows in split.chunks(most=MAX_CHUNKS):
@@ -65,11 +67,11 @@ def fit_normaliser(split: PackedSplit) -> Normaliser:
 
 
 class RaggedSketches(NamedTuple):
-    """Sketches end to end.
+    """Hold sketches of different lengths end to end.
 
     Attributes:
         rows: ``[N, 3]`` stroke-3, float32.
-        lengths: ``[B]`` rows of each sketch, at least one, ``N`` in all.
+        lengths: ``[B]`` number of rows of each sketch, at least one; their sum is ``N``.
     """
 
     rows: NDArray[np.float32]
@@ -78,13 +80,13 @@ class RaggedSketches(NamedTuple):
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far a sketch may be changed.
+    """Change sketches at random, within these limits.
 
     Attributes:
         scale: width and height are each multiplied by a number uniform in ``1 - scale`` to ``1 + scale``.
-        drop: probability that a point inside a stroke is left out; the line then goes straight on to the next.
-        mirror: probability that the sketch is turned left to right.
-        rotate: degrees; the sketch is turned by an angle uniform in ``-rotate`` to ``rotate``.
+        drop: probability that a point inside a stroke is left out; the line then goes straight to the next point.
+        mirror: probability that left and right are swapped.
+        rotate: the sketch is turned by an angle uniform in ``-rotate`` to ``rotate`` degrees.
     """
 
     scale: float = 0.15
@@ -93,7 +95,7 @@ class Augmentation:
     rotate: float = 0.0
 
     def apply(self, sketches: RaggedSketches, rng: np.random.Generator) -> RaggedSketches:
-        """Changed copies, each sketch by numbers of its own."""
+        """Return changed copies; every sketch gets random numbers of its own."""
         rows, lengths = drop_points(sketches, self.drop, rng)
         factors = rng.uniform(1 - self.scale, 1 + self.scale, size=(len(lengths), 2))
         factors[rng.random(len(lengths)) < self.mirror, DX] *= -1
@@ -105,7 +107,7 @@ class Augmentation:
 
 
 def rotate(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Offsets ``[N, 2]``, x to the right and y downwards, each turned clockwise by ``degrees [N]``."""
+    """Return offsets ``[N, 2]``, x to the right and y downwards, each turned clockwise by ``degrees [N]``."""
     x, y = offsets.T
     angle = np.deg2rad(degrees)
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -113,7 +115,7 @@ def rotate(offsets: NDArray[np.float32], degrees: NDArray[np.float64]) -> NDArra
 
 
 def drop_points(sketches: RaggedSketches, probability: float, rng: np.random.Generator) -> RaggedSketches:
-    """Leave out points inside strokes; their offsets go to the next point, so every position left stays.
+    """Drop points inside strokes; their offsets go to the next point, so the other positions do not move.
 
     The first and the last row of each sketch, the first row of each stroke and every lift stay.
     """
@@ -125,20 +127,20 @@ def drop_points(sketches: RaggedSketches, probability: float, rng: np.random.Gen
     kept = np.flatnonzero(fixed | (rng.random(len(rows)) >= probability))
     starts = np.concatenate([[0], kept[:-1] + 1])
     offsets = np.add.reduceat(rows[:, OFFSET], starts, axis=0)
-    left = np.diff(np.searchsorted(kept, ends, side="right"), prepend=0)
-    return RaggedSketches(np.column_stack([offsets, rows[kept, LIFT]]).astype(np.float32), left)
+    kept_lengths = np.diff(np.searchsorted(kept, ends, side="right"), prepend=0)
+    return RaggedSketches(np.column_stack([offsets, rows[kept, LIFT]]).astype(np.float32), kept_lengths)
 
 
 PrefixRule = Literal["points", "strokes", "ink"]
 
 
 def rows_by_points(sketch: AnyStroke3, fraction: float) -> int:
-    """The first ``max(1, round(f n))`` of ``n`` rows."""
+    """Return the number of rows to keep of ``n``: ``max(1, round(fraction * n))``."""
     return max(1, round(fraction * len(sketch)))
 
 
 def rows_by_strokes(sketch: AnyStroke3, fraction: float) -> int:
-    """The first ``max(1, round(f s))`` of ``s`` strokes, whole."""
+    """Return the number of rows of the first ``max(1, round(fraction * s))`` of ``s`` strokes."""
     ends = np.flatnonzero(sketch[:, LIFT]) + 1
     if len(ends) == 0 or ends[-1] != len(sketch):
         ends = np.append(ends, len(sketch))
@@ -146,7 +148,7 @@ def rows_by_strokes(sketch: AnyStroke3, fraction: float) -> int:
 
 
 def rows_by_ink(sketch: AnyStroke3, fraction: float) -> int:
-    """As many rows as lay down this share of the length of all pen-down lines, at least one; all of them at 1."""
+    """Return the number of rows that draw this share of the length of all lines: at least one, all of them at 1."""
     if fraction >= 1:
         return len(sketch)
     in_air = np.concatenate([[0], sketch[:-1, LIFT]]).astype(bool)
@@ -163,9 +165,9 @@ PREFIX_RULES: dict[PrefixRule, Callable[[AnyStroke3, float], int]] = {
 
 
 def u50_lengths(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows kept under the seed's law (U50): uniform on the integers from round(n / 2) to n, in order, seed 0.
+    """Return the prefix lengths of the rule U50: uniform on the integers from ``round(n / 2)`` to ``n``, at least 1.
 
-    At least one row is kept. The same cut for everyone who measures, see docs/results.md.
+    They are drawn in order with seed 0, so that every measurement cuts the same sketches alike, see docs/results.md.
     """
     rng = np.random.default_rng(0)
     kept = [int(rng.integers(round(0.5 * int(n)), int(n), endpoint=True)) for n in lengths]
