@@ -1,75 +1,70 @@
-"""Distances and shares that say what completions are worth. Knows arrays; knows no models and no judge."""
+"""Distances and shares by which completions are measured. Knows arrays; knows no models and no judge."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from codes.sketch.stroke3 import AnyStroke3
-
-Floats = NDArray[np.float64]
+from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3, Floats
 
 SPACING = 2.0  # pixels between the points that stand for a line
-LEAST_GAP = 0.1  # a smaller one is not worth dividing by
+MIN_GAP = 0.1  # a category with a smaller gap between prefixes and true sketches is left out of its mean
+MIN_DIVISOR = 0.01  # so that a resampled gap of nearly nothing does not become a share of nearly infinity
 
 
-def frechet(first: Floats, second: Floats) -> float:
-    """Distance of the normal distributions with the means and covariances of ``[N, D]`` and ``[M, D]``.
+def frechet_distance(first: Floats, second: Floats) -> float:
+    """Return the squared Fréchet distance of the Gaussians with the moments of ``[N, D]`` and ``[M, D]``.
 
-    (Dowson and Landau 1982; squared, as is usual.) It is computed from eigenvalues of symmetric matrices, so nothing
-    has to be added to covariances of few samples; but it falls with the number of samples, so it only means something
-    beside the distance of two sets of true sketches of the same sizes.
+    (Dowson and Landau 1982; Heusel et al. 2017 use it on network features.) The matrix root is taken through
+    eigenvalues of symmetric matrices, so nothing is added to covariances of few samples. The distance falls with the
+    number of samples: compare it only with the distance of two sets of true sketches of the same sizes.
     """
-    apart = first.mean(axis=0) - second.mean(axis=0)
-    one, other = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (first, second))
-    values, vectors = np.linalg.eigh(one)
+    difference = first.mean(axis=0) - second.mean(axis=0)
+    cov_1, cov_2 = (np.atleast_2d(np.cov(each, rowvar=False)) for each in (first, second))
+    values, vectors = np.linalg.eigh(cov_1)
     root = vectors * np.sqrt(np.clip(values, 0, None)) @ vectors.T
-    shared = np.sqrt(np.clip(np.linalg.eigvalsh(root @ other @ root), 0, None)).sum()
-    return float(apart @ apart + np.trace(one) + np.trace(other) - 2 * shared)
+    trace_of_root = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cov_2 @ root), 0, None)).sum()
+    return float(difference @ difference + np.trace(cov_1) + np.trace(cov_2) - 2 * trace_of_root)
 
 
-def ink(sketch: AnyStroke3, start: int) -> Floats:
-    """Points along what the rows from ``start`` on lay on paper, ``[K, 2]``; where the pen stands if that is nothing.
+def ink_points(sketch: AnyStroke3, start: int) -> Floats:
+    """Return points ``[K, 2]`` along the ink that the rows from ``start`` on lay on paper.
 
-    Positions are those of stroke-3 rows ``[n, 3]`` whose pen starts at the origin.
+    Positions are those of stroke-3 rows ``[n, 3]`` whose pen starts at the origin. Without any rows from ``start`` on,
+    the only point is where the pen stands.
     """
-    places = np.vstack([np.zeros((1, 2)), np.cumsum(np.asarray(sketch[:, :2], dtype=np.float64), axis=0)])
-    lifted = np.concatenate([[0], sketch[:-1, 2]]).astype(bool)
-    parts = [places[start + 1 :]] if start < len(sketch) else [places[start : start + 1]]
+    positions = np.vstack([np.zeros((1, 2)), np.cumsum(np.asarray(sketch[:, OFFSET], dtype=np.float64), axis=0)])
+    lifted = np.concatenate([[0], sketch[:-1, LIFT]]).astype(bool)
+    parts = [positions[start + 1 :]] if start < len(sketch) else [positions[start : start + 1]]
     for row in range(start, len(sketch)):
         if not lifted[row]:
-            parts.append(_along(places[row], places[row + 1]))
+            parts.append(_points_between(positions[row], positions[row + 1]))
     return np.concatenate(parts)
 
 
-def _along(start: Floats, end: Floats) -> Floats:
-    """Points between two, the second left out."""
+def _points_between(start: Floats, end: Floats) -> Floats:
+    """Return points from ``start`` to ``end``, the end left out."""
     steps = max(1, int(np.ceil(np.hypot(*(end - start)) / SPACING)))
     return start + (end - start) * (np.arange(steps) / steps)[:, None]
 
 
-def chamfer(first: Floats, second: Floats) -> float:
-    """Mean distance from each point of the one, ``[N, 2]``, to the nearest of the other, ``[M, 2]``, both ways."""
+def chamfer_distance(first: Floats, second: Floats) -> float:
+    """Return the mean distance from each point to the nearest of the other set, of ``[N, 2]`` and ``[M, 2]``."""
     squares = np.square(first[:, None] - second[None]).sum(axis=2)
     return float(np.sqrt(squares.min(axis=1)).mean() + np.sqrt(squares.min(axis=0)).mean()) / 2
 
 
-def spread(features: Floats) -> float:
-    """Mean distance between two different rows of ``[N, D]``, ``N >= 2``."""
-    apart = np.sqrt(np.square(features[:, None] - features[None]).sum(axis=2))
-    return float(apart.sum() / (len(features) * (len(features) - 1)))
+def mean_pairwise_distance(features: Floats) -> float:
+    """Return the mean distance between two different rows of ``[N, D]``, ``N >= 2``."""
+    distances = np.sqrt(np.square(features[:, None] - features[None]).sum(axis=2))
+    return float(distances.sum() / (len(features) * (len(features) - 1)))
 
 
 def gap_closed(means: Floats) -> Floats:
-    """How much of what prefixes lack to be recognised as true sketches are, completions have.
+    """Return (completions - prefixes) / (true sketches - prefixes) of the shares that are recognised.
 
-    ``means [..., G, K]`` with prefixes, completions and true sketches first; of the averages over groups, ``[...]``.
+    ``means [..., G, K]`` holds prefixes, completions and true sketches first. The averages over the G groups are
+    divided, which gives ``[...]``.
     """
-    prefix, completion, true = (means[..., i].mean(axis=-1) for i in range(3))
-    closed: Floats = (completion - prefix) / _not_tiny(true - prefix)
+    prefix, completed, true = (means[..., i].mean(axis=-1) for i in range(3))
+    closed: Floats = (completed - prefix) / np.maximum(true - prefix, MIN_DIVISOR)
     return closed
-
-
-def _not_tiny(gaps: Floats) -> Floats:
-    """So that a resampled gap of nearly nothing does not become a share of nearly infinity."""
-    return np.maximum(gaps, LEAST_GAP / 10)

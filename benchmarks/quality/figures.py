@@ -1,4 +1,4 @@
-"""Studies to figures: averages over categories with their intervals, and the JSON they are kept in."""
+"""From what was measured to figures: averages over categories with their intervals, kept as JSON in docs/figures."""
 
 from __future__ import annotations
 
@@ -10,10 +10,26 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.distances import LEAST_GAP, frechet, gap_closed
-from benchmarks.quality.trials import COLUMNS, COMPLETED, FRACTIONS, LENGTH, PREFIX, TRIALS, TRUE, USUAL, Floats, Study
+from benchmarks.quality.distances import MIN_GAP, frechet_distance, gap_closed
+from benchmarks.quality.trials import (
+    COLUMNS,
+    COMPLETED,
+    FRACTIONS,
+    HEADLINE,
+    LENGTH,
+    PREFIX,
+    TRIALS,
+    TRUE,
+    USUAL,
+    CategoryQuality,
+    CategoryTrials,
+    QualityPlan,
+)
+from codes.checkpoints.bundle import Bundle
+from codes.checkpoints.part import sha256
 from codes.evaluation.bootstrap import Estimate, bootstrap, bootstrap_of_means
 from codes.formats.files import atomic_path
+from codes.sketch.stroke3 import Floats
 
 Figures = dict[str, Any]
 
@@ -21,19 +37,58 @@ COMPARED = [name for name in TRIALS if name not in FRACTIONS]
 DIGITS = 5
 
 
-def completion_figures(studies: Sequence[Study], few: int) -> Figures:
-    """Everything about completions, all categories counted alike."""
+def run_facts(plan: QualityPlan, quick: bool) -> Figures:
+    """Return what was measured, and with what."""
+    bundle = Bundle.open(plan.model)
     return {
-        "fractions": {name: trial_figures([study.tables[name] for study in studies]) for name in FRACTIONS},
-        "compared": {name: comparison(studies, name, few) for name in COMPARED},
-        "variety": variety_figures(studies),
-        "frechet": frechet_figures(studies),
-        "categories": {study.category: category_figures(study) for study in studies},
+        "quick": quick,
+        "seed": plan.seed,
+        "counts": {name: getattr(plan, name) for name in ("many", "few", "varied", "variations", "drawn")},
+        "bundle": sha256(bundle.folder / "bundle.json"),
+        "judge": {"sha256": sha256(plan.judge)},
+    }
+
+
+def all_figures(measured: Sequence[CategoryQuality]) -> Figures:
+    """Return all figures but those of the router."""
+    trials = [each.trials for each in measured]
+    return {
+        "headline": headline_figures([each.tables for each in trials]),
+        "completions": completion_figures(trials),
+        "judged": {
+            "macro": bootstrap_of_means([each.recognised for each in measured]),
+            "categories": {each.trials.category: bootstrap_of_means([each.recognised]) for each in measured},
+        },
+        "nats": {each.trials.category: each.nats for each in measured},
+    }
+
+
+def headline_figures(tables: Sequence[Mapping[str, Floats]]) -> Figures:
+    """Return what the judge recognises at 50 % seen, the category given and as routed, from 24 candidates and from one.
+
+    ``tables`` holds the tables of each category by trial. All shares are of the same sketches.
+    """
+    usual = [each[USUAL] for each in tables]
+    return {
+        "prefix": bootstrap_of_means([table[:, PREFIX] for table in usual]),
+        "true": bootstrap_of_means([table[:, TRUE] for table in usual]),
+        **{name: bootstrap_of_means([each[name][:, COMPLETED] for each in tables]) for name in HEADLINE},
+    }
+
+
+def completion_figures(studied: Sequence[CategoryTrials]) -> Figures:
+    """Return everything about completions; all categories count alike."""
+    return {
+        "fractions": {name: trial_figures([each.tables[name] for each in studied]) for name in FRACTIONS},
+        "compared": {name: comparison(studied, name) for name in COMPARED},
+        "variety": variety_figures(studied),
+        "frechet": frechet_figures(studied),
+        "categories": {each.category: category_figures(each) for each in studied},
     }
 
 
 def trial_figures(tables: Sequence[Floats]) -> Figures:
-    """Of tables of the sketches of each category."""
+    """Return the figures of one trial from the table of each category."""
     columns = {name: bootstrap_of_means([table[:, i] for table in tables]) for i, name in enumerate(COLUMNS[:LENGTH])}
     lengths = bootstrap([table[:, LENGTH] for table in tables], _mean_of_medians)
     return {**columns, COLUMNS[LENGTH]: lengths, "gap_closed": bootstrap_of_means(tables, gap_closed)}
@@ -43,44 +98,44 @@ def _mean_of_medians(samples: Sequence[Floats]) -> float:
     return float(np.mean([np.median(sample) for sample in samples]))
 
 
-def comparison(studies: Sequence[Study], name: str, few: int) -> Figures:
-    """A trial, and the usual one of the same fraction on the same sketches."""
+def comparison(studied: Sequence[CategoryTrials], name: str) -> Figures:
+    """Return the figures of a trial beside the usual one of the same fraction, on the same sketches."""
     usual = f"{TRIALS[name].fraction:.0%}"
-    tables = [study.tables[name] for study in studies]
-    alike = [study.tables[usual][: len(table)] for study, table in zip(studies, tables, strict=True)]
-    pairs = [np.column_stack([a[:, COMPLETED], b[:, COMPLETED]]) for a, b in zip(tables, alike, strict=True)]
+    tables = [each.tables[name] for each in studied]
+    same_sketches = [each.tables[usual][: len(table)] for each, table in zip(studied, tables, strict=True)]
+    pairs = [np.column_stack([a[:, COMPLETED], b[:, COMPLETED]]) for a, b in zip(tables, same_sketches, strict=True)]
     more = bootstrap_of_means(pairs, lambda means: (means[..., 0] - means[..., 1]).mean(axis=-1))
-    return {**trial_figures(tables), "usual": usual, "more_recognised": more, "few": few}
+    return {**trial_figures(tables), "usual": usual, "more_recognised": more}
 
 
-def category_figures(study: Study) -> Figures:
-    """Of one category, at each fraction."""
-    return {name: {**trial_figures([study.tables[name]]), "gap": _gap(study.tables[name])} for name in FRACTIONS}
+def category_figures(studied: CategoryTrials) -> Figures:
+    """Return the figures of one category at each fraction."""
+    return {name: {**trial_figures([studied.tables[name]]), "gap": _gap(studied.tables[name])} for name in FRACTIONS}
 
 
 def _gap(table: Floats) -> float | None:
-    """How much of the gap was closed, where there is one."""
+    """Return how much of the gap was closed, or None where there is hardly one."""
     means = table.mean(axis=0)
-    return float(gap_closed(means[None])) if means[TRUE] - means[PREFIX] >= LEAST_GAP else None
+    return float(gap_closed(means[None])) if means[TRUE] - means[PREFIX] >= MIN_GAP else None
 
 
-def variety_figures(studies: Sequence[Study]) -> Figures:
-    """Of several completions of one prefix."""
+def variety_figures(studied: Sequence[CategoryTrials]) -> Figures:
+    """Return the figures of several completions of one prefix."""
     names = ("mean", "best", "spread", "kinds")
-    return {name: bootstrap_of_means([getattr(study.variety, name) for study in studies]) for name in names}
+    return {name: bootstrap_of_means([getattr(each.variety, name) for each in studied]) for name in names}
 
 
-def frechet_figures(studies: Sequence[Study]) -> Figures:
-    """Of completions and of true sketches, both to other true sketches; by category, and of all together.
+def frechet_figures(studied: Sequence[CategoryTrials]) -> Figures:
+    """Return the distances of completions and of true sketches to other true sketches, by category and together.
 
-    The interval is of the mean over categories, by drawing categories anew: sets of sketches that were drawn anew hold
-    some of them twice, and their distances are too large. Completions were drawn several times; their distance is the
-    mean of those of each time, since that of all of them in one set would be smaller for their number alone.
+    The interval is of the mean over categories, by resampling categories: a resampled set of sketches would hold some
+    of them twice, and its distance would be too large. Completions were drawn several times; their distance is the
+    mean over the drawings, since all of them in one set would lie nearer for their number alone.
     """
-    sets = [study.features for study in studies]
-    completed = np.array([np.mean([frechet(some, each.others) for some in each.completed]) for each in sets])
-    true = np.array([frechet(each.true, each.others) for each in sets])
-    others, trues = (np.concatenate([getattr(each, name) for each in sets]) for name in ("others", "true"))
+    sets = [each.features for each in studied]
+    completed = np.array([np.mean([frechet_distance(some, each.others) for some in each.completed]) for each in sets])
+    true = np.array([frechet_distance(each.true, each.others) for each in sets])
+    all_others, all_true = (np.concatenate([getattr(each, name) for each in sets]) for name in ("others", "true"))
     drawn = [np.concatenate(some) for some in zip(*(each.completed for each in sets), strict=True)]
     return {
         "completed": bootstrap_of_means([completed]),
@@ -88,16 +143,16 @@ def frechet_figures(studies: Sequence[Study]) -> Figures:
         "ratio": bootstrap_of_means([np.column_stack([completed, true])], lambda m: m[..., 0, 0] / m[..., 0, 1]),
         "counts": [len(each.true) for each in sets],
         "together": {
-            "completed": float(np.mean([frechet(some, others) for some in drawn])),
-            "true": frechet(trues, others),
-            "count": len(others),
+            "completed": float(np.mean([frechet_distance(some, all_others) for some in drawn])),
+            "true": frechet_distance(all_true, all_others),
+            "count": len(all_others),
         },
-        "categories": {s.category: [c, t] for s, c, t in zip(studies, completed.tolist(), true.tolist(), strict=True)},
+        "categories": {s.category: [c, t] for s, c, t in zip(studied, completed.tolist(), true.tolist(), strict=True)},
     }
 
 
 def worst_gap(categories: Mapping[str, Figures], fraction: str = USUAL) -> tuple[float, str, float, int]:
-    """Mean over the categories that have a gap, the worst of them, its share closed, and how many they are."""
+    """Return the mean gap closed of categories that have a gap, the worst of them, its share, and their number."""
     gaps = {name: each[fraction]["gap"] for name, each in categories.items() if each[fraction]["gap"] is not None}
     if not gaps:
         return float("nan"), "none", float("nan"), 0
@@ -106,7 +161,7 @@ def worst_gap(categories: Mapping[str, Figures], fraction: str = USUAL) -> tuple
 
 
 def plain(value: Any) -> Any:
-    """As JSON holds it, with no more digits than mean anything."""
+    """Return a value as JSON holds it, with no more digits than mean anything."""
     if isinstance(value, Estimate) or is_dataclass(value):
         return plain(asdict(value))  # type: ignore[arg-type]
     if isinstance(value, Mapping):
@@ -117,6 +172,7 @@ def plain(value: Any) -> Any:
 
 
 def save_figures(path: Path, figures: Figures) -> None:
-    """Write the JSON, whole or not at all."""
+    """Write the JSON, whole or not at all; missing folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(plain(figures), indent=1) + "\n")

@@ -1,7 +1,7 @@
 """``python -m benchmarks.docs tables``: makes the tables that tell of quality from the figures in docs/figures.
 
-Each stands between a pair of marks that names it; the text around them is left alone. A table whose figures have not
-been measured stays as it is. Values in brackets are 95 % intervals.
+Each table stands between a pair of marks that names it; the text around the marks is left alone. A table whose figures
+have not been measured stays as it is. Values in brackets are 95 % intervals.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import click
 from benchmarks import FIGURES, ROOT
 from benchmarks.quality.figures import Figures, worst_gap
 
-PAGE = ROOT / "docs" / "results.md"
-PAGES = (PAGE, ROOT / "README.md", ROOT / "examples" / "models" / "starter" / "README.md")
-PUBLISHED = ("bicycle", "ant", "ambulance", "monkey")  # of which there are decoders of others
+PAGES = (
+    ROOT / "docs" / "results.md",
+    ROOT / "README.md",
+    ROOT / "examples" / "models" / "starter" / "README.md",
+)
+PUBLISHED = ("bicycle", "ant", "ambulance", "monkey")  # Magenta has published decoders of these
 CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
 
 Section = Callable[[Figures], str]
@@ -28,19 +31,19 @@ Section = Callable[[Figures], str]
 @click.option("--figures", type=click.Path(path_type=Path), default=FIGURES, help="Folder of the JSON.")
 @click.option("--page", "pages", type=click.Path(path_type=Path), multiple=True, help="What to write them into.")
 def main(figures: Path, pages: tuple[Path, ...]) -> None:
-    """Make the tables of the pages anew from figures that were measured before; by default of all that have some."""
+    """Make the tables of the pages again from the figures; by default of all pages that have some."""
     write_pages(figures, pages or PAGES)
     click.echo(f"{', '.join(str(page) for page in pages or PAGES)}: {len(sections(figures))} tables")
 
 
 def write_pages(figures: Path, pages: Iterable[Path] = PAGES) -> None:
-    """Put every table that there are figures for between its marks, wherever it has some."""
+    """Put every table that the folder has figures for between its marks on the pages that have these marks."""
     for page in pages:
-        page.write_text(filled(page.read_text(), sections(figures)))
+        page.write_text(fill_page(page.read_text(), sections(figures)))
 
 
-def filled(text: str, tables: dict[str, str]) -> str:
-    """The page with what stands between the marks of these tables replaced; a table without marks is left out."""
+def fill_page(text: str, tables: dict[str, str]) -> str:
+    """Replace what stands between the marks of these tables; a table without marks is left out."""
     for name, made in tables.items():
         before, mark, rest = text.partition(begin(name))
         _, last, after = rest.partition(end(name))
@@ -49,64 +52,70 @@ def filled(text: str, tables: dict[str, str]) -> str:
 
 
 def begin(name: str) -> str:
-    """The mark above a table."""
+    """Return the mark above a table."""
     return f"<!-- measured: {name} -->"
 
 
 def end(name: str) -> str:
-    """The mark below it."""
+    """Return the mark below a table."""
     return f"<!-- end: {name} -->"
 
 
 def sections(folder: Path) -> dict[str, str]:
-    """Every table that the figures in this folder are enough for."""
+    """Make every table that the figures in this folder are enough for."""
     made: dict[str, str] = {}
     for file, parts in (("quality.json", QUALITY), ("taught.json", TAUGHT), ("judge.json", JUDGE)):
         if (folder / file).exists():
             figures = json.loads((folder / file).read_text())
-            whole = SHIPPED if "five" in figures.get("routing", {}) else {}
+            whole = SHIPPED if "five" in figures.get("routing", {}) and "headline" in figures else {}
             made |= {name: section(figures) for name, section in (parts | whole).items()}
     return made
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown."""
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def share(figure: Any) -> str:
-    """A share and its interval, in per cent."""
+    """Return a share and its interval, in per cent."""
     return f"{figure['value']:.1%} ({100 * figure['low']:.1f}-{100 * figure['high']:.1f})"
 
 
 def number(figure: Any, digits: int = 2) -> str:
-    """A number and its interval."""
+    """Return a number and its interval."""
     return f"{figure['value']:.{digits}f} ({figure['low']:.{digits}f}-{figure['high']:.{digits}f})"
 
 
 def pair(value: float, interval: Sequence[float]) -> str:
-    """A share whose interval is kept beside it."""
+    """Return a share whose interval is kept beside it."""
     return share({"value": value, "low": interval[0], "high": interval[1]})
 
 
 def measured(figures: Figures) -> str:
-    """What the tables are of."""
+    """Return a sentence about what the tables were measured on."""
     counts = figures["counts"]
-    rough = " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
     return (
         f"{len(figures['nats'])} categories, seed {figures['seed']}; of each at most {counts['many']} test sketches "
         f"half seen, {counts['few']} in every other way, {counts['varied']} in {counts['variations']} variations. "
+        f"{_identity(figures)}"
+    )
+
+
+def _identity(figures: Figures) -> str:
+    """Return which bundle and judge were measured, and whether roughly."""
+    rough = " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
+    return (
         f"Bundle `{figures['bundle'][:12]}`, judge `{figures['judge']['sha256'][:12]}` (SHA-256 of `bundle.json` and "
         f"of the judge's weights).{rough}"
     )
 
 
 def headline(figures: Figures) -> str:
-    """What one wants to know first."""
+    """Return the first figures that a reader wants to know."""
     routing, half = figures["routing"], figures["completions"]["fractions"]["50%"]
     unseen, macro = routing["refusal"]["categories never seen"], {cut: routing["own"][cut]["macro"] for cut in CUTS}
-    judged = ", ".join(f"{half[key]['value']:.1%}" for key in ("prefix", "completed", "true"))
     rows = [
         ["right category, U50 (a uniform 0 to 50 % of the points cut off), macro", f"{macro['U50']:.1%}"],
         [
@@ -121,14 +130,26 @@ def headline(figures: Figures) -> str:
             "told from categories never seen, AUROC at 50 / 100 %",
             f"{unseen['50%']['auroc']:.3f} / {unseen['100%']['auroc']:.3f}",
         ],
-        ["recognised by an independent judge: half sketches, the same completed, true sketches", judged],
         ["points added over what the person drew, median", f"{half['length_ratio']['value']:.2f}"],
     ]
-    return table(["", ""], rows)
+    return f"{table(['', ''], rows)}\n\n{recognised(figures)}"
+
+
+def recognised(figures: Figures) -> str:
+    """Return what the judge recognises: the category given and as routed, of 24 candidates and of one."""
+    one = figures["headline"]
+    rows = [
+        ["half sketches, nothing added", share(one["prefix"]), share(one["prefix"])],
+        ["completed, the category given", share(one["50%"]), share(one["1 candidate"])],
+        ["completed as the router takes them", share(one["50%, routed"]), share(one["50%, routed, 1 candidate"])],
+        ["true sketches", share(one["true"]), share(one["true"])],
+    ]
+    head = ["recognised by an independent judge", "the best of 24 candidates", "one candidate, as the live page draws"]
+    return f"{table(head, rows)}\n\n{one['true']['count']} test sketches, half of the points seen. {_identity(one)}"
 
 
 def limits(figures: Figures) -> str:
-    """What the router cannot do."""
+    """Return what the router cannot do."""
     own, unseen = figures["routing"]["own"], figures["routing"]["refusal"]["categories never seen"]["100%"]
     return (
         f"- Many categories' sketches look alike at the beginning: at 25 % of the points it is right "
@@ -139,12 +160,12 @@ def limits(figures: Figures) -> str:
 
 
 def recognition(figures: Figures) -> str:
-    """The router, by how much was seen."""
+    """Return the router's figures by how much was seen."""
     return recognition_table(figures["routing"]["own"], by_category=True)
 
 
 def other_choices(figures: Figures) -> str:
-    """The same router, asked about fewer or more categories than the bundle draws."""
+    """Return the same router's figures among fewer or more categories than the bundle draws."""
     names = {
         "five": "Asked about bicycle, alarm clock, sun, crab, cat alone",
         "everything": "Asked about all it learned",
@@ -162,7 +183,7 @@ def _count(recognised: Figures) -> int:
 
 
 def recognition_table(recognised: Figures, by_category: bool = False) -> str:
-    """Accuracy and the rest, a column for each way of showing sketches."""
+    """Return accuracy and the rest, a column for each way of cutting sketches."""
     each = [recognised[name] for name in CUTS]
     rows = [
         ["accuracy, macro", *(pair(one["macro"], one["macro_95"]) for one in each)],
@@ -178,7 +199,7 @@ def recognition_table(recognised: Figures, by_category: bool = False) -> str:
 
 
 def refusal(figures: Figures) -> str:
-    """The known told apart from the unknown, kind by kind."""
+    """Return how well the known are told from each kind of unknown."""
     rows = [
         [
             kind,
@@ -201,7 +222,7 @@ def _interval(figures: Figures, name: str) -> Figures:
 
 
 def judge_said(figures: Figures) -> str:
-    """What the judge makes of true sketches."""
+    """Return how many true sketches the judge recognises."""
     macro = figures["judged"]["macro"]
     values = {name: one["value"] for name, one in figures["judged"]["categories"].items()}
     worst = min(values, key=lambda name: values[name])
@@ -212,7 +233,7 @@ def judge_said(figures: Figures) -> str:
 
 
 def judge_itself(figures: Figures) -> str:
-    """How good the judge is, at all that it learned."""
+    """Return how good the judge is at all that it learned."""
     macro, each = figures["macro"], figures["categories"]
     worst = sorted(each, key=lambda name: float(each[name]["value"]))[:5]
     told = [f"{name} {each[name]['value']:.0%}" for name in worst]
@@ -224,7 +245,7 @@ def judge_itself(figures: Figures) -> str:
 
 
 def completions(figures: Figures) -> str:
-    """Recognised by the judge, by how much was seen."""
+    """Return how many completions the judge recognises, by how much was seen."""
     done = figures["completions"]
     rows = []
     for name, one in done["fractions"].items():
@@ -244,7 +265,7 @@ def completions(figures: Figures) -> str:
 
 
 def compared(figures: Figures) -> str:
-    """Other ways of completing, each beside the usual one on the same sketches."""
+    """Return other ways of completing, each beside the usual one on the same sketches."""
     rows = [
         [
             name,
@@ -262,7 +283,7 @@ def compared(figures: Figures) -> str:
 
 
 def variety(figures: Figures) -> str:
-    """Several completions of a prefix: how near, how different."""
+    """Return how near to the person's own and how different several completions of a prefix are."""
     one, counts = figures["completions"]["variety"], figures["counts"]
     rows = [
         ["Chamfer distance to what the person drew, mean, pixels", number(one["mean"], 1)],
@@ -274,7 +295,7 @@ def variety(figures: Figures) -> str:
 
 
 def frechet(figures: Figures) -> str:
-    """Distances between sets."""
+    """Return Fréchet distances between sets of sketches."""
     one = figures["completions"]["frechet"]
     together, counts = one["together"], one["counts"]
     rows = [
@@ -292,7 +313,7 @@ def frechet(figures: Figures) -> str:
 
 
 def by_category(figures: Figures) -> str:
-    """Completions of half the points, category by category."""
+    """Return the completions of half the points, category by category."""
     done = figures["completions"]
     rows = []
     for name, each in done["categories"].items():
@@ -307,7 +328,7 @@ def by_category(figures: Figures) -> str:
 
 
 def nats(figures: Figures) -> str:
-    """Nats per point."""
+    """Return nats per point, category by category."""
     rows = []
     for name, one in figures["nats"].items():
         rest, zero = one["continuation"], one["continuation_zero"]
@@ -320,7 +341,7 @@ def nats(figures: Figures) -> str:
 
 
 def taught(figures: Figures) -> str:
-    """Categories from a few drawings."""
+    """Return what became of categories that were taught from a few drawings."""
     rows = []
     for name, one in figures["taught"].items():
         said = one["judged"]
@@ -354,6 +375,7 @@ QUALITY: dict[str, Section] = {
     "by category": by_category,
     "nats": nats,
 }
-SHIPPED: dict[str, Section] = {"headline": headline, "limits": limits}  # need all of a bundle like the one that ships
+# Tables that need all that is measured of a bundle like the one that ships.
+SHIPPED: dict[str, Section] = {"headline": headline, "recognised": recognised, "limits": limits}
 TAUGHT: dict[str, Section] = {"taught": taught}
 JUDGE: dict[str, Section] = {"judge itself": judge_itself}

@@ -1,7 +1,7 @@
-"""All that is measured of one category's completions with the judge, as arrays; categories know nothing of each other.
+"""Everything that is measured of one category's completions with the judge, as arrays. Knows no other category.
 
-A prefix is at a fraction of the points of a test sketch, a completion is one variation of it, and the judge looks at
-prefix, completion and true sketch alike. What is compared with something is taken on the same sketches.
+A prefix is a fraction of the points of a test sketch, a completion is one variation of it, and the judge looks at
+prefix, completion and true sketch alike. Ways that are compared are compared on the same sketches.
 """
 
 from __future__ import annotations
@@ -11,21 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.quality.distances import chamfer, ink, spread
+from benchmarks.quality.distances import chamfer_distance, ink_points, mean_pairwise_distance
 from benchmarks.quality.judge import SHIPPED, Judge
+from codes.checkpoints.bundle import Bundle
+from codes.data.store import read_labelled
 from codes.data.transforms import rows_by_points
+from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions
-from codes.sketch.stroke3 import AnyStroke3, Sketch
+from codes.sketch.stroke3 import AnyStroke3, Floats, Sketch
 
-Floats = NDArray[np.float64]
-
-PREFIX, COMPLETED, TRUE, NEVER_ENDED, NOTHING, LENGTH = range(6)
+PREFIX, COMPLETED, TRUE, NEVER_ENDED, ADDED_NOTHING, LENGTH = range(6)
 COLUMNS = ("prefix", "completed", "true", "never_ended", "added_nothing", "length_ratio")
-USUAL = "50%"
-FRACTIONS = ("25%", USUAL, "75%")
 
 
 @dataclass(frozen=True)
@@ -35,8 +33,9 @@ class Trial:
     Attributes:
         fraction: of the points that are seen.
         temperature, latent, candidates: as in :class:`SamplingOptions`.
-        routed: as what the router takes the prefix for; else as what it is.
-        many: on all the sketches there may be; else on the few that comparisons are made on.
+        routed: complete as the category that the router finds likeliest, also where it would refuse; else as the
+            category that the sketch is of.
+        on_many: run on ``QualityPlan.many`` sketches; else on ``QualityPlan.few`` of them.
     """
 
     fraction: float = 0.5
@@ -44,24 +43,31 @@ class Trial:
     latent: LatentSource = "prefix"
     candidates: int = SamplingOptions.candidates
     routed: bool = False
-    many: bool = False
+    on_many: bool = False
 
     def options(self, category: str, seed: int, variations: int = 1) -> SamplingOptions:
-        """What the completer is asked."""
-        forced = None if self.routed else category
+        """Return what the completer is asked for."""
+        given = None if self.routed else category
         return SamplingOptions(
-            variations, self.temperature, seed, forced, latent=self.latent, candidates=self.candidates
+            variations, self.temperature, seed, given, latent=self.latent, candidates=self.candidates
         )
 
 
+USUAL = "50%"
+FRACTIONS = ("25%", USUAL, "75%")
+HEADLINE = {
+    USUAL: Trial(on_many=True),
+    "1 candidate": Trial(candidates=1, on_many=True),
+    "50%, routed": Trial(routed=True, on_many=True),
+    "50%, routed, 1 candidate": Trial(candidates=1, routed=True, on_many=True),
+}
 TRIALS = {
+    **HEADLINE,
     "25%": Trial(0.25),
-    USUAL: Trial(many=True),
     "75%": Trial(0.75),
     "25%, routed": Trial(0.25, routed=True),
-    "50%, routed": Trial(routed=True),
     "75%, routed": Trial(0.75, routed=True),
-    **{f"best of {count}": Trial(candidates=count) for count in (1, 4)},
+    "4 candidates": Trial(candidates=4),
     "z = 0": Trial(latent="zero"),
     "z from the prior": Trial(latent="prior"),
     **{f"t = {t}": Trial(temperature=t) for t in (0.2, 0.6, 0.8, 1.0)},
@@ -69,19 +75,19 @@ TRIALS = {
 
 
 @dataclass(frozen=True)
-class StudyPlan:
+class QualityPlan:
     """How much is measured, and with what.
 
     Attributes:
         model: the bundle's name or folder.
         judge: the judge's weights.
-        many: sketches of a category, at most, completed in the usual way.
-        few: of these, how many in all other ways.
-        varied: of these, how many are completed in several ways.
-        variations: how many ways.
-        drawn: how often the many are drawn for Fréchet distances, by a seed of its own each time.
+        many: sketches of a category, at most, in the trials that the headline is made of.
+        few: of these, how many in all other trials.
+        varied: of these, how many are completed in several variations.
+        variations: how many variations.
+        drawn: how often the many are drawn for Fréchet distances, with a seed of its own each time.
         routed: sketches of a category, at most, that the router is asked about.
-        odd: things of a kind that are no drawing, and that it is asked about as well.
+        negatives: drawings of nothing, of each kind, that it is asked about as well.
         seed: of the completions.
     """
 
@@ -93,21 +99,25 @@ class StudyPlan:
     variations: int = 9
     drawn: int = 3
     routed: int = 10_000
-    odd: int = 300
+    negatives: int = 300
     seed: int = 0
 
 
 @dataclass(frozen=True)
-class Example:
-    """A completion and what the judge made of it.
+class CategorySketches:
+    """Stroke-3 sketches of one category: those to be completed, and others to compare with."""
 
-    Attributes:
-        sketch: prefix and continuation.
-        chance: that it shows what it should.
-    """
+    category: str
+    test: Sequence[AnyStroke3]
+    others: Sequence[AnyStroke3]
+
+
+@dataclass(frozen=True)
+class JudgedExample:
+    """A completion, and the judge's probability that it shows what it should."""
 
     sketch: Sketch
-    chance: float
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -127,10 +137,10 @@ class Variety:
 
 
 @dataclass(frozen=True)
-class Features:
+class FeatureSets:
     """The judge's features of completions, of the true sketches they began as, and of other true sketches.
 
-    All ``[N, FEATURES]`` of the same N; the completions were drawn several times.
+    All are ``[N, FEATURES]`` of the same N; the completions were drawn several times.
     """
 
     completed: Sequence[Floats]
@@ -139,114 +149,104 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Study:
-    """What was measured of one category.
+class CategoryTrials:
+    """What the trials of one category gave.
 
     Attributes:
         category: its name.
         tables: by trial, a row a sketch and a column for each of :data:`COLUMNS`.
         variety: of several completions.
         features: for Fréchet distances.
-        examples: the worst, median and best completion, by the judge.
+        examples: the worst, median and best completion by the judge.
     """
 
     category: str
     tables: dict[str, Floats]
     variety: Variety
-    features: Features
-    examples: list[Example] = field(default_factory=list)
+    features: FeatureSets
+    examples: list[JudgedExample] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Sketches:
-    """Sketches of one category: those to be completed, and others to compare with."""
+class TrialRun:
+    """The completions of a trial, their table, and the judge's probability that each shows what it should."""
 
-    category: str
-    test: Sequence[AnyStroke3]
-    others: Sequence[AnyStroke3]
+    completions: Sequence[Completion]
+    table: Floats
+    probabilities: Floats
+
+    def examples(self) -> list[JudgedExample]:
+        """Return the worst, the median and the best."""
+        order = np.argsort(self.probabilities, kind="stable")
+        chosen = order[[0, len(order) // 2, -1]]
+        return [JudgedExample(self.completions[i].sketch, float(self.probabilities[i])) for i in chosen]
 
 
-class StudyRunner:
-    """A completer and its judge."""
+class TrialRunner:
+    """Completes the sketches of a category and has them judged."""
 
-    def __init__(self, completer: Completer, judge: Judge, plan: StudyPlan) -> None:
+    def __init__(self, completer: Completer, judge: Judge, plan: QualityPlan) -> None:
         self.completer, self.judge, self.plan = completer, judge, plan
 
-    def study(self, sketches: Sketches) -> Study:
-        """Every measure of one category."""
+    def run_all(self, sketches: CategorySketches) -> CategoryTrials:
+        """Run every trial on one category."""
         whole = sketches.test[: self.plan.many]
         runs = {name: self.run(sketches.category, whole, trial) for name, trial in TRIALS.items()}
         usual = runs[USUAL]
         count = min(len(whole), len(sketches.others))
-        again = (self.drawn(sketches.category, whole[:count], self.plan.seed + i) for i in range(1, self.plan.drawn))
-        features = Features(
-            [self.judge.opinion(some).features for some in (usual.completed[:count], *again)],
-            self.judge.opinion(whole[:count]).features,
-            self.judge.opinion(sketches.others[:count]).features,
+        first = [each.sketch.points for each in usual.completions[:count]]
+        again = (self.draw(sketches.category, whole[:count], self.plan.seed + i) for i in range(1, self.plan.drawn))
+        features = FeatureSets(
+            [self.judge.predict(some).features for some in (first, *again)],
+            self.judge.predict(whole[:count]).features,
+            self.judge.predict(sketches.others[:count]).features,
         )
         tables = {name: run.table for name, run in runs.items()}
-        return Study(sketches.category, tables, self.variety(sketches.category, whole), features, usual.examples())
+        variety = self.variety(sketches.category, whole)
+        return CategoryTrials(sketches.category, tables, variety, features, usual.examples())
 
-    def run(self, category: str, whole: Sequence[AnyStroke3], trial: Trial) -> Run:
-        """One completion of each sketch."""
-        whole = whole if trial.many else whole[: self.plan.few]
+    def run(self, category: str, whole: Sequence[AnyStroke3], trial: Trial) -> TrialRun:
+        """Complete each sketch once."""
+        whole = whole if trial.on_many else whole[: self.plan.few]
         prefixes = cut(whole, trial.fraction)
-        made = [each[0] for each in self.completer.complete_many(prefixes, trial.options(category, self.plan.seed))]
-        views = [[p.points for p in prefixes], [m.sketch.points for m in made], whole]
-        opinions = [self.judge.opinion(view) for view in views]
-        judged = [opinion.recognised(category) for opinion in opinions]
-        return Run(made, np.column_stack([*judged, *_lengths(made, whole)]), opinions[1].of(category))
+        options = trial.options(category, self.plan.seed)
+        completions = [each[0] for each in self.completer.complete_many(prefixes, options)]
+        views = [[each.points for each in prefixes], [each.sketch.points for each in completions], whole]
+        predictions = [self.judge.predict(view) for view in views]
+        recognised = [each.recognised(category) for each in predictions]
+        table = np.column_stack([*recognised, *_lengths(completions, whole)])
+        return TrialRun(completions, table, predictions[1].probability(category))
 
-    def drawn(self, category: str, whole: Sequence[AnyStroke3], seed: int) -> list[AnyStroke3]:
-        """One completion of each sketch in the usual way, by another seed."""
+    def draw(self, category: str, whole: Sequence[AnyStroke3], seed: int) -> list[AnyStroke3]:
+        """Complete each sketch once in the usual way, with another seed."""
         usual = TRIALS[USUAL]
         made = self.completer.complete_many(cut(whole, usual.fraction), usual.options(category, seed))
         return [each[0].sketch.points for each in made]
 
     def variety(self, category: str, whole: Sequence[AnyStroke3]) -> Variety:
-        """Several completions of each of a few prefixes of half the points."""
+        """Complete a few prefixes of half the points in several variations."""
         few = whole[: self.plan.varied]
-        options = Trial().options(category, self.plan.seed, self.plan.variations)
-        prefixes = cut(few, Trial().fraction)
-        made = self.completer.complete_many(prefixes, options)
-        apart = np.array([_distances(some, rows) for some, rows in zip(made, few, strict=True)])
-        opinions = [self.judge.opinion([each.sketch.points for each in some]) for some in made]
-        usual = spread(self.judge.opinion(few).features)
+        usual = TRIALS[USUAL]
+        options = usual.options(category, self.plan.seed, self.plan.variations)
+        made = self.completer.complete_many(cut(few, usual.fraction), options)
+        distances = np.array([_distances(some, rows) for some, rows in zip(made, few, strict=True)])
+        predictions = [self.judge.predict([each.sketch.points for each in some]) for some in made]
+        between_true = mean_pairwise_distance(self.judge.predict(few).features)
         return Variety(
-            mean=apart.mean(axis=1),
-            best=apart.min(axis=1),
-            spread=np.array([spread(opinion.features) / usual for opinion in opinions]),
-            kinds=np.array([len(set(opinion.chances.argmax(axis=1))) for opinion in opinions], dtype=np.float64),
+            mean=distances.mean(axis=1),
+            best=distances.min(axis=1),
+            spread=np.array([mean_pairwise_distance(each.features) / between_true for each in predictions]),
+            kinds=np.array([len(set(each.probabilities.argmax(axis=1))) for each in predictions], dtype=np.float64),
         )
 
 
-@dataclass(frozen=True)
-class Run:
-    """The completions of a trial, their table, and the judge's chance that each shows what it should."""
-
-    made: Sequence[Completion]
-    table: Floats
-    chances: Floats
-
-    @property
-    def completed(self) -> list[AnyStroke3]:
-        """As stroke-3 rows."""
-        return [each.sketch.points for each in self.made]
-
-    def examples(self) -> list[Example]:
-        """The worst, the median and the best."""
-        order = np.argsort(self.chances, kind="stable")
-        chosen = order[[0, len(order) // 2, -1]]
-        return [Example(self.made[i].sketch, float(self.chances[i])) for i in chosen]
-
-
 def cut(whole: Sequence[AnyStroke3], fraction: float) -> list[Sketch]:
-    """Prefixes of this fraction of the points."""
+    """Return prefixes of this fraction of the points."""
     return [Sketch(np.asarray(rows, dtype=np.float64)[: rows_by_points(rows, fraction)]) for rows in whole]
 
 
 def _lengths(made: Sequence[Completion], whole: Sequence[AnyStroke3]) -> tuple[Floats, Floats, Floats]:
-    """Whether each never ended, whether nothing was added, and points added over the person's own."""
+    """Return whether each never ended, whether nothing was added, and points added over the person's own."""
     prefixes = np.array([each.sketch.prefix_rows for each in made])
     added = np.array([len(each.sketch) for each in made]) - prefixes
     own = np.array([len(rows) for rows in whole]) - prefixes
@@ -255,7 +255,45 @@ def _lengths(made: Sequence[Completion], whole: Sequence[AnyStroke3]) -> tuple[F
 
 
 def _distances(made: Sequence[Completion], whole: AnyStroke3) -> list[float]:
-    """Of each completion of one prefix, from what was added to what the person drew."""
+    """Return the distance, for each completion of one prefix, from the added ink to the person's own."""
     start = made[0].sketch.prefix_rows or 0
-    own = ink(whole, start)
-    return [chamfer(ink(each.sketch.points, start), own) for each in made]
+    own = ink_points(whole, start)
+    return [chamfer_distance(ink_points(each.sketch.points, start), own) for each in made]
+
+
+@dataclass(frozen=True)
+class CategoryQuality:
+    """Everything that is measured of one category.
+
+    Attributes:
+        trials: its completions, by the judge.
+        nats: its decoder, on all test sketches.
+        recognised: ``[N]``, whether the judge recognises each of its true test sketches.
+    """
+
+    trials: CategoryTrials
+    nats: DecoderQuality
+    recognised: Floats
+
+
+def measured_categories(data: Path, plan: QualityPlan) -> list[str]:
+    """Return every category that the bundle draws, the judge knows and split ``test`` of the data has."""
+    known, found = Judge.open(plan.judge).categories, read_labelled(data, "test")
+    return [name for name in Bundle.open(plan.model).categories if name in known and found.get(name)]
+
+
+def measure_category(data: Path, plan: QualityPlan, category: str) -> CategoryQuality:
+    """Measure one category; called in a process of its own."""
+    test, valid = read_labelled(data, "test")[category], read_labelled(data, "valid")[category]
+    bundle, judge = Bundle.open(plan.model), Judge.open(plan.judge)
+    trials = TrialRunner(Completer(bundle), judge, plan).run_all(CategorySketches(category, test, valid))
+    return CategoryQuality(
+        trials, decoder_quality(*bundle.vae(category), test, 0.5), judge.predict(test).recognised(category)
+    )
+
+
+def measure_headline(data: Path, plan: QualityPlan, category: str) -> dict[str, Floats]:
+    """Run the trials of the headline alone on one category and return their tables."""
+    whole = read_labelled(data, "test")[category][: plan.many]
+    runner = TrialRunner(Completer(Bundle.open(plan.model)), Judge.open(plan.judge), plan)
+    return {name: runner.run(category, whole, trial).table for name, trial in HEADLINE.items()}
