@@ -31,7 +31,7 @@ class Play:
 
     def __init__(self, completer: Completer, crowd: Sequence[Iterator[Moment]]) -> None:
         for category in completer.categories:
-            completer.stepper(category)
+            completer.models.decoders.get(category)
         self.engine = Engine(completer)
         self.clock = self.busy = 0.0
         self._coming = heapq.merge(*(_of(number, each) for number, each in enumerate(crowd)), key=lambda each: each[0])
@@ -63,7 +63,7 @@ class Play:
             self.engine.cancel(self._latest[person])
         self._asked.append(asked)
         self._latest[person] = SketchRequest(said.sketch, said.options, partial(self._tell, asked))
-        self.engine.ask(self._latest[person])
+        self.engine.submit(self._latest[person])
 
     def _tell(self, asked: Asked, event: Event) -> None:
         self._told.append((asked, payload(0, event)))

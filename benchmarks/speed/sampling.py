@@ -14,7 +14,7 @@ from benchmarks.speed.timing import in_turn
 from benchmarks.speed.workload import Effort, Figures
 from codes.data.batches import collate
 from codes.data.transforms import Normaliser
-from codes.inference.decoding import Continuation, collect, continue_drawings, latent_of
+from codes.inference.decoding import Continuation, draw, latents
 from codes.inference.options import SamplingOptions
 from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
@@ -69,8 +69,7 @@ class Ours:
         """``added`` points after the rows, in so many ways."""
         options = SamplingOptions(variations=variations, temperature=TEMPERATURE, max_points=added)
         prefixes = collate([rows], [0])
-        z = latent_of(self.vae, prefixes, options)
-        return collect(continue_drawings(self.stepper, prefixes, z, options), variations, added)
+        return draw(self.stepper, prefixes, latents(self.vae, prefixes, options), options)
 
 
 def rows_of(count: int) -> Floats:
