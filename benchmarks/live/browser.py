@@ -26,7 +26,7 @@ from codes.sketch.geometry import resample
 from codes.sketch.stroke3 import Floats, Sketch
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.server import Listener, server_of
+from codes.web.server import ListeningSocket, server_of
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -67,7 +67,7 @@ PHONE = Screen(390, 844, density=2.0, touch=True)
 @contextmanager
 def served(app: Starlette) -> Iterator[str]:
     """The address of the app on a free port of this machine, for as long as the block runs."""
-    with Listener("127.0.0.1", 0) as listener:
+    with ListeningSocket("127.0.0.1", 0) as listener:
         server = server_of(app, listener, Limits())
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()

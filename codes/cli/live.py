@@ -41,14 +41,14 @@ def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
     try:
         from codes.runtime import keep_few_kernels
         from codes.web.app import LIMITS, make_app
-        from codes.web.server import Listener, server_of
+        from codes.web.server import ListeningSocket, server_of
     except ModuleNotFoundError as error:
         raise BadOption(f"a live canvas needs {error.name}; get it with: pip install 'halfdrawn[live]'") from error
     use_one_thread()
     keep_few_kernels()
     app = make_app(load(model), gallery, hosts=LOOPBACK if host in LOOPBACK else None)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    with Listener(host, port) as listener:
+    with ListeningSocket(host, port) as listener:
         click.echo(f"{address}  (Ctrl-C ends it)")
         if opens:
             Thread(target=webbrowser.open, args=[address], daemon=True).start()

@@ -21,7 +21,7 @@ from codes.web.limits import Limits
 SLACK = 4  # a message this many times too long closes its socket without an answer
 
 
-class Listener(socket.socket):
+class ListeningSocket(socket.socket):
     """Listen at an address, and remember the connections that were accepted, so that one can be cut.
 
     A server closes a connection once all that was written has left, which a client that reads nothing can put off for
@@ -61,7 +61,7 @@ class CutAfterSession:
         seconds: how long the last messages may take to leave.
     """
 
-    def __init__(self, app: ASGIApp, listener: Listener, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, listener: ListeningSocket, seconds: float) -> None:
         self.app, self.listener, self.seconds = app, listener, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +74,7 @@ class CutAfterSession:
                 asyncio.get_running_loop().call_later(self.seconds, _cut, connection)
 
 
-def server_of(app: ASGIApp, listener: Listener, limits: Limits) -> uvicorn.Server:
+def server_of(app: ASGIApp, listener: ListeningSocket, limits: Limits) -> uvicorn.Server:
     """Return a server of this application; ``run([listener])`` answers until it is told to exit."""
     config = uvicorn.Config(
         CutAfterSession(app, listener, limits.client_timeout),

@@ -25,7 +25,7 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.server import Listener, server_of
+from codes.web.server import ListeningSocket, server_of
 from tests.support.asks import ask
 from tests.support.worlds import prefixes
 
@@ -39,7 +39,7 @@ def served(tmp_path) -> Iterator:
 
     def serve(completer: Completer, **limits) -> int:
         allowed = replace(Limits(), **limits)
-        listener = Listener("127.0.0.1", 0)
+        listener = ListeningSocket("127.0.0.1", 0)
         server = server_of(make_app(completer, tmp_path / "kept", allowed), listener, allowed)
         thread = Thread(target=server.run, args=[[listener]])
         thread.start()
@@ -97,8 +97,8 @@ def test_the_table_of_limits_is_that_of_the_code():
 
 
 def test_a_port_that_is_taken_is_told():
-    with Listener("127.0.0.1", 0) as taken, pytest.raises(BadOption, match="cannot be listened at"):
-        Listener("127.0.0.1", taken.getsockname()[1])
+    with ListeningSocket("127.0.0.1", 0) as taken, pytest.raises(BadOption, match="cannot be listened at"):
+        ListeningSocket("127.0.0.1", taken.getsockname()[1])
 
 
 def test_whoever_never_reads_is_cut_off_and_others_are_answered(served, endless):

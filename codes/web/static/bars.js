@@ -1,9 +1,9 @@
 /**
- * What it may be, as bars: the likeliest first. A click fixes a category, another click frees it.
+ * Shows the likeliest categories as bars. A click fixes a category, another click frees it.
  * Knows the route and its own list; knows no server.
  */
 
-import { percent } from "./words.js";
+import { percent } from "./copy.js";
 
 const MOST = 6;
 
@@ -22,7 +22,7 @@ export class Bars {
     this.#fix = fix;
   }
 
-  /** @param {import("./state.js").State} state */
+  /** @param {import("./appstate.js").State} state */
   show({ route, fixed, categories }) {
     const before = this.#seen;
     if (before.route === route && before.fixed === fixed && before.categories === categories) return;
@@ -34,7 +34,7 @@ export class Bars {
     this.#order(shown);
   }
 
-  /** The likeliest; before anything is drawn, what there is to choose from. */
+  /** Return the likeliest categories; before anything is drawn, the first of all. */
   #shown(probabilities, fixed, categories) {
     const likeliest = Object.keys(probabilities);
     const names = (likeliest.length ? likeliest : categories).slice(0, MOST);
@@ -66,7 +66,7 @@ export class Bars {
     this.#rows.delete(category);
   }
 
-  /** Rows never move away from under a finger or the keyboard's focus. */
+  /** Put the rows in order, but never move them away from under a finger or the keyboard's focus. */
   #order(shown) {
     const rows = shown.map((category) => this.#rows.get(category));
     const held = this.#list.matches(":hover, :focus-within") && rows.every((row) => row.isConnected);

@@ -1,12 +1,13 @@
 /**
- * What the machine adds to a drawing, row by row as it comes, and how much of it is on offer.
- * Values that never change. Knows rows and strokes; knows neither the socket nor the paper.
+ * Builds what the machine adds to a drawing, row by row as it comes, and keeps how much of it is on offer.
+ * All values are frozen. Knows rows and strokes; knows neither the socket nor the paper.
  *
- * @typedef {{at: number[], air: boolean, strokes: readonly import("./ink.js").Stroke[], ended: boolean}} Continuation
+ * @typedef {import("./drawing.js").Stroke} Stroke
+ * @typedef {{at: number[], air: boolean, strokes: readonly Stroke[], ended: boolean}} Continuation
  *   `air`: the next row moves without drawing; `ended`: the machine says that nothing is missing.
  *
  * @typedef {object} Offer
- * @property {import("./ink.js").Drawing} base  what the person had drawn
+ * @property {import("./drawing.js").Drawing} base  what the person had drawn
  * @property {string[]} categories  of each variation
  * @property {Continuation[]} drawings  of each variation; the first is the suggestion
  * @property {boolean} done  no more rows will come
@@ -14,12 +15,12 @@
  * @property {boolean} hidden  the person wants none of the suggestion
  */
 
-import { penAt, stroke } from "./ink.js";
+import { penAt, stroke } from "./drawing.js";
 
-/** Nothing added yet, the pen in the air where the person lifted it. */
+/** Return a continuation without rows, its pen in the air where the person lifted it. */
 export const nothing = (at) => Object.freeze({ at, air: true, strokes: [], ended: false });
 
-/** The continuation with one row `[dx, dy, lift, end]` more. */
+/** Return the continuation with one row `[dx, dy, lift, end]` more. */
 function grown(continuation, [dx, dy, lift, end]) {
   if (end) return Object.freeze({ ...continuation, ended: true });
   const { at, air, strokes } = continuation;
@@ -40,28 +41,28 @@ export const offered = (base, categories, hidden = false) =>
     hidden,
   });
 
-/** The offer with rows `[variation, dx, dy, lift, end]` more. */
+/** Return the offer with rows `[variation, dx, dy, lift, end]` more. */
 export function withInk(offer, rows) {
   const drawings = [...offer.drawings];
   for (const [variation, ...row] of rows) drawings[variation] = grown(drawings[variation], row);
   return Object.freeze({ ...offer, drawings });
 }
 
-/** How many strokes of the suggestion are whole, so that they can be taken. */
+/** Return how many strokes of the suggestion are whole, so that they can be taken. */
 export function wholeStrokes({ drawings, done }) {
   const { strokes, air, ended } = drawings[0];
   return done || air || ended ? strokes.length : Math.max(0, strokes.length - 1);
 }
 
-/** The suggestion's strokes that were not taken yet; none where it is hidden. */
+/** Return the suggestion's strokes that were not taken yet; none where it is hidden. */
 export const remaining = (offer) =>
   !offer || offer.hidden || !offer.drawings.length ? [] : offer.drawings[0].strokes.slice(offer.taken);
 
-/** Whether the offer is about this drawing: what it was made for, and perhaps the machine's own strokes after it. */
+/** Return true if the drawing is the one the offer was made for, perhaps with the machine's strokes after it. */
 export const fits = (offer, drawing) =>
   offer.base.every((each, index) => drawing[index] === each) &&
   drawing.slice(offer.base.length).every(({ by }) => by === "machine");
 
-/** Whether the machine thinks that the drawing needs nothing more. */
+/** Return true if the machine thinks that the drawing needs nothing more. */
 export const findsItFinished = (offer) =>
   Boolean(offer?.done && offer.drawings.length && offer.drawings[0].ended && !offer.drawings[0].strokes.length);

@@ -1,10 +1,10 @@
 /**
- * The large paper: ink that is dry, and over it what moves: the stroke under the pen, the suggestion, a replay.
+ * Draws the large paper: dry ink, and over it what moves: the stroke under the pen, the suggestion, a replay.
  * Knows the state and the time; draws once a frame, and only while something changes.
  */
 
 import { remaining } from "./continuation.js";
-import { seen } from "./pace.js";
+import { seen } from "./marks.js";
 import { Paper } from "./paper.js";
 import { PEN_SPEED, revealed, wayTo } from "./reveal.js";
 import { Suggestion } from "./suggestion.js";
@@ -28,9 +28,9 @@ export class Easel {
 
   /**
    * @param {{dry: HTMLCanvasElement, wet: HTMLCanvasElement}} canvases  one over the other
-   * @param {import("./state.js").Store} store
+   * @param {import("./appstate.js").StateStore} store
    * @param {import("./keypen.js").KeyPen} keyPen
-   * @param {{drew: (strokes: import("./ink.js").Stroke[]) => void, shown: () => void}} told
+   * @param {{drew: (strokes: import("./drawing.js").Stroke[]) => void, shown: () => void}} told
    *   `drew`: so much of the suggestion is to be seen; `shown`: all of it is
    */
   constructor({ dry, wet }, store, keyPen, told) {
@@ -44,12 +44,12 @@ export class Easel {
     store.subscribe((now, before) => this.#changed(now, before));
   }
 
-  /** Where on the paper an event was. */
+  /** Return where on the paper an event was. */
   pointAt(event) {
     return this.#wet.pointAt(event);
   }
 
-  /** Draw the drawing once more from its first stroke. */
+  /** Show the drawing again from its first stroke. */
   replay() {
     if (!this.#store.value.history.present.length) return;
     this.#replay = 0;
@@ -101,7 +101,7 @@ export class Easel {
     if (this.#replay === null) this.#dry.draw(this.#store.value.history.present);
   }
 
-  /** Whether there is more to draw in the next frame. */
+  /** Draw a frame; return true if there is more to draw in the next. */
   #drawLive(seconds) {
     const { wet, offer } = this.#store.value;
     const { strokes, moving } = this.#suggestion.after(this.#calm.matches ? Infinity : seconds, offer);

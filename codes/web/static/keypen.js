@@ -1,9 +1,9 @@
 /**
- * A pen for the keyboard: the arrows move it, the space bar puts it down and lifts it.
- * Knows keys and a place on the paper; the strokes it makes go the way of all others.
+ * Draws with the keyboard: the arrows move the pen, the space bar puts it down and lifts it.
+ * Knows keys and a place on the paper; its strokes are handled like all others.
  */
 
-import { CENTRE, SIDE } from "./ink.js";
+import { CENTRE, SIDE } from "./drawing.js";
 
 const STEP = 20;
 const FAR = 100;
@@ -12,7 +12,7 @@ const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export class KeyPen {
   at = CENTRE;
   down = false;
-  /** Whether to show it: from the first key until another pen is used. */
+  /** True from the first key until another pen is used. */
   shown = false;
   #hands;
 
@@ -21,7 +21,7 @@ export class KeyPen {
     this.#hands = hands;
   }
 
-  /** Use a key; whether it was one of ours. */
+  /** Use a key; return false if it means nothing here. */
   press({ key, shiftKey }) {
     if (key === " ") this.#toggle();
     else if (key in MOVES) this.#move(MOVES[key], shiftKey ? FAR : STEP);
@@ -30,14 +30,14 @@ export class KeyPen {
     return true;
   }
 
-  /** Lift it where it is, if it is down. */
+  /** Lift the pen if it is down. */
   lift() {
     if (!this.down) return;
     this.down = false;
     this.#hands.ended();
   }
 
-  /** Another pen is used now. */
+  /** Lift and hide the pen, because another one is used. */
   hide() {
     this.lift();
     this.shown = false;

@@ -1,13 +1,13 @@
 /**
- * Keys. Those with Ctrl or Cmd work everywhere; the others only while the paper has the focus, so that Tab and the
- * arrows stay what they are to everyone else.
- * Knows keys and the names of what can be done; does nothing itself.
+ * Says what keys do. Those with Ctrl or Cmd work everywhere; the others only while the paper has the focus,
+ * so that Tab and the arrows work as usual elsewhere.
+ * Knows keys and the names of actions; does nothing itself.
  */
 
 const LETTERS = { n: "newSeed", t: "together", m: "music", r: "replay", s: "save", o: "open", g: "gallery" };
 const TYPED_IN = "input:not([type=range], [type=file]), textarea, select";
 
-/** The name of what a key does anywhere on the page, if it does something. */
+/** Return the name of the action of a key anywhere on the page, if it has one. */
 export function everywhere({ key, ctrlKey, metaKey, shiftKey, altKey, target }) {
   if (!(ctrlKey || metaKey) || altKey || target.matches?.(TYPED_IN)) return undefined;
   const pressed = key.toLowerCase();
@@ -15,7 +15,7 @@ export function everywhere({ key, ctrlKey, metaKey, shiftKey, altKey, target }) 
   return pressed === "y" ? "redo" : undefined;
 }
 
-/** The name of what a key does on the paper. While a suggestion shows, Tab and the right arrow take it. */
+/** Return the name of the action of a key on the paper. While a suggestion shows, Tab and the right arrow take it. */
 export function onPaper({ key, ctrlKey, metaKey, altKey, shiftKey }, { offers, drawing }) {
   if (ctrlKey || metaKey || altKey) return undefined;
   if (offers && key === "Tab" && !shiftKey) return "accept";

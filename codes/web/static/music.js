@@ -1,12 +1,12 @@
 /**
- * Strokes as melodies: pitch from height, length from the way the pen went, scale and timbre from the category.
- * Pure: knows notes; makes no sound (synth.js does).
+ * Makes melodies of strokes: pitch from height, length from the way the pen went, scale and timbre from the category.
+ * Knows notes; makes no sound (synth.js does).
  *
  * @typedef {{frequency: number, seconds: number}} Note
  * @typedef {{root: number, scale: number[], partials: number[]}} Voice
  */
 
-import { SIDE, distance } from "./ink.js";
+import { SIDE, distance } from "./drawing.js";
 
 // Half-tones above the root. Five notes of each, so that nothing drawn sounds wrong.
 const SCALES = [
@@ -41,19 +41,19 @@ export function voiceOf(category) {
   return { root: pick(ROOTS, 31), scale: pick(SCALES, 37), partials: pick(TIMBRES, 41) };
 }
 
-/** The pitch of a step of the voice's scale; steps go on through the octaves. */
+/** Return the pitch of a step of the voice's scale; steps go on through the octaves. */
 function pitchOf({ root, scale }, step) {
   const octave = Math.floor(step / scale.length);
   return root * 2 ** (octave + scale[step - octave * scale.length] / 12);
 }
 
-/** Which step of a scale a height on the paper is. */
+/** Return the step of a scale for a height on the paper. */
 const stepAt = (y) => Math.round((1 - Math.min(SIDE, Math.max(0, y)) / SIDE) * STEPS);
 
 /**
- * A stroke as notes. What the machine draws is sung a third above.
+ * Return a stroke as notes. What the machine draws is sung a third above.
  *
- * @param {readonly import("./ink.js").Point[]} points
+ * @param {readonly import("./drawing.js").Point[]} points
  * @param {Voice} voice
  * @returns {Note[]}
  */
@@ -66,7 +66,7 @@ export function melody(points, voice, byMachine = false) {
   return notes;
 }
 
-/** The steps that a stroke passes, each with the ink that was spent on it. */
+/** Return the steps that a stroke passes, each with the length of ink spent on it. */
 function pitches(points) {
   const found = [{ step: stepAt(points[0][1]), ink: 0 }];
   let piece = 0;

@@ -1,9 +1,9 @@
 /**
- * One canvas as a sheet of paper: sharp on every screen, in the paper's units.
+ * Draws on one canvas, sharp on every screen, in the paper's units.
  * Knows how ink looks; knows nothing of why it is there.
  */
 
-import { SIDE, boxOf } from "./ink.js";
+import { SIDE, boxOf } from "./drawing.js";
 import { trace } from "./path.js";
 
 const WIDTH = 8;
@@ -25,7 +25,7 @@ export class Paper {
     this.view = { scale: 1, x: 0, y: 0 };
   }
 
-  /** Take the size that the page gives the canvas, with the square of the paper's units in the middle. */
+  /** Take the size that the page gives the canvas, with the paper's square in the middle. */
   fit() {
     const { clientWidth: width, clientHeight: height } = this.canvas;
     const density = window.devicePixelRatio || 1;
@@ -34,7 +34,7 @@ export class Paper {
     this.look({ left: 0, top: 0, right: SIDE, bottom: SIDE });
   }
 
-  /** Show this box of the paper, as large as it fits. */
+  /** Show this box of the paper, as large as possible. */
   look(box) {
     const { width, height } = this.canvas;
     const scale = Math.min(width / (box.right - box.left), height / (box.bottom - box.top));
@@ -56,7 +56,7 @@ export class Paper {
     });
   }
 
-  /** Where on the paper something on the screen is. */
+  /** Return where on the paper something on the screen is. */
   pointAt({ clientX, clientY }) {
     const edge = this.canvas.getBoundingClientRect();
     const density = this.canvas.width / edge.width;
@@ -72,7 +72,7 @@ export class Paper {
   /**
    * Draw strokes over what is there.
    *
-   * @param {import("./ink.js").Drawing} drawing
+   * @param {import("./drawing.js").Drawing} drawing
    * @param {number} alpha  how faint
    */
   draw(drawing, alpha = 1) {
@@ -90,7 +90,7 @@ export class Paper {
     context.globalAlpha = 1;
   }
 
-  /** A small cross where the keyboard's pen is; a ring around it where it touches the paper. */
+  /** Draw a small cross where the keyboard's pen is, and a ring around it while the pen is down. */
   cross([x, y], down) {
     const context = this.#context;
     const size = 14;
@@ -117,7 +117,7 @@ export class Paper {
     this.#context.stroke();
   }
 
-  /** A line as wide as the pen was pressed, piece by piece. */
+  /** Draw a line as wide as the pen was pressed, piece by piece. */
   #press(points) {
     const full = this.#context.lineWidth;
     for (let i = 0; i < points.length; i += 1) {

@@ -1,10 +1,10 @@
 /**
- * A smooth line through points. Sketches are thinned to few points, so straight lines between them would show as
- * corners; a corner that was meant, a sharp turn, is kept.
- * Knows geometry and the path of a 2-d context, nothing else.
+ * Draws a smooth line through points. Sketches are thinned to few points, so straight lines between them would show as
+ * corners; sharp turns are kept, since they were meant.
+ * Knows geometry and the path of a 2-d context; knows nothing else.
  */
 
-import { distance } from "./ink.js";
+import { distance } from "./drawing.js";
 
 const SHARP = Math.cos((58 * Math.PI) / 180);
 const REACH = 0.36;
@@ -13,7 +13,7 @@ const REACH = 0.36;
  * Add the line to the context's path.
  *
  * @param {CanvasRenderingContext2D | Path2D} path
- * @param {readonly import("./ink.js").Point[]} points
+ * @param {readonly import("./drawing.js").Point[]} points
  */
 export function trace(path, points) {
   const [x, y] = points[0];
@@ -36,7 +36,7 @@ function curve(path, from, to, leaving, arriving) {
   );
 }
 
-/** The direction of the line at a point, a unit vector; (0, 0) at its ends and at corners. */
+/** Return the direction of the line at a point, a unit vector; (0, 0) at its ends and at corners. */
 function tangent(points, index) {
   if (index === 0 || index === points.length - 1) return [0, 0];
   const [a, b] = [direction(points[index - 1], points[index]), direction(points[index], points[index + 1])];

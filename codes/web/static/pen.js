@@ -1,5 +1,5 @@
 /**
- * Fingers, mice and pens on a surface, as strokes: one at a time, palms and second fingers left out.
+ * Turns pointer events into strokes: one at a time, without palms and second fingers.
  * Knows pointer events; knows no paper and no drawing.
  *
  * @typedef {object} Hands  who is told; points are events, to be placed by the one who is told
@@ -9,9 +9,9 @@
  * @property {() => void} dropped  it was no stroke after all
  */
 
-// A second finger this soon after the first means a gesture: neither was meant to draw.
+// A second finger this soon after the first is a gesture: neither was meant to draw.
 const GESTURE_MS = 180;
-// A hand rests on the screen around the time that a pen touches it.
+// A hand rests on the screen around the time when a pen touches it.
 const PALM_MS = 1200;
 // Wider than any fingertip, in pixels of the page.
 const PALM_WIDTH = 70;
@@ -76,7 +76,7 @@ export class Pen {
     return broad || event.timeStamp - this.#penSeen < PALM_MS;
   }
 
-  /** Whether a stroke begun by something else makes room for this one: only a hand's touch does, for a pen. */
+  /** Return true if the stroke that is being drawn makes room for this one: only a finger's does, for a pen. */
   #giveWay(event) {
     const { type, since } = this.#current;
     if (type !== "touch") return false;
@@ -87,5 +87,5 @@ export class Pen {
   }
 }
 
-/** Pressure 0 to 1 of a pen, 0 where it lifts, else nothing: mice and most fingers always say the same. */
+/** Return `[pressure]` of a pen, 0 to 1; nothing for mice and fingers, most of which always report the same. */
 export const pressureOf = ({ pointerType, pressure }) => (pointerType === "pen" ? [pressure] : []);

@@ -1,9 +1,9 @@
 /**
- * Strokes as a pen draws them: how far it is after a way of so many units.
- * Knows geometry; the clock is the caller's.
+ * Shows strokes as a pen draws them: how far it is after so many units of travel.
+ * Knows geometry; knows no clock.
  */
 
-import { distance, stroke } from "./ink.js";
+import { distance, stroke } from "./drawing.js";
 
 // Units of the paper a second; about as fast as people draw.
 export const PEN_SPEED = 1300;
@@ -11,10 +11,10 @@ export const PEN_SPEED = 1300;
 const AIR = 3;
 
 /**
- * What is drawn of `strokes` after `way` units of travel. The way to the first stroke costs nothing, so that
+ * Return what is drawn of `strokes` after `way` units of travel. The way to the first stroke costs nothing, so that
  * the first ink shows at once.
  *
- * @returns {{strokes: import("./ink.js").Stroke[], left: number}} `left`: travel that was not used up.
+ * @returns {{strokes: import("./drawing.js").Stroke[], left: number}} `left`: travel that was not used up.
  */
 export function revealed(strokes, way) {
   const shown = [];
@@ -30,7 +30,7 @@ export function revealed(strokes, way) {
   return { strokes: shown, left: Math.max(0, left) };
 }
 
-/** The way to the end of the first `count` strokes. */
+/** Return the travel to the end of the first `count` strokes. */
 export function wayTo(strokes, count) {
   let way = 0;
   for (const [index, { points }] of strokes.slice(0, count).entries()) {
@@ -40,7 +40,7 @@ export function wayTo(strokes, count) {
   return way;
 }
 
-/** The first `way` units of a line, its last point between two of the given; `left` below 0 where it was cut. */
+/** Return the first `way` units of a line, cut between two points if need be; then `left` is below 0. */
 function cut(points, way) {
   let left = way;
   for (let i = 1; i < points.length; i += 1) {

@@ -1,21 +1,21 @@
 /**
- * What can happen, and what follows: the person draws, takes, undoes; the server answers.
- * Knows the state and the line to the server; knows no page, so that it can be tried without one.
+ * Decides what follows from what happens: the person draws, takes, undoes; the server answers.
+ * Knows the state and the connection; knows no page, so that it can be tried without one.
  */
 
+import { drawingOf } from "./appstate.js";
 import { findsItFinished, fits, offered, remaining, wholeStrokes, withInk } from "./continuation.js";
-import { changed, extended, ownPart, redone, rewound, stroke, undone } from "./ink.js";
-import { drawingOf } from "./state.js";
+import { changed, extended, ownPart, redone, rewound, stroke, undone } from "./drawing.js";
 import { toWire } from "./wire.js";
 
 export const NINE = 9;
 const UNSURE = { top: 3, draw: 3 };
 const SURE = { top: 1, draw: NINE };
 const LOOK = { top: 1, draw: 0 };
-// While a stroke is being drawn, the drawing is looked at this often at most.
+// While a stroke is being drawn, it is recognised at most this often.
 const LOOK_MS = 120;
 
-/** How many drawings of how many categories to ask for: of several where it is not clear which. */
+/** Return how many drawings of how many categories to ask for: of several if the category is not clear. */
 const wanted = ({ route, fixed, together, categories }) => {
   if (together) return { top: 1, draw: 1 };
   const several = !fixed && route?.decision === "unsure" && categories.length >= UNSURE.top;
@@ -24,18 +24,18 @@ const wanted = ({ route, fixed, together, categories }) => {
 
 export class Session {
   #store;
-  #live;
+  #connection;
   #asked = { ...LOOK, base: [], more: {} };
   #lookedAt = 0;
   #taking = null;
 
   /**
-   * @param {import("./state.js").Store} store
-   * @param {{ask: (question: object) => void, stop: () => void, busy: boolean}} live
+   * @param {import("./appstate.js").StateStore} store
+   * @param {{ask: (question: object) => void, stop: () => void, busy: boolean}} connection
    */
-  constructor(store, live) {
+  constructor(store, connection) {
     this.#store = store;
-    this.#live = live;
+    this.#connection = connection;
   }
 
   get #state() {
@@ -45,7 +45,7 @@ export class Session {
   // The pen.
 
   penBegan(points) {
-    this.#live.stop();
+    this.#connection.stop();
     this.#taking = null;
     this.#lookedAt = performance.now();
     this.#store.set({ wet: points, offer: this.#hiddenOffer(), notice: "" });
@@ -56,7 +56,7 @@ export class Session {
     if (!wet) return;
     this.#store.set({ wet: extended(wet, points) });
     const now = performance.now();
-    if (this.#live.busy || now - this.#lookedAt < LOOK_MS) return;
+    if (this.#connection.busy || now - this.#lookedAt < LOOK_MS) return;
     this.#lookedAt = now;
     this.#look();
   }
@@ -103,7 +103,7 @@ export class Session {
 
   #step(history) {
     if (history === this.#state.history) return;
-    this.#live.stop();
+    this.#connection.stop();
     this.#taking = null;
     this.#store.set({ history, wet: null, offer: null, notice: "" });
     if (!history.present.length) this.#store.set({ route: null });
@@ -112,7 +112,7 @@ export class Session {
 
   // The suggestion.
 
-  /** Take the whole suggestion, as soon as it is whole; ask for one where there is none. */
+  /** Take the suggestion as soon as it is complete; ask for one if there is none. */
   accept() {
     const { offer, history } = this.#state;
     if (!history.present.length) return;
@@ -121,7 +121,7 @@ export class Session {
     else this.#taking = "all";
   }
 
-  /** Take the suggestion's next stroke, as soon as it is whole. */
+  /** Take the suggestion's next stroke as soon as it is complete. */
   acceptNext() {
     const { offer } = this.#state;
     if (!this.offers) return;
@@ -133,7 +133,7 @@ export class Session {
     if (this.offers) this.#store.set({ offer: Object.freeze({ ...this.#state.offer, hidden: true }) });
   }
 
-  /** Whether there is a suggestion to take. */
+  /** True if there is a suggestion to take. */
   get offers() {
     return remaining(this.#state.offer).length > 0;
   }
@@ -159,18 +159,19 @@ export class Session {
     else if (this.#taking === "next") this.acceptNext();
   }
 
-  /** Finish the own drawing as variation number `index`, whatever else it was finished as; undo takes it back. */
+  /** Finish the person's own part as variation number `index`, instead of what it was finished as before. */
   adopt(index) {
     const { offer, history } = this.#state;
     if (!offer?.drawings[index]?.strokes.length || !offer.done || !fits(offer, history.present)) return;
     const drawing = [...offer.base, ...offer.drawings[index].strokes];
-    this.#store.set({ history: changed(rewound(history, offer.base), drawing), offer: this.#hiddenOffer(), notice: "" });
+    const adopted = changed(rewound(history, offer.base), drawing);
+    this.#store.set({ history: adopted, offer: this.#hiddenOffer(), notice: "" });
     this.#look();
   }
 
   // How it draws.
 
-  /** Have it finished as this category; the same again, and the machine guesses. */
+  /** Have the drawing finished as this category; the same category again frees it. */
   fix(category) {
     this.#store.set({ fixed: this.#state.fixed === category ? null : category });
     this.#suggestAgain();
@@ -187,20 +188,20 @@ export class Session {
   }
 
   setTogether(together) {
-    this.#live.stop();
+    this.#connection.stop();
     this.#store.set({ together, offer: null });
     this.#revisit();
   }
 
-  /** In a drawing made together: the machine's stroke was shown to its end, and stays. */
+  /** Keep the machine's stroke in a drawing made together, once it was shown to its end. */
   shown() {
     const { together, offer } = this.#state;
     if (together && offer?.done && this.offers) this.#take(1);
   }
 
-  // Questions and answers.
+  // Requests and answers.
 
-  /** Have the drawing recognised, and nothing drawn. */
+  /** Have the drawing recognised and nothing drawn. */
   #look() {
     this.#ask(LOOK, drawingOf(this.#state));
   }
@@ -211,13 +212,13 @@ export class Session {
     if (base.length) this.#ask(wanted(this.#state), base, more);
   }
 
-  /** Other ways to finish the person's own part. */
+  /** Ask for other ways to finish the person's own part. */
   #suggestAgain() {
     const { history, together } = this.#state;
     if (!together) this.#suggest(ownPart(history.present));
   }
 
-  /** After a step in the history: what the machine drew last is only looked at, and so is all of a joint drawing. */
+  /** Ask again after a step in the history; only to recognise, if the machine drew last or both draw together. */
   #revisit() {
     const { history, together } = this.#state;
     if (!history.present.length) return;
@@ -228,10 +229,10 @@ export class Session {
   #ask(plan, base, more = {}) {
     const { wet, temperature, seed, fixed } = this.#state;
     this.#asked = { ...plan, base, more };
-    this.#live.ask({ sketch: toWire(base, wet !== null), ...plan, temperature, seed, category: fixed, ...more });
+    this.#connection.ask({ sketch: toWire(base, wet !== null), ...plan, temperature, seed, category: fixed, ...more });
   }
 
-  /** A message of the server. */
+  /** Take in a message of the server. */
   heard(message) {
     const answers = {
       route: () => this.#heardRoute(message),
@@ -271,7 +272,7 @@ export class Session {
   }
 
   #keepOneStroke(offer) {
-    this.#live.stop();
+    this.#connection.stop();
     const [first] = offer.drawings;
     const drawings = [Object.freeze({ ...first, strokes: first.strokes.slice(0, 1), ended: false })];
     this.#store.set({ offer: Object.freeze({ ...offer, drawings, done: true }) });

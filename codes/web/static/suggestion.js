@@ -1,6 +1,6 @@
 /**
- * The faint suggestion: how much of it the pen has drawn by now.
- * Knows the offer and the time that went by; knows no paper and no server.
+ * Draws the faint suggestion at the speed of a pen.
+ * Knows the offer and how much time has passed; knows no paper and no server.
  */
 
 import { remaining } from "./continuation.js";
@@ -11,10 +11,10 @@ export class Suggestion {
   #way = 0;
 
   /**
-   * Let the pen go on for `seconds`.
+   * Return what the pen has drawn `seconds` later.
    *
    * @param {import("./continuation.js").Offer | null} offer
-   * @returns {{strokes: import("./ink.js").Stroke[], moving: boolean}} what to show, and whether there is more to come
+   * @returns {{strokes: import("./drawing.js").Stroke[], moving: boolean}}  `moving`: there is more to come
    */
   after(seconds, offer) {
     if (this.#of !== offer?.categories) {

@@ -1,6 +1,6 @@
 /**
- * Notes as sound, made in the browser: no samples, nothing fetched.
- * Knows Web Audio and how much of each stroke was sung already; knows nothing of pitches (music.js does).
+ * Plays notes, with sounds made in the browser: nothing is fetched.
+ * Knows Web Audio and how much of each stroke was played; knows nothing of pitches (music.js does).
  */
 
 import { melody, voiceOf } from "./music.js";
@@ -8,7 +8,7 @@ import { melody, voiceOf } from "./music.js";
 const LOUDNESS = 0.14;
 const ATTACK = 0.015;
 const RELEASE = 0.25;
-// Who draws faster than the music plays hears less of it, not later.
+// If somebody draws faster than the music plays, notes are left out, not delayed.
 const MOST_AHEAD = 1.2;
 
 export class Synth {
@@ -17,7 +17,7 @@ export class Synth {
   #sung = new Map();
   #waves = new Map();
 
-  /** Browsers want a click before there is sound; this is called by one. */
+  /** Start the sound; browsers allow that only in answer to a click. */
   switchOn() {
     this.#context ??= new AudioContext();
     this.#context.resume();
@@ -27,16 +27,16 @@ export class Synth {
     this.#context?.suspend();
   }
 
-  /** Forget what was sung: another drawing begins. */
+  /** Forget what was played, because another drawing begins. */
   forget() {
     this.#sung.clear();
   }
 
   /**
-   * Sing what is new in a stroke.
+   * Play what is new in a stroke.
    *
    * @param {unknown} name  of the stroke, the same while it grows
-   * @param {readonly import("./ink.js").Point[]} points
+   * @param {readonly import("./drawing.js").Point[]} points
    * @param {{category: string | undefined, byMachine?: boolean, whole?: boolean}} how  `whole`: it grows no more
    */
   sing(name, points, { category, byMachine = false, whole = false }) {

@@ -1,12 +1,12 @@
 /**
- * Nine ways to go on, side by side; a click takes one.
+ * Shows nine ways to go on, side by side; a click takes one.
  * Knows the offer and nine small papers; knows no server.
  */
 
 import { fits } from "./continuation.js";
+import { count, named } from "./copy.js";
 import { Paper } from "./paper.js";
 import { NINE } from "./session.js";
-import { count, named } from "./words.js";
 
 const INK = 1.6;
 
@@ -25,7 +25,7 @@ export class Variations {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
   }
 
-  /** @param {import("./state.js").State} state */
+  /** @param {import("./appstate.js").State} state */
   show({ offer, history, wet, together }) {
     const usable = Boolean(offer?.done && !wet && !together && fits(offer, history.present));
     for (const [index, cell] of this.#cells.entries()) this.#showOne(index, cell, offer, usable);

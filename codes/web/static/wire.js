@@ -1,9 +1,9 @@
 /**
- * Drawings as the server takes them and gives them: polylines in JSON, with the units of one Quick, Draw! pixel.
+ * Converts drawings to and from the server's form: polylines in JSON, with the units of one Quick, Draw! pixel.
  * Knows the form (docs/formats.md); knows no sockets.
  */
 
-import { SIDE, boxOf, longestSide, stroke } from "./ink.js";
+import { SIDE, boxOf, longestSide, stroke } from "./drawing.js";
 
 // A whole sketch has a longest side of 255 pixels, on a canvas of 280; drawn without a canvas, about 200.
 const CANVAS_PIXELS = 280;
@@ -14,14 +14,14 @@ const DIGITS = 10;
 
 const tidy = (value) => Math.round(value * DIGITS) / DIGITS;
 
-/** How many units of the paper make one Quick, Draw! pixel for this drawing. */
+/** Return how many units of the paper make one Quick, Draw! pixel for this drawing. */
 function unitOf(drawing) {
   const side = longestSide(boxOf(drawing));
   const asOnPaper = side === 0 || (side >= TINY_SHARE * SIDE && side <= SIDE);
   return asOnPaper ? SIDE / CANVAS_PIXELS : side / BOUNDS_PIXELS;
 }
 
-/** The drawing for the server; `penDown` where its last stroke is still being drawn. */
+/** Return the drawing in the server's form; `penDown` if its last stroke is still being drawn. */
 export const toWire = (drawing, penDown = false) => ({
   strokes: drawing.map(({ points }) => points.map(([x, y]) => [tidy(x), tidy(y)])),
   pen_down: penDown,
@@ -29,11 +29,11 @@ export const toWire = (drawing, penDown = false) => ({
 });
 
 /**
- * A sketch from the server on our paper: at the scale it was meant to have, where it was if that is in view,
- * else in the middle; made smaller only where it would not fit.
+ * Return a sketch of the server as a drawing on our paper: at its own scale, where it was if that is in view,
+ * else in the middle; it is made smaller only if it would not fit.
  *
  * @param {{strokes: number[][][], unit: number}} sketch
- * @returns {import("./ink.js").Drawing}
+ * @returns {import("./drawing.js").Drawing}
  */
 export function fromWire(sketch) {
   const wanted = SIDE / CANVAS_PIXELS / (sketch.unit ?? 1);
@@ -54,7 +54,7 @@ const moved = (drawing, scale, dx, dy) =>
     ),
   );
 
-/** Where the machine took over, if all that follows is its own; else null. */
+/** Return the index of the first stroke of the machine if all that follow are its own; else null. */
 export function machineFrom(drawing) {
   const first = drawing.findIndex((each) => each.by === "machine");
   const takesOver = first > 0 && drawing.slice(first).every((each) => each.by === "machine");

@@ -120,8 +120,8 @@ def test_all_that_is_named_is_there(tags):
             value = attributes.get(name) or ""
             assert not value.startswith("static/") or (STATIC / value.removeprefix("static/")).is_file()
             assert not value.startswith("#") or value[1:] in ids
-    app = (STATIC / "app.js").read_text(encoding="utf-8")
-    assert set(re.findall(r'\$\("([\w-]+)"\)', app)) <= ids
+    main = (STATIC / "main.js").read_text(encoding="utf-8")
+    assert set(re.findall(r'\$\("([\w-]+)"\)', main)) <= ids
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
@@ -136,7 +136,7 @@ def test_a_module_says_what_it_knows_and_imports_only_neighbours(path):
 
 def test_every_module_is_used():
     used = {name for path in MODULES for name in re.findall(r'from "\./(.*?)"', path.read_text(encoding="utf-8"))}
-    assert {path.name for path in MODULES} == used | {"app.js"}
+    assert {path.name for path in MODULES} == used | {"main.js"}
 
 
 def exported(path: Path) -> list[str]:
@@ -154,7 +154,7 @@ def test_everything_exported_is_used():
 
 
 def test_pure_modules_know_no_page():
-    for name in ("ink", "wire", "continuation", "reveal", "path", "words", "music", "keys", "session"):
+    for name in ("drawing", "wire", "continuation", "reveal", "path", "copy", "music", "keys", "session"):
         text = re.sub(r"/\*.*?\*/|//.*", "", (STATIC / f"{name}.js").read_text(encoding="utf-8"), flags=re.DOTALL)
         assert not re.search(r"\b(document|window|localStorage|fetch)\b", text), name
 

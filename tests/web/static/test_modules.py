@@ -16,7 +16,7 @@ def call(driver, address):
     """Runs JavaScript that sees all exports of the pure modules by their names."""
     page = Page(driver)
     driver.get(f"{address}static/icon.svg")
-    addresses = [f"/static/{path.name}" for path in MODULES if path.name != "app.js"]
+    addresses = [f"/static/{path.name}" for path in MODULES if path.name != "main.js"]
     names = sorted({name for path in MODULES for name in exported(path)})
     taken = f"Object.assign({{}}, ...await Promise.all({addresses}.map((each) => import(each))))"
 
@@ -169,10 +169,10 @@ def test_the_line_comes_back_and_asks_again(call):
         window.setTimeout = (work) => work();
         const heard = [];
         const note = (what) => heard.push(what);
-        const live = new Live("", { heard: ({ type }) => note(type), connected: note });
-        live.connect();
+        const connection = new Connection("", { heard: ({ type }) => note(type), connected: note });
+        connection.connect();
         sockets[0].dispatchEvent(new Event("open"));
-        live.ask({ draw: 1 });
+        connection.ask({ draw: 1 });
         sockets[0].dispatchEvent(new Event("close"));
         sockets[1].dispatchEvent(new Event("open"));
         const say = (message) =>
@@ -181,7 +181,7 @@ def test_the_line_comes_back_and_asks_again(call):
         say({ type: "done", id: 1 });
         say({ type: "ink", id: 1 });
         [window.WebSocket, window.setTimeout] = [kept, later];
-        return [sockets.map(({ sent }) => sent.map(({ id }) => id)), heard, live.busy];
+        return [sockets.map(({ sent }) => sent.map(({ id }) => id)), heard, connection.busy];
     """
     assert call(script) == [[[1], [1]], [True, False, True, "route", "done"], False]
 

@@ -1,6 +1,6 @@
 /**
- * All that the page knows, as one value that never changes, and the box that holds the newest one.
- * Knows no page and no server; every view is drawn from this and nothing else.
+ * Holds all that the page knows, as one frozen value after another.
+ * Knows no page and no server; every view is drawn from the newest value and nothing else.
  *
  * @typedef {object} Route  what the server recognised
  * @property {string} category
@@ -8,8 +8,8 @@
  * @property {Record<string, number>} probabilities  likeliest first
  *
  * @typedef {object} State
- * @property {import("./ink.js").History} history
- * @property {readonly import("./ink.js").Point[] | null} wet  the stroke under the pen
+ * @property {import("./drawing.js").History} history
+ * @property {readonly import("./drawing.js").Point[] | null} wet  the stroke under the pen
  * @property {Route | null} route
  * @property {import("./continuation.js").Offer | null} offer
  * @property {string | null} fixed  the category that the person chose
@@ -22,7 +22,7 @@
  * @property {string[]} categories  all that the model knows
  */
 
-import { begun } from "./ink.js";
+import { begun } from "./drawing.js";
 
 /** @type {State} */
 export const INITIAL = Object.freeze({
@@ -40,8 +40,8 @@ export const INITIAL = Object.freeze({
   categories: [],
 });
 
-/** Holds the newest value and tells everyone who asked when there is a newer one. */
-export class Store {
+/** Hold the newest value and call the listeners when there is a newer one. */
+export class StateStore {
   #value;
   #listeners = [];
 
@@ -66,6 +66,6 @@ export class Store {
   }
 }
 
-/** The drawing with the stroke under the pen. */
+/** Return the drawing with the stroke under the pen. */
 export const drawingOf = ({ history, wet }) =>
   wet ? [...history.present, Object.freeze({ points: wet, by: "me" })] : history.present;

@@ -1,15 +1,15 @@
 /**
- * The line to the server: one question at a time, the newest only; it comes back by itself when it breaks.
- * Knows the socket and the numbers on questions; knows nothing of what they say (docs/protocol.md does).
+ * Connects to the server's socket and sends one request at a time; when the connection breaks, it comes back by itself.
+ * Knows the socket and the numbers on requests; knows nothing of their content (docs/protocol.md does).
  */
 
 const FIRST_WAIT_MS = 400;
 const LONGEST_WAIT_MS = 8000;
-// What was refused for being one message too many is said once more after this time.
-const PATIENCE_MS = 600;
+// A request that was refused for being one message too many is sent once more after this time.
+const RETRY_MS = 600;
 const ENDS = new Set(["done", "refused", "stopped"]);
 
-export class Live {
+export class Connection {
   #url;
   #told;
   #socket = null;
@@ -27,7 +27,7 @@ export class Live {
     this.#told = told;
   }
 
-  /** Whether the newest question has not been answered to its end. */
+  /** True while the newest request is not answered to its end. */
   get busy() {
     return this.#open !== null;
   }
@@ -40,7 +40,7 @@ export class Live {
     socket.addEventListener("close", () => this.#closed());
   }
 
-  /** Ask; the question before it, if it is still open, is given up. It is asked again after a break. */
+  /** Send a request; an open one before it is given up. After a break it is sent again. */
   ask(question) {
     this.#number += 1;
     this.#open = { type: "ask", id: this.#number, ...question };
@@ -48,7 +48,7 @@ export class Live {
     this.#send(this.#open);
   }
 
-  /** Give up the open question. */
+  /** Give up the open request. */
   stop() {
     if (!this.busy) return;
     this.#open = null;
@@ -71,7 +71,7 @@ export class Live {
     this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2);
   }
 
-  /** Answers to questions that were given up are not passed on. */
+  /** Pass a message on, unless it answers a request that was given up. */
   #hear(message) {
     if (message.id === null && this.#open && !this.#repeated) this.#repeat();
     else if (message.id === null || message.id === this.#open?.id) this.#pass(message);
@@ -79,7 +79,7 @@ export class Live {
 
   #repeat() {
     this.#repeated = true;
-    setTimeout(() => this.#open && this.#send(this.#open), PATIENCE_MS);
+    setTimeout(() => this.#open && this.#send(this.#open), RETRY_MS);
   }
 
   #pass(message) {

@@ -1,23 +1,23 @@
 /**
- * Keeping drawings: as files, and in the gallery; and getting them back from there or from a file.
- * Knows the page's dialogs and file chooser; the server does the conversions.
+ * Saves drawings as files and in the gallery, and gets them back.
+ * Knows the page's dialogs and file chooser; the server converts.
  */
 
+import * as api from "./api.js";
+import { named } from "./copy.js";
 import { Paper } from "./paper.js";
-import * as server from "./server.js";
 import { fromWire } from "./wire.js";
-import { named } from "./words.js";
 
 const READ = /\.(svg|ndjson)$/i;
 const INK = 1.8;
 
-/** What the drawing is called: as the person says, or as the machine does. */
+/** Return what the drawing is called: by the person, or else by the machine. */
 export const wordFor = ({ fixed, route }) => fixed ?? (route && route.decision !== "unknown" ? route.category : "");
 
 /** Save the drawing as a file of this format. */
 export async function save(state, format) {
   const word = wordFor(state);
-  const blob = await server.converted(state.history.present, format, word);
+  const blob = await api.converted(state.history.present, format, word);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = `${(word || "drawing").replaceAll(" ", "-")}.${format}`;
@@ -26,13 +26,13 @@ export async function save(state, format) {
   return `Saved as ${link.download}.`;
 }
 
-/** The drawing in a file. */
+/** Return the drawing in a file. */
 export async function drawingIn(file) {
   if (!READ.test(file.name)) throw new Error("I read .svg and .ndjson files.");
-  return fromWire(await server.readFile(file));
+  return fromWire(await api.readFile(file));
 }
 
-/** Files that are dropped on `target` or picked with `input` go to `take`. */
+/** Give files that are dropped on `target` or picked with `input` to `take`. */
 export function listenForFiles(target, input, take) {
   target.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -52,7 +52,7 @@ export function listenForFiles(target, input, take) {
 
 /** Fill the gallery's wall; a click on a drawing gives it to `take`. */
 export async function hangAll(wall, take) {
-  const drawings = await server.gallery();
+  const drawings = await api.gallery();
   wall.replaceChildren(...drawings.map((each) => frameOf(each, take)));
   for (const [index, button] of [...wall.children].entries()) paint(button, fromWire(drawings[index].sketch));
   return drawings.length;

@@ -1,36 +1,36 @@
 /**
- * The page, put together: the one place that knows all the parts and the names in index.html.
+ * Puts the page together. Only this module knows all the others and the ids in index.html.
  */
 
+import * as api from "./api.js";
+import { INITIAL, StateStore } from "./appstate.js";
 import { Bars } from "./bars.js";
+import { Connection } from "./connection.js";
+import { advice, hint, sentence, wildness } from "./copy.js";
 import { Easel } from "./easel.js";
-import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./keep.js";
+import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./files.js";
 import { KeyPen } from "./keypen.js";
 import { everywhere, onPaper } from "./keys.js";
-import { Live } from "./live.js";
-import { isNews, keep, recall } from "./memory.js";
-import { penUp, seen } from "./pace.js";
+import { penUp, seen } from "./marks.js";
 import { Pen, pressureOf } from "./pen.js";
-import * as server from "./server.js";
 import { Session } from "./session.js";
-import { INITIAL, Store } from "./state.js";
+import { isNews, keep, recall } from "./storage.js";
 import { Synth } from "./synth.js";
 import { Variations } from "./variations.js";
-import { advice, hint, sentence, wildness } from "./words.js";
 
 const SPEAK_AFTER_MS = 700;
 
 const fingers = matchMedia("(pointer: coarse)");
 const $ = (id) => document.getElementById(id);
-const store = new Store(Object.freeze({ ...INITIAL, ...recall() }));
-const live = new Live(new URL("live", location.href.replace(/^http/, "ws")), {
+const store = new StateStore(Object.freeze({ ...INITIAL, ...recall() }));
+const connection = new Connection(new URL("live", location.href.replace(/^http/, "ws")), {
   heard: (message) => session.heard(message),
   connected: (connected) => store.set({ connected }),
 });
-const session = new Session(store, live);
+const session = new Session(store, connection);
 const synth = new Synth();
 
-// Pens. All of them draw the same way, but those on the screen give events, not places.
+// Pens. All draw the same way, but those on the screen give events, not places.
 
 const hands = {
   began: (points) => session.penBegan(points),
@@ -56,7 +56,7 @@ new Pen($("wet"), {
   moved: (events) => hands.moved(placed(events)),
 });
 
-// What can be done, by name: buttons and keys mean the same.
+// Actions by name, for buttons and keys.
 
 const actions = {
   undo: () => session.undo(),
@@ -75,7 +75,7 @@ const actions = {
   help: () => $("help").showModal(),
 };
 
-/** Do something that may fail, and say how it went. */
+/** Do something that may fail, and show how it went. */
 async function attempt(work, say = (notice) => store.set({ notice })) {
   try {
     const said = await work();
@@ -117,7 +117,7 @@ function sayInGallery(text) {
 }
 
 async function hangMine() {
-  await server.hang(store.value.history.present, $("word").value.trim());
+  await api.hang(store.value.history.present, $("word").value.trim());
   await showGallery();
   return "It hangs.";
 }
@@ -190,12 +190,12 @@ $("wet").addEventListener("keydown", (event) => {
 });
 $("wet").addEventListener("blur", () => keyPen.lift());
 
-// What is seen follows from the state, once a frame.
+// The view follows from the state, once a frame.
 
 const bars = new Bars($("bars"), (category) => session.fix(category));
 const variations = new Variations($("variations"), (index) => session.adopt(index));
 
-/** Change what is another value; what is the same costs the browser nothing. */
+/** Set only the fields that differ, since setting the same value again costs the browser work. */
 function put(element, fields) {
   for (const [name, value] of Object.entries(fields)) if (element[name] !== value) element[name] = value;
 }
@@ -233,7 +233,7 @@ function showSoon() {
 }
 let shownRoute = null;
 
-/** For those who listen: the sentence, when it has stayed the same for a moment. */
+/** Give screen readers the sentence once it has stayed the same for a moment. */
 let speaking = 0;
 function speakSoon() {
   clearTimeout(speaking);
@@ -260,10 +260,10 @@ store.subscribe((now, before) => {
 addEventListener("pagehide", () => keep(store.value));
 
 show(store.value);
-live.connect();
+connection.connect();
 session.resume();
 attempt(async () => {
-  const { categories } = await server.model();
+  const { categories } = await api.model();
   store.set({ categories });
   $("words").replaceChildren(...categories.map((value) => Object.assign(document.createElement("option"), { value })));
 });

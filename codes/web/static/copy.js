@@ -1,29 +1,29 @@
 /**
- * What the page says, in plain words.
+ * Writes the page's sentences.
  * Knows language; knows no page.
  */
 
 import { findsItFinished, remaining } from "./continuation.js";
 
-// Written with a vowel and said without one, or the other way round.
+// Words that take "an": those spoken with a vowel in front, so "hourglass", but not "unicorn".
 const AN = /^([aeio]|u(?!ni|se)|hour)/;
 const NO_ARTICLE = /(?:[^s]s|rain|grass|camouflage|lightning|bread|yoga|toothpaste)$/;
 const SINGULAR = /^(?:bus|school bus|octopus|cactus|rhinoceros)$/;
 
-/** "a cat", "an ant", "eyeglasses". */
+/** Return a category with its article: "a cat", "an ant", "eyeglasses". */
 export function named(category) {
   if (NO_ARTICLE.test(category) && !SINGULAR.test(category)) return category;
   return /^the /i.test(category) ? category : `${AN.test(category) ? "an" : "a"} ${category}`;
 }
 
-/** A probability in percent; nothing is quite certain. */
+/** Return a probability in percent, never 0% or 100%: nothing is quite certain. */
 export function percent(probability) {
   const rounded = Math.round(100 * probability);
   if (rounded >= 100) return "> 99%";
   return rounded ? `${rounded}%` : "< 1%";
 }
 
-/** What the page says about a drawing. */
+/** Return what the page says about a drawing. */
 export function sentence(state) {
   const { history, wet, route, fixed, offer } = state;
   if (!history.present.length && !wet) return "Draw half of something.";
@@ -41,7 +41,7 @@ function seen({ decision, category, probabilities }, { categories }) {
 
 const TAKE_BY_KEYS = "Tab takes my idea, → only its next stroke. Or just draw on.";
 
-/** What else there is to say, smaller: what can be done now. */
+/** Return the smaller second sentence: what can be done now. */
 export function advice({ history, wet, route, fixed, offer, connected, notice }, touch = false) {
   if (!connected) return "I cannot reach the server. Your drawing is safe here; I keep trying.";
   if (notice) return notice;
@@ -53,7 +53,7 @@ export function advice({ history, wet, route, fixed, offer, connected, notice },
   return "";
 }
 
-/** How wild a temperature is. */
+/** Return a word for a temperature. */
 export function wildness(temperature) {
   const names = [
     [0.25, "safe"],
@@ -66,12 +66,12 @@ export function wildness(temperature) {
 
 const ORDINALS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
 
-/** "nine", "14". */
+/** Return a number in words up to twelve: "nine", "14". */
 export const count = (number) => ORDINALS[number - 1] ?? String(number);
 
 const SOME = 12;
 
-/** What an empty paper says. */
+/** Return what an empty paper says. */
 export function hint({ categories }) {
   if (!categories.length) return "";
   const some = categories.slice(0, SOME).map(named);

@@ -1,13 +1,13 @@
 /**
- * What is asked of the server apart from the live line: files, the gallery, the model.
- * Knows addresses and forms (docs/protocol.md); knows no page.
+ * Asks the server for everything but live answers: files, the gallery, the model.
+ * Knows addresses and bodies (docs/protocol.md); knows no page.
  */
 
 import { machineFrom, toWire } from "./wire.js";
 
 const JSON_HEADERS = { "Content-Type": "application/json" };
 
-/** The answer, or an error with the server's own sentence. */
+/** Return the response; throw an error with the server's own sentence. */
 async function answer(address, options) {
   const response = await fetch(address, options);
   if (response.ok) return response;
@@ -18,10 +18,10 @@ async function answer(address, options) {
 const json = async (address, options) => (await answer(address, options)).json();
 const post = (body) => ({ method: "POST", headers: JSON_HEADERS, body: JSON.stringify(body) });
 
-/** `{categories, name, limits}` of the model. */
+/** Return `{categories, name, limits}` of the model. */
 export const model = () => json("api/model");
 
-/** The drawing as a file of this format: svg, png, gif or ndjson. */
+/** Return the drawing as a file of this format: svg, png, gif or ndjson. */
 export async function converted(drawing, format, category) {
   const sketch = category ? { ...toWire(drawing), category } : toWire(drawing);
   const from = machineFrom(drawing);
@@ -29,13 +29,13 @@ export async function converted(drawing, format, category) {
   return (await answer(`api/convert?to=${format}`, post(body))).blob();
 }
 
-/** The sketch in a person's file. */
+/** Return the sketch in a person's file. */
 export async function readFile(file) {
   const address = `api/read?name=${encodeURIComponent(file.name)}`;
   return (await json(address, { method: "POST", body: file })).sketch;
 }
 
-/** All drawings that were put into the gallery, the newest first. */
+/** Return the drawings in the gallery, the newest first. */
 export const gallery = async () => (await json("api/gallery")).drawings;
 
 /** Put a drawing into the gallery under this word. */

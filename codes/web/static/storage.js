@@ -1,10 +1,10 @@
 /**
- * A drawing in progress survives a reload: it lies in this browser, and nowhere else.
- * Knows the browser's own store; what it finds there is checked, never trusted.
+ * Keeps the drawing in this browser, and nowhere else, so that it survives a reload.
+ * Knows the browser's storage; what it finds there is checked, never trusted.
  */
 
-import { begun, stroke } from "./ink.js";
-import { drawingOf } from "./state.js";
+import { drawingOf } from "./appstate.js";
+import { begun, stroke } from "./drawing.js";
 
 const KEPT = ["history", "temperature", "seed", "together", "fixed"];
 const NAME = "halfdrawn";
@@ -17,10 +17,10 @@ const isPoint = (point) => Array.isArray(point) && (point.length === 2 || point.
 const isStroke = ({ points, by }) =>
   Array.isArray(points) && points.length > 0 && points.every(isPoint) && (by === "me" || by === "machine");
 
-/** Whether there is anything new to keep. */
+/** Return true if there is anything new to keep. */
 export const isNews = (now, before) => KEPT.some((field) => now[field] !== before[field]);
 
-/** Keep what a person would miss. Returns whether the browser could. */
+/** Keep what a person would miss; return false if the browser cannot. */
 export function keep(state) {
   const { temperature, seed, together, fixed } = state;
   const drawing = drawingOf(state).map(({ points, by }) => ({ points: points.map((point) => point.map(tidy)), by }));
@@ -33,7 +33,7 @@ export function keep(state) {
   }
 }
 
-/** What was kept, as fields of the state; nothing where there is none or it makes no sense. */
+/** Return what was kept as fields of the state; none of them if nothing valid was kept. */
 export function recall() {
   const kept = parsed(localStorage.getItem(NAME));
   if (kept?.form !== FORM || !Array.isArray(kept.drawing) || !kept.drawing.every(isStroke)) return {};
