@@ -1,4 +1,7 @@
-"""The laws of the source itself: which folder may know which, what importing costs, what no file may hold."""
+"""The laws of the source itself: which folder may know which, what importing costs, what no file may hold.
+
+Each law is one test that lists every offender.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,12 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+import codes
 
 ROOT = Path(__file__).parents[1]
 CODES = ROOT / "codes"
@@ -28,17 +34,22 @@ ORDER = [
     "web",
     "cli",
 ]
-MODULES = sorted(path for path in CODES.rglob("*.py") if path != CODES / "__init__.py")
-NAMES = [path.relative_to(ROOT).with_suffix("").as_posix() for path in MODULES]
-EVERY_MODULE = pytest.mark.parametrize("path", MODULES, ids=NAMES)
+TREES = {
+    path: ast.parse(path.read_text(encoding="utf-8"))
+    for folder in ("codes", "benchmarks", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+}
+MODULES = {path: tree for path, tree in TREES.items() if path.is_relative_to(CODES) and path != CODES / "__init__.py"}
 
 
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+def where(path: Path, node: ast.AST | None = None) -> str:
+    """Name a place so that an editor finds it."""
+    line = getattr(node, "lineno", None)
+    return path.relative_to(ROOT).as_posix() + (f":{line}" if line else "")
 
 
 def imported(tree: ast.AST) -> list[str]:
-    """Dotted names of every module that is imported anywhere in the tree, inside functions too."""
+    """List the dotted names of all modules that are imported anywhere in the tree, inside functions too."""
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -49,12 +60,22 @@ def imported(tree: ast.AST) -> list[str]:
     return names
 
 
+def roots(tree: ast.AST) -> set[str]:
+    """Return the packages that are imported anywhere in the tree."""
+    return {name.split(".")[0] for name in imported(tree)}
+
+
 def folder_of(dotted: str) -> str:
     return dotted.split(".")[1]
 
 
 def dotted(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def ours(tree: ast.AST) -> list[str]:
+    """List what is imported from this package's folders."""
+    return [name for name in imported(tree) if name.startswith("codes.")]
 
 
 def called(node: ast.Call) -> str:
@@ -67,89 +88,121 @@ def run_python(code: str) -> str:
     return done.stdout
 
 
+def loaded(code: str, *modules: str) -> str:
+    """Return which of these modules are loaded after this code."""
+    return run_python(f"import sys; {code}; print(*sorted(set({modules}) & sys.modules.keys()))").strip()
+
+
 def test_the_order_names_every_folder():
-    assert {folder_of(dotted(path)) for path in MODULES} <= set(ORDER)
+    assert {folder_of(dotted(path)) for path in MODULES} == set(ORDER)
 
 
-@EVERY_MODULE
-def test_a_folder_imports_only_from_folders_before_it(path):
-    own = ORDER.index(folder_of(dotted(path)))
-    ours = [name for name in imported(tree_of(path)) if name.startswith("codes.")]
-    later = [name for name in ours if ORDER.index(folder_of(name)) > own]
+def test_a_folder_imports_only_from_folders_before_it():
+    later = [
+        f"{where(path)}: {name}"
+        for path, tree in MODULES.items()
+        for name in ours(tree)
+        if ORDER.index(folder_of(name)) > ORDER.index(folder_of(dotted(path)))
+    ]
     assert later == []
 
 
-@pytest.mark.parametrize("path", sorted((CODES / "sketch").glob("*.py")), ids=lambda path: path.stem)
-def test_what_a_sketch_is_knows_no_torch(path):
-    assert not {"torch", "matplotlib", "click"} & {name.split(".")[0] for name in imported(tree_of(path))}
+def test_training_and_inference_do_not_know_each_other():
+    beside = {"training": "inference", "inference": "training"}
+    known = [
+        f"{where(path)}: {name}"
+        for path, tree in MODULES.items()
+        for name in ours(tree)
+        if folder_of(name) == beside.get(folder_of(dotted(path)))
+    ]
+    assert known == []
 
 
-def test_modules_of_the_model_know_no_files_and_no_flags():
-    for path in (CODES / "model").glob("*.py"):
-        known = {name.split(".")[0] for name in imported(tree_of(path))}
-        assert not known & {"pathlib", "os", "io", "json", "click", "tqdm"}, path.name
+def test_a_sketch_needs_no_torch_and_a_model_no_files_and_no_flags():
+    unknown = {
+        "sketch": {"torch", "matplotlib", "click"},
+        "model": {"pathlib", "os", "io", "json", "click", "tqdm"},
+    }
+    known = [
+        f"{where(path)}: {sorted(found)}"
+        for path, tree in MODULES.items()
+        if path.parent.name in unknown and (found := roots(tree) & unknown[path.parent.name])
+    ]
+    assert known == []
 
 
-@EVERY_MODULE
-def test_importing_a_module_does_nothing(path):
+def doings_at_import(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield what a module does when it is imported besides importing, defining and naming constants."""
+    for node in tree.body:
+        if (
+            (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call))
+            or (isinstance(node, ast.If) and ast.unparse(node.test) not in ("TYPE_CHECKING", "__name__ == '__main__'"))
+            or isinstance(node, ast.For | ast.While | ast.With | ast.Try | ast.Delete)
+        ):
+            yield node
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            calls = {called(each) for each in ast.walk(node.value) if isinstance(each, ast.Call)}
+            if any(re.search(r"open|read|load|write|manual_seed|set_", name) for name in calls):
+                yield node
+
+
+def test_importing_a_module_does_nothing():
     """At the top of a module stand imports, definitions and constants: no loop, no file, no call that changes."""
-    for node in tree_of(path).body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            assert called(node.value).endswith(".add_command"), f"line {node.lineno}: a call at import"
-        elif isinstance(node, ast.If):
-            assert ast.unparse(node.test) in ("TYPE_CHECKING", "__name__ == '__main__'"), f"line {node.lineno}"
-        else:
-            assert not isinstance(node, ast.For | ast.While | ast.With | ast.Try | ast.Delete), f"line {node.lineno}"
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                calls = {called(each) for each in ast.walk(node.value) if isinstance(each, ast.Call)}
-                assert not any(re.search(r"open|read|load|write|manual_seed|set_", name) for name in calls), calls
+    assert [where(path, node) for path, tree in MODULES.items() for node in doings_at_import(tree)] == []
 
 
-@EVERY_MODULE
-def test_no_function_changes_a_global(path):
-    assert not [node.lineno for node in ast.walk(tree_of(path)) if isinstance(node, ast.Global)]
+def test_no_function_changes_a_global():
+    nodes = [(path, node) for path, tree in MODULES.items() for node in ast.walk(tree)]
+    assert [where(path, node) for path, node in nodes if isinstance(node, ast.Global)] == []
 
 
-@EVERY_MODULE
-def test_loading_runs_no_code_of_strangers(path):
-    """``torch.load`` and ``np.load(allow_pickle=True)`` on a stranger's file run its code."""
-    tree = tree_of(path)
-    roots = {name.split(".")[0] for name in imported(tree)}
-    assert not roots & {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+def unpicklings(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield calls that run code out of a file, or may."""
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         name, last = called(call), called(call).split(".")[-1]
-        assert name not in ("torch.load", "eval", "exec", "np.fromregex"), f"line {call.lineno}"
-        if last in ("load", "read_array", "NpzFile"):
-            allowed = [word.value for word in call.keywords if word.arg == "allow_pickle"]
-            assert all(ast.unparse(value) == "False" for value in allowed), f"line {call.lineno}: unpickles"
+        allowed = [word.value for word in call.keywords if word.arg == "allow_pickle"]
+        unpickles = last in ("load", "read_array", "NpzFile") and any(ast.unparse(each) != "False" for each in allowed)
+        if unpickles or name in ("torch.load", "eval", "exec", "np.fromregex"):
+            yield call
 
 
-@EVERY_MODULE
-def test_no_error_is_swallowed(path):
-    for node in ast.walk(tree_of(path)):
-        if isinstance(node, ast.ExceptHandler):
-            assert node.type is not None, f"line {node.lineno}: a bare except"
-            assert not all(isinstance(each, ast.Pass) for each in node.body), f"line {node.lineno}: except, pass"
+def test_loading_runs_no_code_of_strangers():
+    """``torch.load`` and ``np.load(allow_pickle=True)`` on a stranger's file run its code."""
+    forbidden = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+    assert [where(path) for path, tree in MODULES.items() if roots(tree) & forbidden] == []
+    assert [where(path, call) for path, tree in MODULES.items() for call in unpicklings(tree)] == []
+
+
+def test_no_error_is_swallowed():
+    swallowed = [
+        where(path, node)
+        for path, tree in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or all(isinstance(each, ast.Pass) for each in node.body))
+    ]
+    assert swallowed == []
 
 
 def test_importing_the_package_loads_no_model_and_no_plots():
     """Names are looked up when they are used, so a client that only reads files waits for nothing."""
-    heavy = "{'torch', 'matplotlib', 'sklearn', 'scipy', 'svgelements', 'click'}"
-    code = f"import sys, codes; codes.read, codes.write, codes.Sketch; print(sorted({heavy} & sys.modules.keys()))"
-    assert run_python(code).strip() == "[]"
+    heavy = ("torch", "matplotlib", "sklearn", "scipy", "svgelements", "click")
+    assert loaded("import codes; dir(codes)", *heavy, "numpy") == ""
+    assert loaded("import codes; codes.read, codes.write, codes.Sketch", *heavy) == ""
 
 
-@pytest.mark.parametrize("module", ["codes.inference.completer", "codes.training.loop"])
-def test_models_need_no_plots(module):
-    code = f"import sys, {module}; print(sorted({{'matplotlib', 'sklearn', 'click'}} & sys.modules.keys()))"
-    assert run_python(code).strip() == "[]"
+def test_models_and_commands_need_no_plots_and_no_statistics():
+    libraries = "import codes.inference.completer, codes.training.loop"
+    assert loaded(libraries, "matplotlib", "sklearn", "click") == ""
+    heavy = ("matplotlib", "sklearn", "scipy", "svgelements", "PIL", "starlette", "uvicorn", "websockets")
+    assert loaded("import codes.cli.draw, codes.cli.predict", *heavy) == ""
 
 
-@pytest.mark.parametrize("client", ["draw", "predict"])
-def test_a_client_starts_without_plots_and_statistics(client):
-    heavy = "{'matplotlib', 'sklearn', 'scipy', 'svgelements', 'PIL', 'starlette', 'uvicorn', 'websockets'}"
-    code = f"import sys, codes.cli.{client}; print(sorted({heavy} & sys.modules.keys()))"
-    assert run_python(code).strip() == "[]"
+def test_the_package_has_what_it_names_and_nothing_else():
+    assert set(codes.__all__) <= set(dir(codes))
+    assert [getattr(codes, name).__name__ for name in codes.__all__] == codes.__all__
+    with pytest.raises(AttributeError, match="has no attribute 'paint'"):
+        _ = codes.paint
 
 
 def test_no_file_knows_the_machine_it_was_written_on():
@@ -158,7 +211,10 @@ def test_no_file_knows_the_machine_it_was_written_on():
     files += [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
     kinds = {".py", ".md", ".toml", ".json", ".yml", ".yaml", ".html", ".js", ".css", ".svg", ".txt", ".ipynb", ""}
     absolute = re.compile("/(" + "|".join(["work", "root", "home/[a-z]"]) + r")\b/?")
-    for path in files:
-        if path.suffix in kinds and "__pycache__" not in path.parts:
-            found = absolute.search(path.read_text(encoding="utf-8", errors="ignore"))
-            assert found is None, f"{path.relative_to(ROOT)}: {found[0]}"
+    found = [
+        f"{where(path)}: {match[0]}"
+        for path in files
+        if path.suffix in kinds and "__pycache__" not in path.parts
+        for match in absolute.finditer(path.read_text(encoding="utf-8", errors="ignore"))
+    ]
+    assert found == []
