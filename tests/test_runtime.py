@@ -55,7 +55,7 @@ pytestmark = pytest.mark.skipif(resident_megabytes() is None, reason="this syste
 
 MANY_SHAPES = """
 import sys
-from codes.model.fused_lstm.sequence import packed_linear
+from codes.model.packed_linear import packed_linear
 from codes.runtime import keep_few_kernels, resident_megabytes
 import torch
 

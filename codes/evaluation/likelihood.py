@@ -77,10 +77,10 @@ def decoder_quality(
         rest = batch.lengths - prefix
         posterior = vae.encode(batch.points, batch.lengths)
         from_prefix = vae.encode(batch.points, prefix).mean
-        unguided = PointNats.of(vae.predict(batch.points, batch.lengths, torch.zeros_like(posterior.mean)), batch)
-        whole.add(PointNats.of(vae.predict(batch.points, batch.lengths, posterior.mean), batch), batch.lengths)
+        unguided = PointNats.of(vae(batch.points, batch.lengths, torch.zeros_like(posterior.mean)), batch)
+        whole.add(PointNats.of(vae(batch.points, batch.lengths, posterior.mean), batch), batch.lengths)
         zero.add(unguided, batch.lengths)
-        after.add(PointNats.of(vae.predict(batch.points, batch.lengths, from_prefix), batch).after(prefix), rest)
+        after.add(PointNats.of(vae(batch.points, batch.lengths, from_prefix), batch).after(prefix), rest)
         after_zero.add(unguided.after(prefix), rest)
         divergence += float(posterior.kl().sum()) * posterior.mean.shape[1]
     parts = [sums.nats(config.scale) for sums in (whole, zero, after, after_zero)]

@@ -249,7 +249,7 @@ def prepare(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> P
     active = ActiveBatch(
         numbers=numbers,
         slots=numbers,
-        static_input=stepper.held(z),
+        static_input=stepper.static_gates(z),
         n_drawn=torch.zeros_like(numbers),
         max_points=torch.tensor([each.max_points for each in each_options])[owners],
         following=following,

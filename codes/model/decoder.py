@@ -7,14 +7,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from codes.model.config import DecoderConfig
 from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
-from codes.model.fused_lstm.cell import candidate_doubled, through_gates
-from codes.model.fused_lstm.sequence import CellState, packed_linear
-from codes.model.lstm import LSTM
+from codes.model.lstm import LSTM, CellState
 from codes.model.mixture import PointDistribution, outputs_for
+from codes.model.packed_linear import packed_linear
 
 
 class DecoderState(NamedTuple):
@@ -59,43 +57,41 @@ class Decoder(nn.Module):
         hidden, cell = torch.tanh(self.start(z)).chunk(2, dim=-1)
         return DecoderState(hidden, cell, z.new_zeros(len(z), POSITION))
 
-    def forward(self, points: Tensor, z: Tensor, state: DecoderState) -> tuple[PointDistribution, DecoderState]:
-        """Read ``points [B, T, 5]`` and tell what follows each: a distribution ``[B, T]``, and the state after."""
-        outputs, cell_state = self.lstm(self._inputs(points, z, state), CellState(state.hidden, state.cell))
-        position = state.position + points[..., :2].sum(dim=1)
-        return self._distribution(outputs), DecoderState(cell_state.hidden, cell_state.cell, position)
-
-    def predict(
+    def forward(
         self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
     ) -> PointDistribution:
-        """Teacher forcing: what follows the start row and each of the first ``lengths [B]`` rows of ``points``.
+        """Predict with teacher forcing what follows the start row and each of the first ``lengths [B]`` rows.
 
-        ``[B, T + 1]``; past a sketch's end anything may stand.
+        Args:
+            points: ``[B, T, 5]``.
+            lengths: ``[B]``, 0 to T.
+            z: ``[B, Z]``.
+            rng: where it is given, recurrent weights are dropped.
+
+        Returns:
+            The distributions ``[B, T + 1]``; those after a sketch's end mean nothing.
         """
-        state = self.initial_state(z)
-        seen = self._seen(torch.cat([start_row(points), points], dim=1), state)
-        outputs = self.lstm.outputs(seen, lengths + 1, CellState(state.hidden, state.cell), z, rng)
+        outputs, _ = self._run(points, lengths, z, rng)
         return self._distribution(outputs)
 
     def read(self, points: Tensor, lengths: Tensor, z: Tensor) -> tuple[PointDistribution, DecoderState]:
-        """Take in prefixes: the start row and the first ``lengths [B]`` rows of ``points [B, T, 5]``.
+        """Read prefixes: the start row and the first ``lengths [B]`` rows of ``points [B, T, 5]``.
 
-        Returns what follows each prefix, ``[B]``, and the state there; ``forward`` goes on from it.
+        Returns what follows each prefix, ``[B]``, and the state there, from which :class:`Stepper` goes on.
         """
-        state = self.initial_state(z)
+        _, last = self._run(points, lengths, z)
         rows = torch.arange(points.shape[1], device=points.device)
-        points = points.masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
-        inputs = self._inputs(torch.cat([start_row(points), points], dim=1), z, state)
-        hidden, cell_state = self.lstm.read(inputs, lengths + 1, CellState(state.hidden, state.cell))
-        position = points[..., :2].sum(dim=1)
-        return self._distribution(hidden), DecoderState(cell_state.hidden, cell_state.cell, position)
+        moves = points[..., :2].masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
+        return self._distribution(last.hidden), DecoderState(last.hidden, last.cell, moves.sum(dim=1))
 
-    def _inputs(self, points: Tensor, z: Tensor, state: DecoderState) -> Tensor:
-        seen = self._seen(points, state)
-        return torch.cat([seen, z.unsqueeze(1).expand(-1, points.shape[1], -1)], dim=-1)
-
-    def _seen(self, points: Tensor, state: DecoderState) -> Tensor:
-        return with_positions(points, state.position) if self.config.positions else points
+    def _run(
+        self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
+    ) -> tuple[Tensor, CellState]:
+        rows = torch.cat([start_row(points), points], dim=1)
+        inputs = with_positions(rows) if self.config.positions else rows
+        start = self.initial_state(z)
+        outputs, last = self.lstm(inputs, lengths + 1, CellState(start.hidden, start.cell), z, rng)
+        return outputs, last
 
     def _distribution(self, outputs: Tensor) -> PointDistribution:
         with torch.autocast(outputs.device.type, enabled=False):  # densities want all the digits
@@ -110,25 +106,22 @@ class Stepper:
 
     @torch.no_grad()
     def __init__(self, decoder: Decoder) -> None:
-        lstm, positions = decoder.lstm, decoder.config.positions
-        moved, self.kept = torch.split(lstm.weight_input, [POINT + POSITION * positions, decoder.config.latent], dim=1)
         self.decoder = decoder
-        self.times_weight = packed_linear(candidate_doubled(torch.cat([moved, lstm.weight_hidden], dim=1), dim=0))
-        self.outputs_of = packed_linear(decoder.output.weight, decoder.output.bias)
+        self._lstm_step = decoder.lstm.prepare_step(decoder.config.latent)
+        self._output = packed_linear(decoder.output.weight, decoder.output.bias)
+
+    def static_gates(self, z: Tensor) -> Tensor:
+        """Return what z ``[B, Z]`` adds to the gates at every point, ``[B, 4 H]``."""
+        return self._lstm_step.static_gates(z)
 
     @torch.no_grad()
-    def held(self, z: Tensor) -> Tensor:
-        """What z ``[B, Z]`` is to the gates, at every point the same; ``[B, 4 H]``."""
-        return candidate_doubled(F.linear(z, self.kept, self.decoder.lstm.bias), dim=1)
-
-    @torch.no_grad()
-    def step(self, points: Tensor, held: Tensor, state: DecoderState) -> tuple[PointDistribution, DecoderState]:
-        """What :meth:`Decoder.forward` says after one more point of every sketch: ``points [B, 5]``.
+    def step(self, points: Tensor, static_gates: Tensor, state: DecoderState) -> tuple[PointDistribution, DecoderState]:
+        """Take one more point of every sketch, ``points [B, 5]``.
 
         Returns the distribution of the next, ``[B]``, and the state.
         """
         position = state.position + points[:, :2]
-        seen = [points, position * POSITION_SCALE] if self.decoder.config.positions else [points]
-        gates = self.times_weight(torch.cat([*seen, state.hidden], dim=1)).add_(held)
-        hidden, cell = through_gates(gates, state.cell)
-        return PointDistribution.from_outputs(self.outputs_of(hidden)), DecoderState(hidden, cell, position)
+        positions = self.decoder.config.positions
+        inputs = torch.cat([points, position * POSITION_SCALE], dim=1) if positions else points
+        hidden, cell = self._lstm_step(inputs, static_gates, state.hidden, state.cell)
+        return PointDistribution.from_outputs(self._output(hidden)), DecoderState(hidden, cell, position)

@@ -1,4 +1,4 @@
-"""Sketch to features: a bidirectional LSTM that reads ``lengths`` rows of each sketch and nothing after them."""
+"""Sketch to features: a bidirectional LSTM over the first ``lengths`` rows of each sketch and nothing after them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,9 @@ BELOW = -1.0  # every output of an LSTM
 POSITION_SCALE = 0.25  # positions reach several times as far as offsets do
 
 
-def with_positions(points: Tensor, start: Tensor | None = None) -> Tensor:
-    """Append where the pen is after each row, ``[B, T, 5]`` to ``[B, T, 7]``; ``start [B, 2]`` is where it began."""
-    positions = points[..., :2].cumsum(dim=1)
-    if start is not None:
-        positions = positions + start.unsqueeze(1)
-    return torch.cat([points, positions * POSITION_SCALE], dim=-1)
+def with_positions(points: Tensor) -> Tensor:
+    """Append where the pen is after each row, counted from the sketch's origin: ``[B, T, 5]`` to ``[B, T, 7]``."""
+    return torch.cat([points, points[..., :2].cumsum(dim=1) * POSITION_SCALE], dim=-1)
 
 
 class Encoder(nn.Module):
@@ -33,24 +30,22 @@ class Encoder(nn.Module):
         self.backwards = LSTM(inputs, config.size, config.dropout)
 
     def forward(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """``points [B, T, 5]``, ``lengths [B]`` to features ``[B, config.features]``, float32.
+        """Return features ``[B, config.features]``, float32, of ``points [B, T, 5]`` with ``lengths [B]`` rows.
 
-        Sketches are read in order of length, as the recurrence wants them, and what is put back is only the features.
+        Sketches are sorted by length here, as the packed LSTM wants them, so only features are put back in order.
         """
         order = lengths.argsort(descending=True, stable=True)
         points, lengths = points[order], lengths[order]
-        rows = torch.arange(points.shape[1], device=points.device)
-        points = points.masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
         inputs = with_positions(points) if self.config.positions else points
+        rows = torch.arange(points.shape[1], device=points.device)
         mirrored = (lengths.unsqueeze(1) - 1 - rows).clamp(min=0)
         reversed_inputs = inputs.gather(1, mirrored.unsqueeze(-1).expand_as(inputs))
         directions = ((self.forwards, inputs), (self.backwards, reversed_inputs))
-        found = [self._read(lstm, each, lengths, rng) for lstm, each in directions]
-        features = torch.cat([part for parts in zip(*found, strict=True) for part in parts], dim=-1)
+        parts = [self._run(lstm, each, lengths, rng) for lstm, each in directions]
+        features = torch.cat([part for pair in zip(*parts, strict=True) for part in pair], dim=-1)
         return features[order.argsort()]
 
-    def _read(self, lstm: LSTM, inputs: Tensor, lengths: Tensor, rng: torch.Generator | None) -> list[Tensor]:
-        """One direction: what it says after each sketch's last row, and the maximum over all rows if that is wanted."""
-        outputs = lstm.outputs(inputs, lengths, lstm.zero_state(len(inputs)), rng=rng, past=BELOW)
-        last = outputs[torch.arange(len(inputs), device=inputs.device), lengths - 1].float()
-        return [last, outputs.amax(dim=1).float()] if self.config.pooled else [last]
+    def _run(self, lstm: LSTM, inputs: Tensor, lengths: Tensor, rng: torch.Generator | None) -> list[Tensor]:
+        """Return one direction's hidden state after its last row and, where that is wanted, its maximum over rows."""
+        outputs, last = lstm(inputs, lengths, lstm.zero_state(len(inputs)), rng=rng, pad_value=BELOW)
+        return [last.hidden.float(), outputs.amax(dim=1).float()] if self.config.pooled else [last.hidden.float()]

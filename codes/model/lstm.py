@@ -1,15 +1,26 @@
-"""The recurrent cell: knows gates and states, knows no sketches.
+"""The recurrent layer: knows gates and states, knows no sketches.
 
 Dropout happens where a generator is given and nowhere else, so a module has no training mode to forget.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codes.model.fused_lstm.sequence import CellState, run_rows
+from codes.model.fused_lstm import PreparedStep, run_packed
+
+HOLD = 1e4  # saturates a sigmoid, and even float16 can hold it
+
+
+class CellState(NamedTuple):
+    """What an LSTM remembers: ``hidden`` and ``cell``, each ``[B, H]``."""
+
+    hidden: Tensor
+    cell: Tensor
 
 
 def drop(values: Tensor, probability: float, rng: torch.Generator | None) -> Tensor:
@@ -21,17 +32,19 @@ def drop(values: Tensor, probability: float, rng: torch.Generator | None) -> Ten
 
 
 class LSTM(nn.Module):
-    """One layer, one direction, batch first; gates in torch's order (input, forget, candidate, output).
+    """One layer, one direction, batch first; gates in torch's order i, f, g, o.
 
     ``dropout`` drops recurrent *weights*, the same for a whole sequence (Merity et al. 2018, section 2), which leaves
-    the fused sequence kernel usable. A single step runs as two plain products, which is faster than that kernel.
+    fused kernels usable.
 
     Attributes:
-        many: sketches from which on a batch is run by :mod:`codes.model.fused_lstm`; torch's kernel, padding and all,
-            runs fewer, and all of them on a GPU.
+        min_packed_batch: a batch of so many sequences or more that is to have gradients is run by
+            :func:`codes.model.fused_lstm.run_packed`. torch's kernel, which also computes the padding, runs fewer, all
+            without gradients, and all on a GPU: there it is faster.
     """
 
-    many = 8
+    min_packed_batch = 8
+    hold_weight: Tensor
 
     def __init__(self, inputs: int, size: int, dropout: float = 0.0) -> None:
         super().__init__()
@@ -44,74 +57,97 @@ class LSTM(nn.Module):
         for gate in self.weight_hidden.data.chunk(4):
             nn.init.orthogonal_(gate)
         self.bias.data[size : 2 * size] = 1.0  # remember by default
+        hold = torch.tensor([-HOLD, HOLD, 0.0, 0.0]).repeat_interleave(size).unsqueeze(1)
+        self.register_buffer("hold_weight", hold, persistent=False)
 
     def zero_state(self, batch: int) -> CellState:
-        """The state before the first point."""
+        """Return the state before the first row."""
         zeros = self.bias.new_zeros(batch, self.size)
         return CellState(zeros, zeros)
 
-    def forward(self, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
-        """Run over ``inputs [B, T, I]``; returns the hidden states ``[B, T, H]`` and the last state."""
-        if inputs.shape[1] == 1:
-            return self._step(inputs[:, 0], state)
-        return self._run(inputs, state, self.weight_hidden)
-
-    def outputs(
+    def forward(
         self,
         inputs: Tensor,
         lengths: Tensor,
         state: CellState,
-        held: Tensor | None = None,
+        static_input: Tensor | None = None,
         rng: torch.Generator | None = None,
-        past: float = 0.0,
-    ) -> Tensor:
-        """The hidden state after each of the first ``lengths [B]`` rows, ``[B, T, H]``; ``past`` stands after them.
+        pad_value: float = 0.0,
+    ) -> tuple[Tensor, CellState]:
+        """Run over the first rows of each sequence; whatever stands after them has no influence.
 
-        A row's input is ``inputs [B, T, I]`` and then ``held [B, Z]``, which is the same at all of a sketch's rows.
+        Args:
+            inputs: ``[B, T, I]``.
+            lengths: ``[B]`` rows of each sequence, 1 to T.
+            state: the state before the first row.
+            static_input: ``[B, S]``, joined to the end of every row of its sequence.
+            rng: where it is given, recurrent weights are dropped.
+            pad_value: stands in the result after the end of a sequence.
+
+        Returns:
+            The hidden state after each row, ``[B, T, H]``, and the state after the last row of each sequence.
         """
-        weight = drop(self.weight_hidden, self.dropout, rng)
-        if inputs.is_cuda or len(inputs) < self.many:
-            joined = inputs if held is None else _joined(inputs, held)
-            rows = torch.arange(inputs.shape[1], device=inputs.device)
-            beyond = (rows >= lengths.unsqueeze(1)).unsqueeze(-1)
-            return self._run(joined, state, weight)[0].masked_fill(beyond, past)
-        own = inputs.shape[-1]
-        moved, kept = torch.split(self.weight_input, [own, self.weight_input.shape[1] - own], dim=1)
-        gates = self.bias.expand(len(inputs), -1) if held is None else F.linear(held, kept, self.bias)
-        both = torch.cat([moved, weight], dim=1)
-        return run_rows(inputs, lengths, gates, state, both, past)
+        weight_hidden = drop(self.weight_hidden, self.dropout, rng)
+        packed = torch.is_grad_enabled() and not inputs.is_cuda and len(inputs) >= self.min_packed_batch
+        run = self._run_packed if packed else self._run_padded
+        outputs, cell = run(inputs, lengths, state, static_input, weight_hidden, pad_value)
+        hidden = outputs[torch.arange(len(inputs), device=inputs.device), lengths - 1]
+        return outputs, CellState(hidden, cell)
 
-    def _run(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
-        if not inputs.is_cuda:  # not every processor has torch's kernel in bfloat16
+    def prepare_step(self, static_size: int = 0) -> PreparedStep:
+        """Lay the weights out for single rows without gradients, whose last ``static_size`` inputs never change."""
+        return PreparedStep(self.weight_input, self.weight_hidden, self.bias, static_size)
+
+    def _run_packed(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        state: CellState,
+        static_input: Tensor | None,
+        weight_hidden: Tensor,
+        pad_value: float,
+    ) -> tuple[Tensor, Tensor]:
+        n_inputs = inputs.shape[-1]
+        row_weight, static_weight = torch.split(
+            self.weight_input, [n_inputs, self.weight_input.shape[1] - n_inputs], dim=1
+        )
+        static_gates = self.bias.expand(len(inputs), -1)
+        if static_input is not None:
+            static_gates = F.linear(static_input, static_weight, self.bias)
+        weight = torch.cat([row_weight, weight_hidden], dim=1)
+        return run_packed(inputs, lengths, static_gates, state, weight, pad_value)
+
+    def _run_padded(
+        self,
+        inputs: Tensor,
+        lengths: Tensor,
+        state: CellState,
+        static_input: Tensor | None,
+        weight_hidden: Tensor,
+        pad_value: float,
+    ) -> tuple[Tensor, Tensor]:
+        """Run torch's kernel over all rows, past the end of a sequence too.
+
+        That kernel returns the cell after row T only. An input of its own therefore closes the input gate and opens
+        the forget gate past the end, so that the cell stays as it is.
+        """
+        if static_input is not None:
+            inputs = torch.cat([inputs, static_input.unsqueeze(1).expand(-1, inputs.shape[1], -1)], dim=-1)
+        ended = (torch.arange(inputs.shape[1], device=inputs.device) >= lengths.unsqueeze(1)).unsqueeze(-1)
+        inputs = torch.cat([inputs.masked_fill(ended, 0.0), ended.to(inputs.dtype)], dim=-1)
+        weight_input = torch.cat([self.weight_input, self.hold_weight], dim=1)
+        if inputs.is_cuda:
+            outputs, cell = self._torch_lstm(inputs, state, weight_input, weight_hidden)
+        else:  # not every processor has torch's kernel in bfloat16
             with torch.autocast("cpu", enabled=False):
-                return self._with_torch(inputs.float(), CellState(*(part.float() for part in state)), weight)
-        return self._with_torch(inputs, state, weight)
+                outputs, cell = self._torch_lstm(inputs.float(), state, weight_input, weight_hidden)
+        return outputs.masked_fill(ended, pad_value), cell
 
-    def _with_torch(self, inputs: Tensor, state: CellState, weight: Tensor) -> tuple[Tensor, CellState]:
-        weights = [self.weight_input, weight, self.bias, torch.zeros_like(self.bias)]
-        start = (state.hidden.unsqueeze(0), state.cell.unsqueeze(0))
-        learning = torch.is_grad_enabled()  # cuDNN keeps what a gradient takes only if it is told
-        outputs, hidden, cell = torch.lstm(inputs, start, weights, True, 1, 0.0, learning, False, True)
-        return outputs, CellState(hidden[0], cell[0])
-
-    def read(self, inputs: Tensor, lengths: Tensor, state: CellState) -> tuple[Tensor, CellState]:
-        """The hidden state after, and the state after, the first ``lengths [B]`` rows of ``inputs [B, T, I]``."""
-        packed = nn.utils.rnn.pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        order = packed.sorted_indices
-        weights = [self.weight_input, self.weight_hidden, self.bias, torch.zeros_like(self.bias)]
-        start = (state.hidden[order].unsqueeze(0), state.cell[order].unsqueeze(0))
-        _, hidden, cell = torch.lstm(packed.data, packed.batch_sizes, start, weights, True, 1, 0.0, False, False)
-        back = packed.unsorted_indices
-        return hidden[0][back], CellState(hidden[0][back], cell[0][back])
-
-    def _step(self, inputs: Tensor, state: CellState) -> tuple[Tensor, CellState]:
-        gates = F.linear(inputs, self.weight_input, self.bias) + F.linear(state.hidden, self.weight_hidden)
-        take, forget, candidate, give = gates.chunk(4, dim=-1)
-        cell = forget.sigmoid() * state.cell + take.sigmoid() * candidate.tanh()
-        hidden = give.sigmoid() * cell.tanh()
-        return hidden.unsqueeze(1), CellState(hidden, cell)
-
-
-def _joined(inputs: Tensor, held: Tensor) -> Tensor:
-    """``held [B, Z]`` beside every row of ``inputs [B, T, I]``."""
-    return torch.cat([inputs, held.unsqueeze(1).expand(-1, inputs.shape[1], -1)], dim=-1)
+    def _torch_lstm(
+        self, inputs: Tensor, state: CellState, weight_input: Tensor, weight_hidden: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        hidden, cell = (part.to(inputs.dtype).unsqueeze(0) for part in state)
+        weights = [weight_input, weight_hidden, self.bias, torch.zeros_like(self.bias)]
+        learning = torch.is_grad_enabled()  # cuDNN keeps what a gradient needs only if it is told
+        outputs, _, last_cell = torch.lstm(inputs, (hidden, cell), weights, True, 1, 0.0, learning, False, True)
+        return outputs, last_cell[0]

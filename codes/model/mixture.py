@@ -123,10 +123,6 @@ class PointDistribution:
         asked = F.log_softmax(self.pen, dim=-1) * pen
         return torch.where(pen != 0, asked, 0.0).sum(dim=-1)  # an impossible state that is not asked for costs nothing
 
-    def at(self, time: int) -> PointDistribution:
-        """The distributions after one row: ``[B, T]`` to ``[B]``."""
-        return PointDistribution(self.outputs[:, time])
-
     def select(self, rows: Tensor) -> PointDistribution:
         """Some of the distributions ``[B]``."""
         return PointDistribution(self.outputs[rows])

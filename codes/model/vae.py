@@ -65,8 +65,9 @@ class SketchVAE(nn.Module):
         posterior: Posterior = self.latent(self.encoder(points, lengths, rng))
         return posterior
 
-    def predict(
+    def forward(
         self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
     ) -> PointDistribution:
-        """Teacher forcing over whole sketches, see :meth:`Decoder.predict`; ``[B, T + 1]``."""
-        return self.decoder.predict(points, lengths, z, rng)
+        """Predict whole sketches with teacher forcing, ``[B, T + 1]``; see :meth:`Decoder.forward`."""
+        predicted: PointDistribution = self.decoder(points, lengths, z, rng)
+        return predicted

@@ -119,7 +119,7 @@ class DecoderObjective:
         """Nats a point, and the weighted KL divergence above its tolerance."""
         seen = cut_lengths(batch.lengths, self.config, rng)
         posterior = self.model.encode(batch.points, seen, rng)
-        nats = PointNats.of(self.model.predict(batch.points, batch.lengths, posterior.rsample(rng), rng), batch)
+        nats = PointNats.of(self.model(batch.points, batch.lengths, posterior.rsample(rng), rng), batch)
         points = batch.lengths.sum()
         divergence = posterior.kl()
         excess = divergence.mean().clamp(min=self.config.kl_tolerance)
@@ -132,7 +132,7 @@ class DecoderObjective:
         ``continuation`` is all of the latter, ``moved`` leaves out the offsets that move nothing.
         """
         whole = self.model.encode(batch.points, batch.lengths)
-        nats = PointNats.of(self.model.predict(batch.points, batch.lengths, whole.mean), batch)
+        nats = PointNats.of(self.model(batch.points, batch.lengths, whole.mean), batch)
         measures = _draw_measures(nats, batch.lengths.sum(), whole.kl())
         prefix = half_lengths(batch.lengths)
         later = self._continuation(batch, prefix, self.model.encode(batch.points, prefix))
@@ -140,7 +140,7 @@ class DecoderObjective:
         return {**measures, "continuation": later.over(remaining), "moved": later.moving(batch).over(remaining)}
 
     def _continuation(self, batch: Batch, prefix: Tensor, posterior: Posterior) -> PointNats:
-        return PointNats.of(self.model.predict(batch.points, batch.lengths, posterior.mean), batch).after(prefix)
+        return PointNats.of(self.model(batch.points, batch.lengths, posterior.mean), batch).after(prefix)
 
 
 def _draw_measures(nats: PointNats, points: Tensor, divergence: Tensor) -> Measures:

@@ -32,7 +32,7 @@ def test_nats_a_point_are_all_nats_over_all_rows(fraction, monkeypatch):
         begun = vae.encode(batch.points, torch.tensor([prefix])).mean
         codes = (posterior.mean, torch.zeros(1, 4), begun, torch.zeros(1, 4))
         for name, z, start in zip(names, codes, (0, 0, prefix, prefix), strict=True):
-            nats = PointNats.of(vae.predict(batch.points, batch.lengths, z), batch)
+            nats = PointNats.of(vae(batch.points, batch.lengths, z), batch)
             offset[name] += float(nats.offset[0, start:].sum())
             pen[name] += float(nats.pen[0, start:].sum())
             rows[name] += len(sketch) - start

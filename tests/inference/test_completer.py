@@ -18,7 +18,6 @@ from codes.inference.completer import Completer
 from codes.inference.decoding import Drawings
 from codes.inference.options import Completion, SamplingOptions
 from codes.inference.router import model_input
-from codes.model.decoder import start_row
 from codes.sketch.stroke3 import Sketch, sketch_from_polylines
 from tests.support.worlds import CATEGORIES, prefixes, sketch_of, tiny_bundle
 
@@ -203,8 +202,7 @@ def test_the_log_likelihood_is_that_of_teacher_forcing(completer, latent, temper
     batch = collate([rows.astype(np.float32)], [0])
     prefix = torch.tensor([len(sketch)])
     z = vae.encode(batch.points, prefix).mean if latent == "prefix" else torch.zeros(1, 4)
-    inputs = torch.cat([start_row(batch.points), batch.points], dim=1)
-    following, _ = vae.decoder(inputs, z, vae.decoder.initial_state(z))
+    following = vae(batch.points, batch.lengths, z)
     offsets = following.log_prob_offset(torch.cat([batch.points[..., :2], torch.zeros(1, 1, 2)], dim=1))[0]
     pens = following.log_prob_pen(torch.cat([batch.points[..., 2:], torch.tensor([[[0.0, 0, 1]]])], dim=1))[0]
     expected = float(offsets[len(sketch) : -1].sum() + pens[len(sketch) :].sum())

@@ -38,8 +38,7 @@ def test_there_is_no_prefix_to_start_from(sampler):
 def test_a_sketch_from_nothing_begins_at_the_start_row(sampler):
     (sketch,) = sampler.decode(torch.zeros(1, 4), SamplingOptions(temperature=1e-6, max_points=1))
     z = torch.zeros(1, 4)
-    start = torch.tensor([[[0.0, 0, 1, 0, 0]]])
-    following, _ = sampler.decoder.vae.decoder(start, z, sampler.decoder.vae.decoder.initial_state(z))
+    following = sampler.decoder.vae(torch.zeros(1, 0, 5), torch.tensor([0]), z)
     likeliest = following.mean[0, 0, following.weights[0, 0].argmax()]
     np.testing.assert_allclose(sketch.points[0, :2], likeliest.numpy() * SCALE, atol=0.5)
 

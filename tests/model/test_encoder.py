@@ -99,10 +99,10 @@ def test_pooled_features_hold_the_largest_of_every_row():
     torch.testing.assert_close(features[0, 12:18], forward_only.amax(dim=0))
 
 
-def test_positions_are_sums_of_moves_from_where_the_pen_began():
+def test_positions_are_sums_of_moves():
     points = torch.tensor([[[1.0, 2, 1, 0, 0], [3, -1, 0, 1, 0]]])
-    seen = with_positions(points, torch.tensor([[4.0, 8.0]]))
-    assert seen[0, :, 5:].tolist() == [[1.25, 2.5], [2.0, 2.25]]
+    seen = with_positions(points)
+    assert seen[0, :, 5:].tolist() == [[0.25, 0.5], [1.0, 0.25]]
     assert torch.equal(seen[..., :5], points)
 
 

@@ -63,10 +63,10 @@ def test_a_sketch_and_its_prefix_speak_for_their_own_z(vae):
 def test_prediction_begins_before_the_first_point_and_ends_after_the_last(vae):
     batch = batch_of(3)
     z = vae.encode(batch.points, batch.lengths).mean
-    predicted = vae.predict(batch.points, batch.lengths, z)
+    predicted = vae(batch.points, batch.lengths, z)
     assert predicted.pen.shape == (3, batch.points.shape[1] + 1, 3)
     moved = batch.points.clone()
     moved[:, 4:] += 1.0
-    again = vae.predict(moved, batch.lengths, z)
+    again = vae(moved, batch.lengths, z)
     assert torch.equal(again.mean[:, :5], predicted.mean[:, :5])
     assert not torch.allclose(again.mean[:, 5], predicted.mean[:, 5])

@@ -228,12 +228,6 @@ def test_noise_of_more_steps_begins_with_that_of_fewer():
     assert torch.equal(draw_noise(500, 20, generator(1))[:7], draw_noise(7, 20, generator(1)))
 
 
-def test_the_distributions_after_one_row_are_taken_by_time():
-    ours = distribution(4, 6)
-    assert torch.equal(ours.at(2).mean, ours.mean[:, 2])
-    assert torch.equal(ours.at(2).pen, ours.pen[:, 2])
-
-
 def test_each_may_have_a_temperature_of_its_own():
     noise, temperatures = draw_noise(3, 4, generator(5)), torch.tensor([0.1, 0.4, 1.0], dtype=torch.float64)
     for row, temperature in enumerate(temperatures):

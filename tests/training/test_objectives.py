@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from codes.data.batches import Batch
-from codes.model.decoder import start_row
+from codes.model.decoder import Stepper, start_row
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.training.config import TrainConfig, kl_weight
@@ -33,13 +33,13 @@ def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple
     """Offset and pen nats of every row of one sketch ``[n, 5]`` and of its end, one point at a time, by scipy."""
     z = z.unsqueeze(0)
     state = vae.decoder.initial_state(z)
-    inputs = torch.cat([start_row(rows.unsqueeze(0)), rows.unsqueeze(0)], dim=1)
+    inputs = torch.cat([start_row(rows.unsqueeze(0))[0], rows])
+    stepper = Stepper(vae.decoder)
     costs = []
     for time in range(len(rows) + 1):
-        following, state = vae.decoder(inputs[:, time : time + 1], z, state)
+        following, state = stepper.step(inputs[time : time + 1], stepper.static_gates(z), state)
         weights, mean, log_sd, atanh_rho, pen = (
-            getattr(following, name)[0, 0].double().numpy()
-            for name in ("weights", "mean", "log_sd", "atanh_rho", "pen")
+            getattr(following, name)[0].double().numpy() for name in ("weights", "mean", "log_sd", "atanh_rho", "pen")
         )
         weights, pen = weights - logsumexp(weights), pen - logsumexp(pen)
         if time == len(rows):
@@ -88,7 +88,7 @@ def test_nats_per_point_are_those_of_a_slow_loop(gentle):
 def test_a_row_past_the_end_costs_nothing_and_the_end_costs_its_pen(gentle):
     batch = batch_of(5)
     z = gentle.encode(batch.points, batch.lengths).mean
-    nats = PointNats.of(gentle.predict(batch.points, batch.lengths, z), batch)
+    nats = PointNats.of(gentle(batch.points, batch.lengths, z), batch)
     for i, length in enumerate(batch.lengths.tolist()):
         assert (nats.offset[i, length:] == 0).all()
         assert (nats.pen[i, length + 1 :] == 0).all()
@@ -98,7 +98,7 @@ def test_a_row_past_the_end_costs_nothing_and_the_end_costs_its_pen(gentle):
 @pytest.mark.parametrize("cut", [0, 1, 3])
 def test_what_follows_a_prefix_is_the_rest(gentle, cut):
     batch = batch_of(5)
-    nats = PointNats.of(gentle.predict(batch.points, batch.lengths, torch.zeros(5, 4)), batch)
+    nats = PointNats.of(gentle(batch.points, batch.lengths, torch.zeros(5, 4)), batch)
     rest = nats.after(torch.full((5,), cut))
     assert torch.equal(rest.offset[:, cut:], nats.offset[:, cut:])
     assert torch.equal(rest.pen[:, cut:], nats.pen[:, cut:])
@@ -119,7 +119,7 @@ def test_weights_are_chosen_by_what_moves_and_a_dot_outweighs_nothing(gentle):
     batch = dotted(batch, [last])
     half = (batch.lengths * 0.5).round().long().clamp(min=1)
     begun = gentle.encode(batch.points, half).mean
-    nats = PointNats.of(gentle.predict(batch.points, batch.lengths, begun), batch).after(half)
+    nats = PointNats.of(gentle(batch.points, batch.lengths, begun), batch).after(half)
     still = [float(nats.offset[i, last]) for i in range(6) if int(half[i]) <= last]
     assert still
     assert 0.0 not in still
@@ -203,7 +203,7 @@ def test_the_loss_is_nats_a_point_and_the_weighted_divergence():
     rng = generator(5)
     torch.rand(2, 4, generator=rng)
     posterior = vae.encode(batch.points, batch.lengths, rng)
-    nats = PointNats.of(vae.predict(batch.points, batch.lengths, posterior.rsample(rng)), batch)
+    nats = PointNats.of(vae(batch.points, batch.lengths, posterior.rsample(rng)), batch)
     expected = (nats.offset.sum() + nats.pen.sum()) / batch.lengths.sum()
     torch.testing.assert_close(loss, expected + kl_weight(config, 300) * posterior.kl().mean())
     assert float(measures["offset"].total) == pytest.approx(float(nats.offset.sum()))

@@ -1,12 +1,17 @@
-"""One moment of an LSTM, between two products: gates to states, and back. With torch, or compiled.
+"""The LSTM cell, which is all that stands between two matrix products; with torch, or compiled from ``lstm.c``.
 
-The candidate's input is doubled throughout: ``tanh(a)`` is ``2 sigmoid(2 a) - 1``, so one sigmoid serves all four
-gates. (Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000.)
+Its equations, with ``a = W x + U h_prev + b`` (Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and Cummins 2000)::
 
-C next to Python: compiled when it is first asked for, for this processor, and gone with the process.
+    i = sigmoid(a_i)        f = sigmoid(a_f)        g = tanh(a_g)        o = sigmoid(a_o)
+    c = f * c_prev + i * g
+    h = o * tanh(c)
 
-Nothing is kept on disk, so nothing on disk can be of another processor or of another person. Where there is no
-compiler, there is no library, and whoever asks goes the plain way.
+Gates stand in torch's order i, f, g, o. As ``tanh(a) = 2 sigmoid(2 a) - 1``, the weights of g are doubled once
+(:func:`double_candidate`), and then one sigmoid serves all four gates: ``s = sigmoid(2 a_g)`` stands where g would, and
+``g = 2 s - 1``.
+
+C is compiled for this processor when it is first asked for, and the library is gone with the process: nothing is kept
+on disk that could be of another processor or of another person. Without a compiler the cell runs with torch.
 """
 
 from __future__ import annotations
@@ -23,149 +28,208 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-NAMES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
+from codes.model.packed_linear import packed_linear
 
-
-class Moment(NamedTuple):
-    """What is kept of one moment of ``n`` sketches for the way back, float32.
-
-    Attributes:
-        gates: ``[n, 4 H]`` after the sigmoid.
-        cell: ``[n, H]``.
-        bent: ``[n, H]`` its tanh.
-    """
-
-    gates: Tensor
-    cell: Tensor
-    bent: Tensor
+C_TYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
+COMPILE_TIMEOUT = 60  # seconds
 
 
-class Backflow(NamedTuple):
-    """Gradients on their way back through the moments, float32; the first ``n`` rows of each are in use.
-
-    Attributes:
-        hidden: ``[n, H]`` at the hidden state, what the next moment sends back.
-        cell: ``[n, H]`` at the cell.
-        held: ``[n, 4 H]`` at what is added to the gates at every moment, added up.
-    """
-
-    hidden: Tensor
-    cell: Tensor
-    held: Tensor
-
-    def first(self, many: int) -> Backflow:
-        """Of some sketches; the same memory."""
-        return Backflow(*(part[:many] for part in self))
-
-
-class CellKernel(Protocol):
-    """Both ways through a moment; results are written where they are to be."""
-
-    def forward(self, product: Tensor, held: Tensor, before: Tensor, now: Moment, hidden: Tensor) -> None:
-        """``product + held [n, 4 H]``, the gates' inputs, and the cell before to this moment and its hidden state."""
-        ...
-
-    def backward(self, now: Moment, before: Tensor, d_outputs: Tensor, back: Backflow, d_gates: Tensor) -> None:
-        """``d_outputs [n, H]`` and what came back to ``d_gates [n, 4 H]``, at the gates' inputs, and ``back``."""
-        ...
-
-
-class PlainCell:
-    """With torch, in as few passes over the numbers as it has operators for."""
-
-    def forward(self, product: Tensor, held: Tensor, before: Tensor, now: Moment, hidden: Tensor) -> None:
-        """See :class:`CellKernel`."""
-        torch.add(product, held, out=now.gates).sigmoid_()
-        take, forget, candidate, give = now.gates.chunk(4, dim=1)
-        torch.mul(forget, before, out=now.cell).addcmul_(take, candidate, value=2).sub_(take)
-        torch.mul(now.cell, 2, out=now.bent).sigmoid_().mul_(2).sub_(1)
-        torch.mul(give, now.bent, out=hidden)
-
-    def backward(self, now: Moment, before: Tensor, d_outputs: Tensor, back: Backflow, d_gates: Tensor) -> None:
-        """See :class:`CellKernel`."""
-        take, forget, candidate, give = now.gates.chunk(4, dim=1)
-        found = torch.empty_like(now.gates)
-        d_take, d_forget, d_candidate, d_give = found.chunk(4, dim=1)
-        d_here = back.hidden + d_outputs
-        torch.mul(d_here, now.bent, out=d_give)
-        back.cell.add_(torch.ops.aten.tanh_backward(d_here * give, now.bent))
-        torch.mul(back.cell, candidate, out=d_take).mul_(2).sub_(back.cell)
-        torch.mul(back.cell, before, out=d_forget)
-        torch.mul(back.cell, take, out=d_candidate).mul_(2)
-        back.cell.mul_(forget)
-        torch.ops.aten.sigmoid_backward.grad_input(found, now.gates, grad_input=found)
-        back.held.add_(found)
-        d_gates.copy_(found)
-
-
-class CompiledCell:
-    """One pass over the numbers, by ``kernels/lstm.c``; every tensor's rows stand one after another."""
-
-    def __init__(self, there: Callable[..., None], back: Callable[..., None]) -> None:
-        self._there, self._back = there, back
-
-    def forward(self, product: Tensor, held: Tensor, before: Tensor, now: Moment, hidden: Tensor) -> None:
-        """See :class:`CellKernel`."""
-        given = (product, held, before, *now, hidden)
-        assert all(each.is_contiguous() for each in given)
-        self._there(*hidden.shape, *(each.data_ptr() for each in given))
-
-    def backward(self, now: Moment, before: Tensor, d_outputs: Tensor, back: Backflow, d_gates: Tensor) -> None:
-        """See :class:`CellKernel`."""
-        kept, sent = (now.gates, now.bent, before), (*back, d_gates)
-        assert all(each.is_contiguous() for each in (*kept, *sent)) and d_outputs.stride(1) == 1
-        pointers = ([each.data_ptr() for each in some] for some in (kept, sent))
-        self._back(*before.shape, *next(pointers), d_outputs.data_ptr(), d_outputs.stride(0), *next(pointers))
-
-
-@lru_cache
-def cell_for(dtype: torch.dtype) -> CellKernel:
-    """The quickest there is for products of this type."""
-    made = library("lstm") if dtype in NAMES else None
-    if made is None:
-        return PlainCell()
-    there, back = (getattr(made, f"{way}_{NAMES[dtype]}") for way in ("forward", "backward"))
-    whole, where = ctypes.c_long, ctypes.c_void_p
-    there.argtypes = [whole, whole, *[where] * 7]
-    back.argtypes = [whole, whole, *[where] * 4, whole, *[where] * 4]
-    there.restype = back.restype = None
-    return CompiledCell(there, back)
-
-
-def through_gates(gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-    """One row: ``gates [B, 4 H]``, overwritten, and the cell before it ``[B, H]`` to the hidden state and the cell."""
-    take, forget, candidate, give = gates.sigmoid_().chunk(4, dim=1)
-    after = (forget * cell).sub_(take).addcmul_(take, candidate, value=2)
-    return give * after.tanh(), after
-
-
-def candidate_doubled(gates: Tensor, dim: int) -> Tensor:
-    """A copy of weights, inputs or gradients of the gates in which those of the candidate are twice as large."""
+def double_candidate(gates: Tensor, dim: int) -> Tensor:
+    """Return a copy of weights, inputs or gradients of the gates in which those of g are twice as large."""
     doubled = gates.clone()
     doubled.chunk(4, dim)[2].mul_(2)
     return doubled
 
 
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
-PATIENCE = 60  # seconds
+def apply_gates(
+    gates: Tensor,
+    cell_prev: Tensor,
+    *,
+    cell: Tensor | None = None,
+    tanh_cell: Tensor | None = None,
+    hidden: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return the hidden state and the cell, ``[n, H]`` each, in the memory of ``hidden`` and ``cell`` where given.
+
+    ``gates [n, 4 H]`` come as inputs of the sigmoid, that of g doubled, and are overwritten by i, f, s, o.
+    """
+    i, f, s, o = gates.sigmoid_().chunk(4, dim=1)
+    cell = torch.mul(f, cell_prev, out=cell).sub_(i).addcmul_(i, s, value=2)
+    return torch.mul(o, torch.tanh(cell, out=tanh_cell), out=hidden), cell
+
+
+class PreparedStep:
+    """One row of an LSTM at a time, without gradients; its weights are laid out once.
+
+    To be made again when the weights change.
+
+    Args:
+        weight_input: ``[4 H, I + S]``, gates in torch's order; the last S inputs are the static ones.
+        weight_hidden: ``[4 H, H]``.
+        bias: ``[4 H]``.
+        static_size: S, how many inputs stay the same at every row.
+    """
+
+    @torch.no_grad()
+    def __init__(self, weight_input: Tensor, weight_hidden: Tensor, bias: Tensor, static_size: int) -> None:
+        row_weight, self._static_weight = torch.split(
+            weight_input, [weight_input.shape[1] - static_size, static_size], dim=1
+        )
+        self._bias = bias
+        self._linear = packed_linear(double_candidate(torch.cat([row_weight, weight_hidden], dim=1), dim=0))
+
+    @torch.no_grad()
+    def static_gates(self, static_input: Tensor) -> Tensor:
+        """Return what ``static_input [B, S]`` and the bias add to the gates at every row, ``[B, 4 H]``."""
+        return double_candidate(F.linear(static_input, self._static_weight, self._bias), dim=1)
+
+    @torch.no_grad()
+    def __call__(self, inputs: Tensor, static_gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the next hidden state and cell, ``[B, H]`` each, from ``inputs [B, I]`` and the two before them."""
+        gates = self._linear(torch.cat([inputs, hidden], dim=1)).add_(static_gates)
+        return apply_gates(gates, cell)
+
+
+class StepCache(NamedTuple):
+    """The numbers of one time step of ``n`` sequences that the gradient needs, float32.
+
+    Attributes:
+        gates: ``[n, 4 H]`` i, f, s, o.
+        cell: ``[n, H]``.
+        tanh_cell: ``[n, H]``.
+    """
+
+    gates: Tensor
+    cell: Tensor
+    tanh_cell: Tensor
+
+
+class StateGrad(NamedTuple):
+    """Gradients that travel backward from step to step, float32; updated in place.
+
+    Attributes:
+        hidden: ``[B, H]`` of the hidden state, as far as later steps depend on it.
+        cell: ``[B, H]`` of the cell.
+        static_gates: ``[B, 4 H]`` of what is added to the gates at every step, summed over steps.
+    """
+
+    hidden: Tensor
+    cell: Tensor
+    static_gates: Tensor
+
+    def first(self, n: int) -> StateGrad:
+        """Return those of the first ``n`` sequences; the memory is shared."""
+        return StateGrad(*(part[:n] for part in self))
+
+
+class CellKernel(Protocol):
+    """Both directions through one time step of ``n`` sequences; results are written into given tensors."""
+
+    def forward(
+        self, product: Tensor, static_gates: Tensor, cell_prev: Tensor, cache: StepCache, hidden: Tensor
+    ) -> None:
+        """Fill ``cache`` and ``hidden [n, H]``; the gates' inputs are ``product + static_gates``, ``[n, 4 H]``."""
+        ...
+
+    def backward(
+        self, cache: StepCache, cell_prev: Tensor, d_outputs: Tensor, grad: StateGrad, d_gates: Tensor
+    ) -> None:
+        """Fill ``d_gates [n, 4 H]`` of the gates' inputs, and update ``grad.cell`` and ``grad.static_gates``.
+
+        ``d_outputs [n, H]`` is the gradient of this step's hidden state as an output; ``grad.hidden`` comes on top.
+        """
+        ...
+
+
+class TorchCell:
+    """A :class:`CellKernel` with as few passes over the numbers as torch has operators for."""
+
+    def forward(
+        self, product: Tensor, static_gates: Tensor, cell_prev: Tensor, cache: StepCache, hidden: Tensor
+    ) -> None:
+        """See :class:`CellKernel`."""
+        torch.add(product, static_gates, out=cache.gates)
+        apply_gates(cache.gates, cell_prev, cell=cache.cell, tanh_cell=cache.tanh_cell, hidden=hidden)
+
+    def backward(
+        self, cache: StepCache, cell_prev: Tensor, d_outputs: Tensor, grad: StateGrad, d_gates: Tensor
+    ) -> None:
+        """See :class:`CellKernel`."""
+        i, f, s, o = cache.gates.chunk(4, dim=1)
+        d_inputs = torch.empty_like(cache.gates)
+        d_i, d_f, d_s, d_o = d_inputs.chunk(4, dim=1)
+        d_hidden = grad.hidden + d_outputs
+        torch.mul(d_hidden, cache.tanh_cell, out=d_o)
+        grad.cell.add_(torch.ops.aten.tanh_backward(d_hidden * o, cache.tanh_cell))
+        torch.mul(grad.cell, s, out=d_i).mul_(2).sub_(grad.cell)
+        torch.mul(grad.cell, cell_prev, out=d_f)
+        torch.mul(grad.cell, i, out=d_s).mul_(2)
+        grad.cell.mul_(f)
+        torch.ops.aten.sigmoid_backward.grad_input(d_inputs, cache.gates, grad_input=d_inputs)
+        grad.static_gates.add_(d_inputs)
+        d_gates.copy_(d_inputs)
+
+
+class CompiledCell:
+    """A :class:`CellKernel` in one pass over the numbers, by ``lstm.c``; rows of tensors must be contiguous."""
+
+    def __init__(self, forward: Callable[..., None], backward: Callable[..., None]) -> None:
+        self._forward, self._backward = forward, backward
+
+    def forward(
+        self, product: Tensor, static_gates: Tensor, cell_prev: Tensor, cache: StepCache, hidden: Tensor
+    ) -> None:
+        """See :class:`CellKernel`."""
+        tensors = (product, static_gates, cell_prev, *cache, hidden)
+        assert all(each.is_contiguous() for each in tensors)
+        self._forward(*hidden.shape, *(each.data_ptr() for each in tensors))
+
+    def backward(
+        self, cache: StepCache, cell_prev: Tensor, d_outputs: Tensor, grad: StateGrad, d_gates: Tensor
+    ) -> None:
+        """See :class:`CellKernel`."""
+        read, written = (cache.gates, cache.tanh_cell, cell_prev), (*grad, d_gates)
+        assert all(each.is_contiguous() for each in (*read, *written)) and d_outputs.stride(1) == 1
+        self._backward(
+            *cell_prev.shape,
+            *(each.data_ptr() for each in read),
+            d_outputs.data_ptr(),
+            d_outputs.stride(0),
+            *(each.data_ptr() for each in written),
+        )
 
 
 @lru_cache
-def library(name: str) -> ctypes.CDLL | None:
-    """The functions of ``<name>.c`` beside this file; none where they cannot be compiled."""
+def cell_for(dtype: torch.dtype) -> CellKernel:
+    """Return the fastest kernel there is for products of this type."""
+    library = load_library("lstm") if dtype in C_TYPES else None
+    if library is None:
+        return TorchCell()
+    forward, backward = (getattr(library, f"{direction}_{C_TYPES[dtype]}") for direction in ("forward", "backward"))
+    number, pointer = ctypes.c_long, ctypes.c_void_p
+    forward.argtypes = [number, number, *[pointer] * 7]
+    backward.argtypes = [number, number, *[pointer] * 4, number, *[pointer] * 4]
+    forward.restype = backward.restype = None
+    return CompiledCell(forward, backward)
+
+
+@lru_cache
+def load_library(name: str) -> ctypes.CDLL | None:
+    """Compile ``<name>.c`` beside this file and load it; None where that cannot be done."""
     compiler = shutil.which(os.environ.get("CC", "cc"))
-    return compiled(compiler, Path(__file__).with_name(f"{name}.c"), FLAGS) if compiler else None
+    return compile_library(compiler, Path(__file__).with_name(f"{name}.c"), FLAGS) if compiler else None
 
 
-def compiled(compiler: str, source: Path, flags: Sequence[str]) -> ctypes.CDLL | None:
-    """The functions of a file of C; none where the compiler will not have it."""
+def compile_library(compiler: str, source: Path, flags: Sequence[str]) -> ctypes.CDLL | None:
+    """Compile a file of C into a temporary folder and load it; None where the compiler fails."""
     with TemporaryDirectory(prefix="halfdrawn-") as folder:
-        made = Path(folder) / f"{source.stem}.so"
+        library = Path(folder) / f"{source.stem}.so"
+        command = [compiler, *flags, "-o", str(library), str(source)]
         try:
-            done = subprocess.run(
-                [compiler, *flags, "-o", str(made), str(source)], capture_output=True, timeout=PATIENCE, check=False
-            )
-            return ctypes.CDLL(str(made)) if done.returncode == 0 else None
+            done = subprocess.run(command, capture_output=True, timeout=COMPILE_TIMEOUT, check=False)
+            return ctypes.CDLL(str(library)) if done.returncode == 0 else None
         except (OSError, subprocess.TimeoutExpired):
             return None

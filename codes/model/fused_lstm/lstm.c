@@ -1,8 +1,7 @@
-/* One moment of an LSTM over some sketches, forward and backward, in one pass over its numbers.
+/* One time step of an LSTM over `rows` sequences, forward and backward, in one pass over its numbers.
 
-   What stands between two products of matrices: rows of `size` hidden units, gates in torch's order (input, forget,
-   candidate, output), the candidate's input doubled so that one sigmoid serves all four. Products come and go as float
-   or as bfloat16; everything is computed in float. The same arithmetic is written with torch in model/recurrence.py. */
+   The equations, the order of the gates (i, f, s, o with g = 2 s - 1) and the same arithmetic with torch stand in
+   cell.py. Products come and go as float or as bfloat16; everything is computed in float. */
 
 #include <stdint.h>
 #include <string.h>
@@ -20,7 +19,7 @@ static inline float load_bfloat16(const bfloat16 *at) {
     return value;
 }
 
-/* To the nearest, halves to even; what is no number stays none. */
+/* Round to the nearest, halves to even; a NaN stays a NaN. */
 static inline void store_bfloat16(bfloat16 *at, float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
@@ -28,7 +27,7 @@ static inline void store_bfloat16(bfloat16 *at, float value) {
     *at = (bfloat16)(value == value ? rounded : 0x7fc0u);
 }
 
-/* 2^n e^r with |r| at most half of log 2; a number that is none comes out as none. */
+/* e^x = 2^n e^r with |r| at most half of log 2; a NaN stays a NaN. */
 static inline float exponential(float x) {
     const float to_whole = 12582912.0f; /* 1.5 * 2^23: added, it rounds to whole numbers, which its last bits then hold */
     x = x > 87.0f ? 87.0f : x;
@@ -54,65 +53,65 @@ static inline float exponential(float x) {
 static inline float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
 
 #define FORWARD(type)                                                                                                  \
-    void forward_##type(long rows, long size, const type *restrict product, const float *restrict held,                \
-                        const float *restrict before, float *restrict gates, float *restrict cell,                     \
-                        float *restrict bent, float *restrict hidden) {                                                \
+    void forward_##type(long rows, long size, const type *restrict product, const float *restrict static_gates,        \
+                        const float *restrict cell_prev, float *restrict gates, float *restrict cell,                  \
+                        float *restrict tanh_cell, float *restrict hidden) {                                           \
         for (long row = 0; row < rows; row++) {                                                                        \
-            for (long i = 0; i < 4 * size; i++)                                                                        \
-                gates[i] = sigmoid(load_##type(product + i) + held[i]);                                                \
-            for (long i = 0; i < size; i++) {                                                                          \
-                float candidate = 2.0f * gates[2 * size + i] - 1.0f;                                                   \
-                cell[i] = gates[size + i] * before[i] + gates[i] * candidate;                                          \
-                bent[i] = 2.0f * sigmoid(2.0f * cell[i]) - 1.0f;                                                       \
-                hidden[i] = gates[3 * size + i] * bent[i];                                                             \
+            const float *i = gates, *f = gates + size, *s = gates + 2 * size, *o = gates + 3 * size;                   \
+            for (long k = 0; k < 4 * size; k++)                                                                        \
+                gates[k] = sigmoid(load_##type(product + k) + static_gates[k]);                                        \
+            for (long k = 0; k < size; k++) {                                                                          \
+                cell[k] = f[k] * cell_prev[k] + i[k] * (2.0f * s[k] - 1.0f);                                           \
+                tanh_cell[k] = 2.0f * sigmoid(2.0f * cell[k]) - 1.0f;                                                  \
+                hidden[k] = o[k] * tanh_cell[k];                                                                       \
             }                                                                                                          \
-            product += 4 * size, held += 4 * size, gates += 4 * size;                                                  \
-            before += size, cell += size, bent += size, hidden += size;                                                \
+            product += 4 * size, static_gates += 4 * size, gates += 4 * size;                                          \
+            cell_prev += size, cell += size, tanh_cell += size, hidden += size;                                        \
         }                                                                                                              \
     }
 
-/* One row of the way back. Every part of a row has a name of its own, so that the compiler knows them to be apart. */
+/* One row backward. Each part of a row has a pointer of its own, so that the compiler knows that they do not overlap:
+   d_* are gradients of the gates' inputs as they are written out, sum_* the same summed over time steps in float. */
 #define BACKWARD_ROW(type)                                                                                             \
     static inline void backward_row_##type(                                                                            \
-        long size, const float *restrict take, const float *restrict forget, const float *restrict doubled,            \
-        const float *restrict give, const float *restrict bent, const float *restrict before,                          \
-        const float *restrict d_outputs, const float *restrict d_hidden, float *restrict d_cell,                       \
-        float *restrict held_take, float *restrict held_forget, float *restrict held_candidate,                        \
-        float *restrict held_give, type *restrict out_take, type *restrict out_forget, type *restrict out_candidate,   \
-        type *restrict out_give) {                                                                                     \
-        for (long i = 0; i < size; i++) {                                                                              \
-            float d_here = d_hidden[i] + d_outputs[i];                                                                 \
-            float d_now = d_cell[i] + d_here * give[i] * (1.0f - bent[i] * bent[i]);                                   \
-            float d_take = d_now * (2.0f * doubled[i] - 1.0f) * take[i] * (1.0f - take[i]);                            \
-            float d_forget = d_now * before[i] * forget[i] * (1.0f - forget[i]);                                       \
-            float d_candidate = 2.0f * d_now * take[i] * doubled[i] * (1.0f - doubled[i]);                             \
-            float d_give = d_here * bent[i] * give[i] * (1.0f - give[i]);                                              \
-            d_cell[i] = d_now * forget[i];                                                                             \
-            held_take[i] += d_take;                                                                                    \
-            held_forget[i] += d_forget;                                                                                \
-            held_candidate[i] += d_candidate;                                                                          \
-            held_give[i] += d_give;                                                                                    \
-            store_##type(out_take + i, d_take);                                                                        \
-            store_##type(out_forget + i, d_forget);                                                                    \
-            store_##type(out_candidate + i, d_candidate);                                                              \
-            store_##type(out_give + i, d_give);                                                                        \
+        long size, const float *restrict i, const float *restrict f, const float *restrict s, const float *restrict o, \
+        const float *restrict tanh_cell, const float *restrict cell_prev, const float *restrict d_outputs,             \
+        const float *restrict d_hidden, float *restrict d_cell, float *restrict sum_i, float *restrict sum_f,          \
+        float *restrict sum_g, float *restrict sum_o, type *restrict d_i, type *restrict d_f, type *restrict d_g,      \
+        type *restrict d_o) {                                                                                          \
+        for (long k = 0; k < size; k++) {                                                                              \
+            float dh = d_hidden[k] + d_outputs[k];                                                                     \
+            float dc = d_cell[k] + dh * o[k] * (1.0f - tanh_cell[k] * tanh_cell[k]);                                   \
+            float di = dc * (2.0f * s[k] - 1.0f) * i[k] * (1.0f - i[k]);                                               \
+            float df = dc * cell_prev[k] * f[k] * (1.0f - f[k]);                                                       \
+            float dg = 2.0f * dc * i[k] * s[k] * (1.0f - s[k]);                                                        \
+            float d_out = dh * tanh_cell[k] * o[k] * (1.0f - o[k]);                                                    \
+            d_cell[k] = dc * f[k];                                                                                     \
+            sum_i[k] += di;                                                                                            \
+            sum_f[k] += df;                                                                                            \
+            sum_g[k] += dg;                                                                                            \
+            sum_o[k] += d_out;                                                                                         \
+            store_##type(d_i + k, di);                                                                                 \
+            store_##type(d_f + k, df);                                                                                 \
+            store_##type(d_g + k, dg);                                                                                 \
+            store_##type(d_o + k, d_out);                                                                              \
         }                                                                                                              \
     }
 
-/* `stride` is between rows of `d_outputs`; `d_hidden` is what the next moment sends back. */
+/* `stride` is between rows of `d_outputs`; `d_hidden` is what the next time step sends back. */
 #define BACKWARD(type)                                                                                                 \
     BACKWARD_ROW(type)                                                                                                 \
-    void backward_##type(long rows, long size, const float *gates, const float *bent, const float *before,             \
-                         const float *d_outputs, long stride, const float *d_hidden, float *d_cell, float *d_held,     \
-                         type *d_gates) {                                                                              \
+    void backward_##type(long rows, long size, const float *gates, const float *tanh_cell, const float *cell_prev,     \
+                         const float *d_outputs, long stride, const float *d_hidden, float *d_cell,                    \
+                         float *d_static_gates, type *d_gates) {                                                       \
         for (long row = 0; row < rows; row++) {                                                                        \
             const float *gate = gates + row * 4 * size;                                                                \
-            float *held = d_held + row * 4 * size;                                                                     \
+            float *sum = d_static_gates + row * 4 * size;                                                              \
             type *out = d_gates + row * 4 * size;                                                                      \
-            backward_row_##type(size, gate, gate + size, gate + 2 * size, gate + 3 * size, bent + row * size,          \
-                                before + row * size, d_outputs + row * stride, d_hidden + row * size,                  \
-                                d_cell + row * size, held, held + size, held + 2 * size, held + 3 * size, out,         \
-                                out + size, out + 2 * size, out + 3 * size);                                           \
+            backward_row_##type(size, gate, gate + size, gate + 2 * size, gate + 3 * size, tanh_cell + row * size,     \
+                                cell_prev + row * size, d_outputs + row * stride, d_hidden + row * size,               \
+                                d_cell + row * size, sum, sum + size, sum + 2 * size, sum + 3 * size, out, out + size, \
+                                out + 2 * size, out + 3 * size);                                                       \
         }                                                                                                              \
     }
 

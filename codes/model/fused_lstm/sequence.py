@@ -1,154 +1,128 @@
-"""An LSTM over many sketches at once, for training: reads every sketch to its own end and not a row further.
+"""An LSTM over many sequences of unequal length, with its gradient written out; no row past an end is computed.
 
-Sketches stand in order of length, rows in order of time, so the rows of one moment are a block and the sketches that
-have ended are never touched again. What a sketch is the same for at every row (``held``) is multiplied by its weights
-once a sketch. The gradient is written out (see :mod:`codes.model.fused_lstm.cell`): all weights get theirs from one
-large product at the end. Products are in the type of autocast, everything else in float32.
+Sequences are packed as torch packs them: by falling length, time step after time step, so the rows of one step are a
+block and sequences that have ended are never touched again. An input that is the same at every row is multiplied by
+its weights once a sequence. All weights get their gradient from one large product at the end. Products are in the type
+of autocast, everything else is in float32; the cell stands in :mod:`codes.model.fused_lstm.cell`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
-from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
 
-from codes.model.fused_lstm.cell import Backflow, CellKernel, Moment, PlainCell, candidate_doubled, cell_for
+from codes.model.fused_lstm.cell import CellKernel, StateGrad, StepCache, cell_for, double_candidate
+from codes.model.packed_linear import packed_linear
 
-TYPICAL = 100  # rows of a product, for which the weights are laid out
 
-
-class Order(NamedTuple):
-    """Sketches by falling length.
+class PackPlan(NamedTuple):
+    """How packed rows are run.
 
     Attributes:
-        sketches: ``[B]`` which sketch stands where.
-        sizes: for each moment, how many sketches have a row then.
+        batch_sizes: for each time step, how many sequences have a row.
+        last_rows: ``[B]`` the packed row at which each sequence ends.
+        n_steps: time steps of the padded result.
+        kernel: the cell.
+        pad_value: stands in the result where a sequence has ended.
     """
 
-    sketches: Tensor
-    sizes: list[int]
-
-    @classmethod
-    def of(cls, lengths: Tensor) -> Order:
-        """The order of sketches of these lengths, ``[B]``."""
-        sketches = lengths.argsort(descending=True, stable=True)
-        moments = torch.arange(int(lengths.max()), device=lengths.device)
-        return cls(sketches, (lengths > moments.unsqueeze(1)).sum(dim=1).tolist())
-
-    def rows(self, padded: Tensor) -> Tensor:
-        """The rows of ``padded [B, T, I]`` that are there, moment by moment: ``[sum of sizes, I]``."""
-        standing = padded.transpose(0, 1)[:, self.sketches]
-        return torch.cat([moment[:size] for moment, size in zip(standing, self.sizes, strict=False)])
-
-    def back(self, outputs: Tensor) -> Tensor:
-        """``[T, B, H]`` in this order to ``[B, T, H]`` in the order of the batch."""
-        ordered = torch.equal(self.sketches, torch.arange(len(self.sketches)))
-        moved = outputs if ordered else outputs.index_select(1, self.sketches.argsort())
-        return moved.transpose(0, 1)
+    batch_sizes: list[int]
+    last_rows: Tensor
+    n_steps: int
+    kernel: CellKernel
+    pad_value: float
 
 
-class CellState(NamedTuple):
-    """What an LSTM remembers: ``hidden`` and ``cell``, each ``[B, H]``."""
+def run_packed(
+    inputs: Tensor,
+    lengths: Tensor,
+    static_gates: Tensor,
+    state: tuple[Tensor, Tensor],
+    weight: Tensor,
+    pad_value: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """Run an LSTM over the first ``lengths [B]`` rows of each sequence, on the CPU.
 
-    hidden: Tensor
-    cell: Tensor
+    Args:
+        inputs: ``[B, T, I]``.
+        lengths: ``[B]``, each 1 to T.
+        static_gates: ``[B, 4 H]``, added to the gates at every row: the bias, and what static inputs give.
+        state: hidden state and cell before the first row, ``[B, H]`` each.
+        weight: ``[4 H, I + H]``, of the inputs and then of the hidden state, gates in torch's order.
+        pad_value: stands in the hidden states where a sequence has ended.
 
-
-class Way(NamedTuple):
-    """How to go: through so many sketches at each moment, ``longest`` moments in all, and what with.
-
-    ``past`` is what stands where a sketch has ended.
+    Returns:
+        The hidden state after each row, ``[B, T, H]``, and the cell after the last row of each sequence, ``[B, H]``.
     """
-
-    sizes: list[int]
-    longest: int
-    through: CellKernel
-    past: float
-
-
-def run_rows(
-    inputs: Tensor, lengths: Tensor, held: Tensor, state: CellState, weight: Tensor, past: float = 0.0
-) -> Tensor:
-    """The hidden state after each row, ``[B, T, H]``, and ``past`` after the end of a sketch.
-
-    ``inputs [B, T, I]`` take no gradient; ``held [B, 4 H]`` is added to the gates at every row; ``state`` is that
-    before the first; ``weight [4 H, I + H]`` is that of the inputs, then that of the hidden state, gates in torch's
-    order. Where there is a gradient to come, and so many steps, the cell is compiled.
-    """
-    order = Order.of(lengths)
-    held, hidden, cell = (each.float()[order.sketches] for each in (held, *state))
+    order = lengths.argsort(descending=True, stable=True)
+    static_gates, hidden, cell = (each.float()[order] for each in (static_gates, *state))
     dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else weight.dtype
     with torch.autocast("cpu", enabled=False):
-        rows, weight = order.rows(inputs).to(dtype), weight.to(dtype)
-        through = cell_for(dtype) if torch.is_grad_enabled() else PlainCell()
-        way = Way(order.sizes, inputs.shape[1], through, past)
-        return order.back(_Recurrence.apply(rows, held, hidden, cell, weight, way))  # type: ignore[no-untyped-call]
+        packed = pack_padded_sequence(inputs[order].to(dtype), lengths[order], batch_first=True)
+        starts = packed.batch_sizes.cumsum(0) - packed.batch_sizes
+        last_rows = starts[lengths[order] - 1] + torch.arange(len(lengths))
+        plan = PackPlan(packed.batch_sizes.tolist(), last_rows, inputs.shape[1], cell_for(dtype), pad_value)
+        outputs, last_cell = _PackedLSTM.apply(  # type: ignore[no-untyped-call]
+            packed.data, static_gates, hidden, cell, weight.to(dtype), plan
+        )
+    if not torch.equal(order, torch.arange(len(order))):  # a sorted batch needs no copy
+        back = order.argsort()
+        outputs, last_cell = outputs.index_select(1, back), last_cell[back]
+    return outputs.transpose(0, 1), last_cell
 
 
-class _Recurrence(torch.autograd.Function):
-    """Sketches in order; ``rows [N, I]``, everything else as in :func:`run_rows`; outputs ``[T, B, H]``."""
+class _PackedLSTM(torch.autograd.Function):
+    """Packed ``rows [N, I]`` of sorted sequences to padded outputs ``[T, B, H]`` and the last cells ``[B, H]``."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, held: Tensor, hidden: Tensor, cell: Tensor, weight: Tensor, way: Way) -> Tensor:
-        size, inputs = hidden.shape[1], rows.shape[1]
-        weight, held = candidate_doubled(weight, dim=0), candidate_doubled(held, dim=1)
-        seen = torch.empty(len(rows), inputs + size, dtype=rows.dtype)
-        seen[:, :inputs] = rows
-        kept = Moment(held.new_empty(len(rows), 4 * size), *held.new_empty(2, len(rows), size))
-        outputs = held.new_full((way.longest, *hidden.shape), way.past)
-        times_weight = packed_linear(weight)
-        before, after = cell, hidden
-        for see, now, output in zip(torch.split(seen, way.sizes), _moments(kept, way.sizes), outputs, strict=False):
-            many = len(see)
-            see[:, inputs:] = after[:many]
-            way.through.forward(times_weight(see), held[:many], before[:many], now, output[:many])
-            before, after = now.cell, output
-        ctx.save_for_backward(seen, cell, weight, *kept)
-        ctx.way = way
-        return outputs
+    def forward(
+        ctx: Any, rows: Tensor, static_gates: Tensor, hidden: Tensor, cell: Tensor, weight: Tensor, plan: PackPlan
+    ) -> tuple[Tensor, Tensor]:
+        size, n_inputs = hidden.shape[1], rows.shape[1]
+        weight, static_gates = double_candidate(weight, dim=0), double_candidate(static_gates, dim=1)
+        joined = torch.empty(len(rows), n_inputs + size, dtype=rows.dtype)  # a row, then the hidden state before it
+        joined[:, :n_inputs] = rows
+        cache = StepCache(cell.new_empty(len(rows), 4 * size), *cell.new_empty(2, len(rows), size))
+        outputs = cell.new_full((plan.n_steps, *hidden.shape), plan.pad_value)
+        linear = packed_linear(weight)
+        hidden_prev, cell_prev = hidden, cell
+        steps = zip(torch.split(joined, plan.batch_sizes), _steps(cache, plan.batch_sizes), outputs, strict=False)
+        for joined_step, cache_step, output in steps:
+            n = len(joined_step)
+            joined_step[:, n_inputs:] = hidden_prev[:n]
+            plan.kernel.forward(linear(joined_step), static_gates[:n], cell_prev[:n], cache_step, output[:n])
+            hidden_prev, cell_prev = output, cache_step.cell
+        ctx.save_for_backward(joined, cell, weight, *cache)
+        ctx.plan = plan
+        return outputs, cache.cell[plan.last_rows]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        seen, first, weight, *kept = ctx.saved_tensors
-        times_recurrent = packed_linear(weight[:, seen.shape[1] - first.shape[1] :].t())
-        d_gates = torch.empty(len(seen), len(weight), dtype=weight.dtype)
-        back = Backflow(torch.zeros_like(first), torch.zeros_like(first), first.new_zeros(len(first), len(weight)))
-        sizes, through = ctx.way.sizes, ctx.way.through
-        moments, d_gates_of = _moments(Moment(*kept), sizes), torch.split(d_gates, sizes)
+    def backward(ctx: Any, d_outputs: Tensor, d_last_cell: Tensor) -> tuple[Tensor | None, ...]:
+        joined, first_cell, weight, *cache = ctx.saved_tensors
+        plan, n_inputs = ctx.plan, joined.shape[1] - first_cell.shape[1]
+        hidden_linear = packed_linear(weight[:, n_inputs:].t())
+        d_gates = torch.empty(len(joined), len(weight), dtype=weight.dtype)
+        grad = StateGrad(
+            hidden=torch.zeros_like(first_cell),
+            cell=d_last_cell.clone(memory_format=torch.contiguous_format),
+            static_gates=first_cell.new_zeros(len(first_cell), len(weight)),
+        )
+        cache_steps, d_gates_steps = _steps(StepCache(*cache), plan.batch_sizes), torch.split(d_gates, plan.batch_sizes)
         d_outputs = d_outputs if d_outputs.stride(-1) == 1 else d_outputs.contiguous()
-        for moment, many in reversed(list(enumerate(sizes))):
-            before = (moments[moment - 1].cell if moment else first)[:many]
-            sent = back.first(many)
-            through.backward(moments[moment], before, d_outputs[moment, :many], sent, d_gates_of[moment])
-            sent.hidden.copy_(times_recurrent(d_gates_of[moment]))
-        d_weight = d_gates.t() @ seen
-        return None, candidate_doubled(back.held, 1), back.hidden, back.cell, candidate_doubled(d_weight, 0), None
+        for step, n in reversed(list(enumerate(plan.batch_sizes))):
+            cell_prev = (cache_steps[step - 1].cell if step else first_cell)[:n]
+            plan.kernel.backward(cache_steps[step], cell_prev, d_outputs[step, :n], grad.first(n), d_gates_steps[step])
+            grad.hidden[:n] = hidden_linear(d_gates_steps[step])
+        d_rows = d_gates @ weight[:, :n_inputs] if ctx.needs_input_grad[0] else None
+        d_weight = double_candidate(d_gates.t() @ joined, dim=0)
+        return d_rows, double_candidate(grad.static_gates, dim=1), grad.hidden, grad.cell, d_weight, None
 
 
-def _moments(kept: Moment, sizes: list[int]) -> list[Moment]:
-    """What is kept of all rows, ``[N, ...]``, moment by moment."""
-    return [Moment(*parts) for parts in zip(*(torch.split(each, sizes) for each in kept), strict=True)]
-
-
-def packed_linear(weight: Tensor, bias: Tensor | None = None) -> Callable[[Tensor], Tensor]:
-    """A function that gives ``left @ weight.t() + bias``: the weights are laid out for the processor once.
-
-    oneDNN's own layout takes half to two thirds of the time of a plain product of few rows (docs/log.md).
-    """
-    if not _laid_out(weight.dtype):
-        return partial(F.linear, weight=weight, bias=bias)
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), TYPICAL)
-    return lambda left: torch.ops.mkldnn._linear_pointwise(left, packed, bias, "none", [], "")
-
-
-def _laid_out(dtype: torch.dtype) -> bool:
-    """Whether this processor has products of weights in a layout of their own."""
-    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
-        return False
-    return dtype == torch.float32 or bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+def _steps(cache: StepCache, batch_sizes: list[int]) -> list[StepCache]:
+    """Split what is kept of all rows, ``[N, ...]``, into time steps."""
+    return [StepCache(*parts) for parts in zip(*(torch.split(each, batch_sizes) for each in cache), strict=True)]
