@@ -27,19 +27,19 @@ NEVER = 1 << 30  # sketches in a batch
 def measure(effort: Effort, folder: Path) -> Figures:
     """``loss_gap`` and the two losses."""
     store = write_store(folder / "store", 5_000)
-    fast = loss_after(effort.gap_steps, store, folder / "fast", "auto", LSTM.many)
+    fast = loss_after(effort.gap_steps, store, folder / "fast", "auto", LSTM.min_packed_batch)
     plain = loss_after(effort.gap_steps, store, folder / "plain", "float32", NEVER)
     return {"loss_gap": fast - plain, "loss_fast": fast, "loss_plain": plain}
 
 
-def loss_after(steps: int, store: Store, folder: Path, precision: Precision, many: int) -> float:
-    """Nats a point on the validation split; fewer than ``many`` sketches are run by torch's own kernel, padded."""
+def loss_after(steps: int, store: Store, folder: Path, precision: Precision, min_packed_batch: int) -> float:
+    """Nats a point on the validation split; torch's kernel runs batches below ``min_packed_batch``."""
     config = TrainConfig(steps=max(steps, 1), average=0.0, precision=precision)
     job = decoder_job(Splits.of(store), vae_sizes(SIZES), config)
     trainer = Trainer(job, config, RunFolder(folder), torch.device("cpu"))
     for module in trainer.state.model.modules():
         if isinstance(module, LSTM):
-            module.many = many
+            module.min_packed_batch = min_packed_batch
     for _ in range(steps):
         trainer.step()
     measures = evaluate(job.objective(trainer.state.model, config), job.validation(), torch.device("cpu"))
