@@ -1,23 +1,39 @@
-"""``train_or_test.py data``: the flags of importing, exporting, looking at and downloading data, turned into calls."""
+"""``train_or_test.py data``: import, export, look at, download and make sketches.
+
+Knows files, tables and the official form; what a store is and how sketches are divided is :mod:`codes.data`'s.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import click
 
-from codes.cli.common import AS_JSON, STORE, ErrorHandlingGroup, print_json
+from codes.cli.common import AS_JSON, STORE, ErrorHandlingGroup, option, print_json, refuse
 from codes.data.download import OFFICIAL, DownloadResult, Kind, RemoteFile, download
+from codes.data.importing import Rules, find_others, find_sources, import_sketches
+from codes.data.inspect import (
+    CategorySummary,
+    Splits,
+    chosen_split,
+    open_splits,
+    rows_per_sketch,
+    sample_sketches,
+    summarise,
+    write_histogram,
+)
+from codes.data.negatives import synthetic_negatives
 from codes.data.quickdraw import ATTRIBUTION, NONE_OF_THESE
 from codes.data.store import SPLITS, Store
 from codes.errors import BadOption
-
-if TYPE_CHECKING:
-    from codes.data.inspect import CategorySummary
+from codes.formats.npz import write_splits
+from codes.formats.registry import write_sheet
+from codes.sketch.sheet import contact_sheet
 
 PATH = click.Path(path_type=Path)
-SEED = click.option("--seed", type=int, default=0, show_default=True, help="Same seed, same result.")
+SEED = option("--seed", type=int, default=0, show_default=True, section="Data", help="Same seed, same result.")
+OUT_NPZ = option("-o", "--out", type=PATH, required=True, section="Output", help="The .npz file to write.")
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -27,18 +43,18 @@ def data() -> None:
 
 @data.command("import")
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE_OR_FOLDER...")
-@click.option("-o", "--out", "folder", type=PATH, required=True, help="Folder of the new store.")
-@click.option("--category", help="What all sketches show; by default each file says so itself.")
-@click.option(
-    "--other", type=PATH, metavar="FOLDER", help=f'Files for the extra category "{NONE_OF_THESE}"; see above.'
-)
-@click.option("--split", "shares", type=float, nargs=3, default=(0.8, 0.1, 0.1), show_default=True,
-              help="Shares of train, valid and test, for sketches without a split of their own.")  # fmt: skip
-@click.option("--longest", type=int, help="Leave out sketches of more rows than this.")
-@click.option("--force", is_flag=True, help="Replace a store of that name.")
+@option("--category", section="Data", help="What all sketches show; by default each file says so itself.")
+@option("--other", type=PATH, metavar="FOLDER", section="Data",
+        help=f'Files for the extra category "{NONE_OF_THESE}"; see above.')  # fmt: skip
+@option("--split", "shares", type=float, nargs=3, default=(0.8, 0.1, 0.1), show_default=True, section="Data",
+        help="Shares of train, valid and test, for sketches without a split of their own.")  # fmt: skip
+@option("--longest", type=int, section="Data", help="Leave out sketches of more rows than this.")
 @SEED
+@option("-o", "--out", "folder", type=PATH, required=True, section="Output", help="Folder of the new store.")
+@option("--force", is_flag=True, section="Output", help="Replace a store of that name.")
 @AS_JSON
-def import_(files: tuple[Path, ...], folder: Path, as_json: bool, **options: Any) -> None:
+@click.pass_context
+def import_(ctx: click.Context, /, files: tuple[Path, ...], folder: Path, as_json: bool, **options: Any) -> None:
     """Make a packed store, which training reads, of FILES: .npz, .ndjson, .svg, .json, or folders of them.
 
     An official .npz keeps its own train, valid and test, and its category is its name. An .ndjson says its category in
@@ -55,22 +71,23 @@ def import_(files: tuple[Path, ...], folder: Path, as_json: bool, **options: Any
       train_or_test.py data import datasets/quickdraw --other datasets/rare -o datasets/all
       train_or_test.py data import drawings/snail -o datasets/snail --category snail --split 0.7 0.2 0.1
     """
-    from codes.data.importing import Rules, find_others, find_sources, import_sketches
 
     rules = Rules(options["shares"], options["seed"], options["longest"])
     sources = find_sources(files, options["category"])
     if options["other"] is not None:
         sources += find_others(options["other"], taken=[source.category for source in sources])
+    if all(source.path.suffix.lower() == ".npz" for source in sources):
+        refuse(ctx, ("shares", "seed"), "for .npz files, which have splits of their own")
     imported = import_sketches(folder, sources, rules, replace=options["force"])
     if as_json:
         print_json({"store": str(folder), "counts": imported.counts, "left_out": imported.left_out})
         return
-    click.echo(f"{folder}: {_made(imported.counts)}.")
+    click.echo(f"{folder}: {_import_line(imported.counts)}.")
     if imported.left_out:
         click.echo(f"Left out as longer than {rules.longest} rows: {imported.left_out}.")
 
 
-def _made(counts: dict[str, dict[str, int]]) -> str:
+def _import_line(counts: dict[str, dict[str, int]]) -> str:
     names = f"{len(counts)} categories" if len(counts) > 1 else next(iter(counts))
     totals = [f"{sum(each[split] for each in counts.values())} {split}" for split in SPLITS]
     return f"{names}; {', '.join(totals)}"
@@ -78,8 +95,8 @@ def _made(counts: dict[str, dict[str, int]]) -> str:
 
 @data.command()
 @STORE
-@click.option("-o", "--out", type=PATH, required=True, help="The .npz file to write.")
-@click.option("--category", required=True, help="Which category of the store.")
+@option("--category", required=True, section="Data", help="Which category of the store.")
+@OUT_NPZ
 def export(store: Path, out: Path, category: str) -> None:
     """Write one category of STORE in the official form: an .npz of train, valid and test.
 
@@ -87,20 +104,24 @@ def export(store: Path, out: Path, category: str) -> None:
     Example:
       train_or_test.py data export datasets/three --category cat -o cat.npz
     """
-    from codes.formats.npz import write_splits
 
-    if out.suffix.lower() != ".npz":
-        raise BadOption(f"{out}: the official form is an .npz file, so its name ends in .npz")
+    _check_npz(out)
     opened = Store(store)
     splits = {name: list(opened.split(name).only(category).sketches()) for name in opened.splits}
     write_splits(out, {name: splits.get(name, []) for name in SPLITS})
     click.echo(f"{out}: {', '.join(f'{len(many)} {name}' for name, many in splits.items())}.")
 
 
+def _check_npz(out: Path) -> None:
+    if out.suffix.lower() != ".npz":
+        raise BadOption(f"{out}: the official form is an .npz file, so its name ends in .npz")
+
+
 @data.command("nonsense")
-@click.option("-o", "--out", type=PATH, required=True, help="The .npz file to write.")
-@click.option("-n", "--count", type=click.IntRange(10), default=2400, show_default=True, help="Drawings in all.")
+@option("-n", "--count", type=click.IntRange(10), default=2400, show_default=True, section="Data",
+        help="Drawings in all.")  # fmt: skip
 @SEED
+@OUT_NPZ
 def nonsense_(out: Path, count: int, seed: int) -> None:
     """Make drawings of nothing: scribbles, dots, letters, tangles, figures. They teach a router what to refuse.
 
@@ -110,11 +131,8 @@ def nonsense_(out: Path, count: int, seed: int) -> None:
     Example:
       train_or_test.py data nonsense -o datasets/rare/nonsense.npz
     """
-    from codes.data.negatives import synthetic_negatives
-    from codes.formats.npz import write_splits
 
-    if out.suffix.lower() != ".npz":
-        raise BadOption(f"{out}: the official form is an .npz file, so its name ends in .npz")
+    _check_npz(out)
     drawn = synthetic_negatives(count, seed)
     tenth = count // 10
     write_splits(out, {"train": drawn[2 * tenth :], "valid": drawn[:tenth], "test": drawn[tenth : 2 * tenth]})
@@ -123,16 +141,16 @@ def nonsense_(out: Path, count: int, seed: int) -> None:
 
 @data.command()
 @click.argument("source", type=PATH, metavar="STORE_OR_FILE")
-@click.option(
-    "--split", help="Train, valid or test; by default all in the table, and in pictures the first that has sketches."
-)
-@click.option("--category", help="This one only.")
-@click.option("-n", "--count", type=int, default=64, show_default=True, help="Sketches on the sheet.")
-@click.option("-o", "--out", type=PATH, help="Sheet of sketches picked at random: .png or .svg.")
-@click.option("--lengths", type=PATH, help="Histogram of rows per sketch: .png, .svg or .pdf.")
-@SEED
+@option("--split", section="Data",
+        help="Train, valid or test; by default all in the table, the first one in pictures.")  # fmt: skip
+@option("--category", section="Data", help="This one only.")
+@option("-o", "--out", type=PATH, section="Pictures", help="Sheet of sketches picked at random: .png or .svg.")
+@option("-n", "--count", type=int, default=64, show_default=True, section="Pictures", help="Sketches on the sheet.")
+@option("--seed", type=int, default=0, show_default=True, section="Pictures", help="Same seed, same sketches.")
+@option("--lengths", type=PATH, section="Pictures", help="Histogram of rows per sketch: .png, .svg or .pdf.")
 @AS_JSON
-def look(source: Path, split: str | None, category: str | None, **options: Any) -> None:
+@click.pass_context
+def look(ctx: click.Context, /, source: Path, split: str | None, category: str | None, **options: Any) -> None:
     """See what is in a store or in a file: a table, a sheet of sketches, or a histogram of their lengths.
 
     \b
@@ -141,8 +159,9 @@ def look(source: Path, split: str | None, category: str | None, **options: Any) 
       train_or_test.py data look datasets/three --category cat -n 100 -o cats.png
       train_or_test.py data look datasets/quickdraw/cat.npz --split test --lengths lengths.png
     """
-    from codes.data.inspect import chosen_split, open_splits, summarise
 
+    if options["out"] is None:
+        refuse(ctx, ("count", "seed"), "without --out, which draws a sheet")
     splits = open_splits(source, category)
     if split is not None:
         splits = dict([chosen_split(splits, split, source)])
@@ -155,11 +174,8 @@ def look(source: Path, split: str | None, category: str | None, **options: Any) 
         click.echo(line)
 
 
-def _pictures(source: Path, splits: Any, category: str | None, options: dict[str, Any]) -> list[Path]:
-    """Write what was asked for; returns which files."""
-    from codes.data.inspect import chosen_split, rows_per_sketch, sample_sketches, write_histogram
-    from codes.formats.registry import write_sheet
-    from codes.sketch.sheet import contact_sheet
+def _pictures(source: Path, splits: Splits, category: str | None, options: dict[str, Any]) -> list[Path]:
+    """Write the sheet and the histogram that were asked for, and return their files."""
 
     sheet, histogram = options["out"], options["lengths"]
     if sheet is not None and sheet.suffix.lower() not in (".png", ".svg"):
@@ -175,7 +191,7 @@ def _pictures(source: Path, splits: Any, category: str | None, options: dict[str
 
 
 def _table(lines: list[CategorySummary]) -> list[str]:
-    """The table as text, columns as wide as they need to be."""
+    """Return the table as lines of text, each column as wide as it needs to be."""
     counted = list(lines[0].counts)
     heads = ["category", *counted, "mean rows", "median", "95 %", "longest"]
     rows = [heads]
@@ -189,18 +205,18 @@ def _table(lines: list[CategorySummary]) -> list[str]:
 
 @data.command("download")
 @click.argument("categories", nargs=-1, required=True, metavar="CATEGORY...")
-@click.option("-o", "--out", "folder", type=PATH, default=Path("datasets/quickdraw"), show_default=True,
-              help="Folder of the files.")  # fmt: skip
-@click.option("--kind", type=click.Choice(get_args(Kind)), default=RemoteFile.kind, show_default=True,
-              help="An .npz file of at most 75 000 (sketchrnn), or an .ndjson file of all (simplified).")  # fmt: skip
-@click.option("--full", is_flag=True, help="All sketches, as .full.npz.")
-@click.option("--base-url", default=OFFICIAL, hidden=True, help="Another place that has these files.")
+@option("--kind", type=click.Choice(get_args(Kind)), default=RemoteFile.kind, show_default=True, section="Data",
+        help="An .npz file of at most 75 000 sketches, or an .ndjson file of all (simplified).")  # fmt: skip
+@option("--full", is_flag=True, section="Data", help="All sketches, as .full.npz.")
+@option("--base-url", default=OFFICIAL, hidden=True, help="Another place that has these files.")
+@option("-o", "--out", "folder", type=PATH, default=Path("datasets/quickdraw"), show_default=True, section="Output",
+        help="Folder of the files.")  # fmt: skip
 @AS_JSON
 def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **options: Any) -> None:
     """Fetch the official files of each CATEGORY of Quick, Draw! from Google.
 
     Files that are there already are skipped, and one that was interrupted goes on where it stopped. The drawings are
-    Google's, under CC BY 4.0: whoever passes them on, or what was made of them, says so.
+    Google's, under CC BY 4.0: pass them on, or what was made of them, only with that said.
 
     \b
     Examples:
@@ -208,20 +224,20 @@ def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **option
       train_or_test.py data download cat --kind simplified -o datasets/simplified
     """
     remotes = [RemoteFile(name, options["kind"], options["full"], options["base_url"]) for name in categories]
-    outcomes = []
+    results = []
     for remote in remotes:
-        outcomes.append(download(remote, folder))
+        results.append(download(remote, folder))
         if not as_json:
-            click.echo(_told(outcomes[-1]))
+            click.echo(_download_line(results[-1]))
     if as_json:
-        print_json({"files": [_fact(outcome) for outcome in outcomes], "attribution": ATTRIBUTION})
+        print_json({"files": [_download_record(result) for result in results], "attribution": ATTRIBUTION})
     else:
         click.echo(ATTRIBUTION)
 
 
-def _told(outcome: DownloadResult) -> str:
-    return f"{outcome.path}: {outcome.size / 1e6:.1f} MB{'' if outcome.fetched else ', there already'}"
+def _download_line(result: DownloadResult) -> str:
+    return f"{result.path}: {result.size / 1e6:.1f} MB{'' if result.fetched else ', there already'}"
 
 
-def _fact(outcome: DownloadResult) -> dict[str, Any]:
-    return {"path": str(outcome.path), "bytes": outcome.size, "fetched": outcome.fetched}
+def _download_record(result: DownloadResult) -> dict[str, Any]:
+    return {"path": str(result.path), "bytes": result.size, "fetched": result.fetched}

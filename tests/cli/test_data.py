@@ -264,3 +264,14 @@ def test_nonsense_becomes_none_of_these(files, tmp_path):
 def test_nonsense_goes_into_an_npz_only(tmp_path):
     assert ".npz" in told("nonsense", "-o", tmp_path / "nonsense.svg")
     assert not list(tmp_path.iterdir())
+
+
+def test_options_of_a_sheet_are_refused_without_one(store):
+    for words in (("-n", 5), ("--seed", 1)):
+        assert "does nothing without --out" in told("look", store, "--lengths", "lengths.png", *words)
+
+
+def test_shares_are_refused_where_every_file_has_its_own_splits(files, tmp_path):
+    for words in (("--split", 0.5, 0.25, 0.25), ("--seed", 1)):
+        assert "which have splits of their own" in told("import", files, *words, "-o", tmp_path / "store")
+    assert not (tmp_path / "store").exists()
