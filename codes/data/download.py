@@ -38,6 +38,7 @@ from tqdm import tqdm
 from codes.data.quickdraw import categories, is_category_name, unknown_category
 from codes.errors import BadFile, BadOption
 from codes.formats.files import disk_errors_of
+from codes.progress import progress
 
 OFFICIAL = "https://storage.googleapis.com/quickdraw_dataset"
 CHUNK = 1 << 18
@@ -213,7 +214,7 @@ def _content_range(response: Any, part: Path) -> tuple[int, int | None]:
 def _receive(response: Any, part: Path, start: int, total: int | None) -> None:
     """Write what comes. A server may answer a request for the rest with the whole file, which then starts over."""
     name = part.name.removesuffix(".part")
-    bar = tqdm(total=total, initial=start, unit="B", unit_scale=True, unit_divisor=1024, desc=name, disable=None)
+    bar: tqdm[Any] = progress(total=total, initial=start, unit="B", unit_scale=True, unit_divisor=1024, desc=name)
     with part.open("ab" if start else "wb") as file, bar:
         for chunk in _chunks(response):
             file.write(chunk)

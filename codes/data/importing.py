@@ -29,6 +29,7 @@ from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.files import bad_sketches_of, check_source
 from codes.formats.registry import READERS, read
+from codes.progress import progress
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.stroke3 import PixelStroke3, Sketch
 
@@ -193,12 +194,12 @@ class _Importer:
         self.writer = writer
         self.rules = rules
         self.result = ImportResult()
-        self.bar: tqdm[Any] = tqdm(unit=" sketches", disable=None, mininterval=0.5)
+        self.bar: tqdm[Any] = progress(unit=" sketches", mininterval=0.5)
 
     def run(self, groups: FilesByLabel) -> ImportResult:
         with self.bar:
             for number, (label, categories) in enumerate(groups.items(), start=1):
-                self.bar.set_description(f"{label} ({number} of {len(groups)})")
+                self.bar.set_description(f"{label} ({number} of {len(groups)})", refresh=False)
                 self._label(label, categories)
         return self.result
 

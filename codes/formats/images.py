@@ -38,11 +38,9 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
     """Write one sketch as its picture, several as a sheet; the suffix ``.png`` or ``.gif`` says which kind.
 
     Raises:
-        BadOption: there is no sketch, or there are more than a sheet shows.
+        BadOption: there are more sketches than a sheet shows.
         BadFile: the file cannot be written.
     """
-    if not sketches:
-        raise BadOption(f"{path}: there is no sketch to draw")
     if len(sketches) > 1:
         if _is_gif(path):
             _check_count(len(sketches))

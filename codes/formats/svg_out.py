@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from codes.errors import BadOption
 from codes.formats.files import atomic_path
 from codes.sketch.render import animated_svg_text, svg_text
 from codes.sketch.sheet import Sheet, contact_sheet, sheet_svg
@@ -22,11 +21,9 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
     """Write one sketch as its picture, in its own coordinates; several as a sheet.
 
     Raises:
-        BadOption: there is no sketch, or there are too many for a sheet.
+        BadOption: there are too many sketches for a sheet.
         BadFile: the file cannot be written.
     """
-    if not sketches:
-        raise BadOption(f"{path}: there is no sketch to draw")
     if len(sketches) > 1:
         write_sheet(path, contact_sheet(sketches))
         return

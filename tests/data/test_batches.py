@@ -1,6 +1,4 @@
-"""Collation, and batches that are functions of the step.
-
-Batches made by other processes are the batches that this one would have made."""
+"""Batches are padded as documented and depend on the seed and the step only, whichever process makes them."""
 
 from __future__ import annotations
 
@@ -19,6 +17,7 @@ import torch
 from codes.data.batches import Batch, BatchSource, collate, ordered_batches, prefetch
 from codes.data.store_writer import pack
 from codes.data.transforms import Augmentation, Normaliser
+from codes.sketch.stroke3 import END, LIFT, OFFSET, PEN, UP
 from tests.support.worlds import CATEGORIES, SCALE, doodles
 
 UNCHANGED = Augmentation(scale=0.0, drop=0.0)
@@ -48,19 +47,19 @@ def test_collate_writes_stroke5_and_pads_with_ends():
 
 
 def test_a_prefix_is_never_marked_as_ended_and_keeps_its_last_pen_state():
-    """The last prefix point was once marked END and its lift lost: the decoder was told "finished"."""
+    """An earlier system marked the last prefix point as END and lost its lift, so decoders saw an ended sketch."""
     sketches = [rows.astype(np.float32) for rows in doodles(12)]
     cuts = [max(1, len(rows) // 2) for rows in sketches]
     prefixes = [rows[:cut] for rows, cut in zip(sketches, cuts, strict=True)]
     batch = collate(prefixes, [0] * 12)
     for points, length, rows in zip(batch.points, batch.lengths.tolist(), prefixes, strict=True):
-        assert points[:length, 4].sum() == 0
-        assert points[length - 1, 3] == rows[-1, 2]
-        assert (points[length:, 4] == 1).all()
-    assert (batch.points[..., 2:].sum(dim=-1) == 1).all()
+        assert points[:length, END].sum() == 0
+        assert points[length - 1, UP] == rows[-1, LIFT]
+        assert (points[length:, END] == 1).all()
+    assert (batch.points[..., PEN].sum(dim=-1) == 1).all()
 
 
-def test_collate_leaves_its_input_alone():
+def test_collate_copies_its_input():
     rows = [each.astype(np.float32) for each in doodles(3)]
     before = [each.copy() for each in rows]
     collate(rows, [0, 1, 2]).points.fill_(7)
@@ -93,7 +92,7 @@ def test_every_batch_has_its_full_size_and_labels_that_fit(source, store):
         assert len(batch) == 5
         for points, length, label in zip(batch.points, batch.lengths, batch.labels.tolist(), strict=True):
             rows = points[: int(length)].numpy()
-            stroke3 = np.column_stack([rows[:, :2], rows[:, 3]]).astype(np.int16)
+            stroke3 = np.column_stack([rows[:, OFFSET], rows[:, UP]]).astype(np.int16)
             assert stroke3.tobytes() in known[label]
 
 
@@ -111,7 +110,7 @@ def test_sketches_that_are_too_long_are_left_out(source):
     assert {len(batch) for batch in batches} == {5}
 
 
-def test_balance_draws_sketches_alike_or_categories_alike(tmp_path):
+def test_balance_draws_uniformly_over_sketches_or_categories(tmp_path):
     counts = {"circle": 90, "square": 10}
     splits = {"train": {name: doodles(count, 0, (name,)) for name, count in counts.items()} | {"zigzag": []}}
     train = pack(tmp_path / "data", splits).split("train")
@@ -135,7 +134,7 @@ def test_in_order_gives_every_sketch_once_unchanged(store):
     for batch in batches:
         for points, length, label in zip(batch.points, batch.lengths, batch.labels.tolist(), strict=True):
             rows = points[: int(length)].numpy()
-            found.append((label, np.column_stack([rows[:, :2], rows[:, 3]]).astype(np.int16).tobytes()))
+            found.append((label, np.column_stack([rows[:, OFFSET], rows[:, UP]]).astype(np.int16).tobytes()))
     expected = [(i // 6, test[i].tobytes()) for i in range(len(test))]
     assert sorted(found) == sorted(expected)
     lengths = torch.cat([batch.lengths for batch in batches])
@@ -155,22 +154,17 @@ def test_one_category_of_a_store_is_that_category(store):
 STEPS = range(3, 9)
 
 
-@pytest.fixture
-def six_step_source(store) -> BatchSource:
-    return BatchSource(store.split("train"), Normaliser(SCALE), Augmentation(), size=5, seed=3, pool=4)
-
-
 @pytest.mark.parametrize("workers", [0, 1, 2])
-def test_every_step_has_its_own_batch_whoever_makes_it(six_step_source, workers):
-    made = list(prefetch(six_step_source, STEPS, workers))
+def test_every_step_has_the_same_batch_for_any_number_of_workers(source, workers):
+    made = list(prefetch(source, STEPS, workers))
     assert len(made) == len(STEPS)
-    assert all(same(batch, six_step_source.at(step)) for step, batch in zip(STEPS, made, strict=True))
+    assert all(same(batch, source.at(step)) for step, batch in zip(STEPS, made, strict=True))
 
 
-def test_without_workers_nothing_is_made_before_it_is_wanted(six_step_source, monkeypatch):
+def test_without_workers_batches_are_made_when_needed(source, monkeypatch):
     asked: list[int] = []
     monkeypatch.setattr(BatchSource, "at", lambda self, step: asked.append(step))
-    coming = prefetch(six_step_source, STEPS)
+    coming = prefetch(source, STEPS)
     assert asked == []
     next(coming)
     assert asked == [3]
@@ -185,19 +179,19 @@ def sigint_is_heard() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("sigint_is_heard")
-def test_workers_ignore_ctrl_c_from_the_moment_they_start(six_step_source):
-    coming = prefetch(six_step_source, range(40), workers=2)
+def test_workers_ignore_ctrl_c_from_the_moment_they_start(source):
+    coming = prefetch(source, range(40), workers=2)
     workers = multiprocessing.active_children()
     assert len(workers) == 2
     for worker in workers:
         os.kill(worker.pid, signal.SIGINT)
-    assert all(same(batch, six_step_source.at(step)) for step, batch in enumerate(coming))
+    assert all(same(batch, source.at(step)) for step, batch in enumerate(coming))
 
 
 @pytest.mark.usefixtures("sigint_is_heard")
-def test_the_training_process_still_hears_ctrl_c(six_step_source):
-    coming = prefetch(six_step_source, range(4), workers=1)
+def test_the_training_process_still_hears_ctrl_c(source):
+    coming = prefetch(source, range(4), workers=1)
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
-    assert same(next(coming), six_step_source.at(0))
+    assert same(next(coming), source.at(0))

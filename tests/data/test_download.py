@@ -1,4 +1,4 @@
-"""Files arrive whole or not at all, over connections that break; the server is a thread on this machine."""
+"""Files are downloaded whole or not at all, also when connections break. The server is a thread of the test."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ QUICK = RetryPolicy(tries=3, seconds=0.001)
 
 
 class Site:
-    """What the server has, how it misbehaves, and what it was asked.
+    """Hold what the server has, how it fails, and what it was asked.
 
     ``cuts`` are the numbers of bytes after which the next answers break off. ``hide_length`` leaves out
     Content-Length, ``add_to_length`` makes it wrong, ``codes`` are error codes for the next answers.
@@ -123,14 +123,14 @@ def test_a_file_arrives_whole_and_is_not_fetched_twice(site, archive, tmp_path):
     assert len(site.asked) == 1
 
 
-def test_a_broken_connection_goes_on_where_it_stopped(site, archive, tmp_path, capsys):
+def test_a_broken_download_resumes_where_it_stopped(site, archive, tmp_path, capsys):
     site.cuts = [10_000, 25_000]
     assert fetch(site, tmp_path / "f").path.read_bytes() == archive
     assert ranges(site) == [None, "bytes=10000-", "bytes=35000-"]
     assert f"10000 of {len(archive)} bytes came; trying again" in capsys.readouterr().err
 
 
-def test_a_later_command_goes_on_where_an_earlier_one_gave_up(site, archive, tmp_path):
+def test_a_later_call_resumes_where_an_earlier_one_gave_up(site, archive, tmp_path):
     site.cuts = [10_000, 0, 0, 0]
     with pytest.raises(BadFile, match=r"the first 10000 bytes are kept in cat\.npz\.part, and the same command"):
         fetch(site, tmp_path / "f")
@@ -141,7 +141,7 @@ def test_a_later_command_goes_on_where_an_earlier_one_gave_up(site, archive, tmp
     assert names(tmp_path / "f") == ["cat.npz"]
 
 
-def test_as_long_as_bytes_come_it_does_not_give_up(site, archive, tmp_path):
+def test_it_does_not_give_up_while_bytes_arrive(site, archive, tmp_path):
     step = len(archive) // 12
     site.cuts = [step] * 10
     assert fetch(site, tmp_path / "f").path.read_bytes() == archive
@@ -161,19 +161,19 @@ def test_a_server_without_ranges_that_always_breaks_is_given_up(site, tmp_path):
     assert len(site.asked) == 1 + QUICK.tries
 
 
-def test_a_part_that_is_complete_only_needs_its_name(site, archive, tmp_path):
+def test_a_complete_part_only_gets_its_name(site, archive, tmp_path):
     (tmp_path / "cat.npz.part").write_bytes(archive)
     assert fetch(site, tmp_path).path.read_bytes() == archive
     assert ranges(site) == [f"bytes={len(archive)}-"]
 
 
-def test_a_part_that_is_too_long_is_of_another_file(site, archive, tmp_path):
+def test_a_part_that_is_too_long_is_thrown_away(site, archive, tmp_path):
     (tmp_path / "cat.npz.part").write_bytes(archive + b"more")
     assert fetch(site, tmp_path).path.read_bytes() == archive
     assert ranges(site) == [f"bytes={len(archive) + 4}-", None]
 
 
-def test_a_part_of_other_content_is_found_out_by_its_checksums(site, archive, tmp_path):
+def test_a_part_of_another_file_is_found_by_its_checksums(site, archive, tmp_path):
     folder = tmp_path / "f"
     folder.mkdir()
     (folder / "cat.npz.part").write_bytes(bytes(10_000))
@@ -189,15 +189,15 @@ def test_another_part_than_the_one_asked_for_is_not_appended(site, archive, tmp_
     assert ranges(site) == [None, "bytes=10000-", None]
 
 
-def test_a_length_that_is_never_reached_is_told(site, archive, tmp_path):
+def test_a_length_that_is_never_reached_is_reported(site, archive, tmp_path):
     site.add_to_length, site.ranges = 7, False
     with pytest.raises(BadFile, match=f"{len(archive)} of {len(archive) + 7} bytes came"):
         fetch(site, tmp_path / "f")
     assert names(tmp_path / "f") == ["cat.npz.part"]
 
 
-def test_a_length_that_the_server_takes_back_is_forgiven(site, archive, tmp_path):
-    """Asked for the rest, it says that there is none: what came is the file."""
+def test_a_length_that_the_server_corrects_is_accepted(site, archive, tmp_path):
+    """Asked for the rest, it says that there is none, so what came is the file."""
     site.add_to_length = 7
     assert fetch(site, tmp_path / "f").path.read_bytes() == archive
     assert ranges(site) == [None, f"bytes={len(archive)}-"]
@@ -244,7 +244,7 @@ def test_an_unknown_category_names_its_neighbours(site, tmp_path):
     assert names(tmp_path / "f") == []
 
 
-def test_a_known_category_that_is_not_there_is_told_as_such(site, tmp_path):
+def test_a_known_category_that_is_missing_on_the_server_is_reported(site, tmp_path):
     with pytest.raises(BadFile, match=r"sun\.npz: cannot be fetched \(the server says 404"):
         fetch(site, tmp_path / "f", "sun")
 
@@ -254,7 +254,7 @@ def test_a_busy_server_is_asked_again(site, archive, tmp_path):
     assert fetch(site, tmp_path / "f").path.read_bytes() == archive
 
 
-def test_a_server_that_stays_busy_or_forbids_is_told(site, tmp_path):
+def test_a_server_that_stays_busy_or_forbids_is_reported(site, tmp_path):
     site.codes = [500] * QUICK.tries
     with pytest.raises(BadFile, match="the server says 500"):
         fetch(site, tmp_path / "f")
@@ -264,14 +264,14 @@ def test_a_server_that_stays_busy_or_forbids_is_told(site, tmp_path):
     assert site.codes == [401]
 
 
-def test_no_server_at_all_is_told(tmp_path):
+def test_a_missing_server_is_reported(tmp_path):
     with serving() as gone:
         pass
     with pytest.raises(BadFile, match="cannot be fetched"):
         fetch(gone, tmp_path / "f")
 
 
-def test_files_of_this_machine_are_never_what_a_server_sends_us_to(site, tmp_path):
+def test_a_redirect_to_a_local_file_is_refused(site, tmp_path):
     secret = tmp_path / "secret.npz"
     secret.write_text("secret")
     site.moved_to = secret.as_uri()
@@ -280,7 +280,7 @@ def test_files_of_this_machine_are_never_what_a_server_sends_us_to(site, tmp_pat
     assert names(tmp_path / "f") == []
 
 
-def test_a_disk_that_refuses_is_told_and_not_tried_again(site, tmp_path):
+def test_a_disk_error_is_reported_and_not_tried_again(site, tmp_path):
     (tmp_path / "f").write_text("a file where the folder should be")
     with pytest.raises(BadFile, match="cannot be written"):
         fetch(site, tmp_path / "f")
@@ -310,6 +310,6 @@ def test_unknown_names_are_refused_before_google_is_asked():
         RemoteFile("snowmann")
 
 
-def test_full_and_simplified_contradict():
+def test_full_and_simplified_together_are_refused():
     with pytest.raises(BadOption, match="hold all drawings anyway"):
         RemoteFile("cat", "simplified", full=True)

@@ -1,4 +1,4 @@
-"""Every sketch of every file ends up in the store once, in the split and category where it belongs."""
+"""Every sketch of every file is stored once, in the split and category where it belongs."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_given_category_names_all_files(tmp_path):
     assert len(everything(store, "pet")) == 6 + 3
 
 
-def test_a_missing_split_is_empty_and_other_arrays_are_passed_over(tmp_path):
+def test_a_missing_split_is_empty_and_other_arrays_are_skipped(tmp_path):
     npz.write_splits(tmp_path / "cat.npz", {"test": [rows(1)], "extra": [rows(2)]})
     store = imported(tmp_path, tmp_path / "cat.npz")
     assert [len(store.split(split)) for split in store.splits] == [0, 0, 1]
@@ -128,13 +128,13 @@ def test_a_file_of_several_words_is_refused(tmp_path):
     assert not (tmp_path / "store").exists()
 
 
-def test_a_word_that_leaves_its_folder_is_refused(tmp_path):
+def test_a_word_that_is_a_path_is_refused(tmp_path):
     with pytest.raises(BadFile, match="cannot name a category"):
         imported(tmp_path, words(tmp_path / "evil.ndjson", "../../evil"))
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".json"])
-def test_drawings_go_by_their_folder_and_become_quickdraw_pixels(tmp_path, suffix):
+def test_drawings_take_the_name_of_their_folder_and_become_quickdraw_pixels(tmp_path, suffix):
     folder = tmp_path / "drawings" / "snail"
     folder.mkdir(parents=True)
     for seed in range(4):
@@ -148,7 +148,7 @@ def test_drawings_go_by_their_folder_and_become_quickdraw_pixels(tmp_path, suffi
             assert 100 < np.ptp(np.cumsum(sketch[:, 0])) < 300
 
 
-def test_what_is_stored_of_a_drawing_is_what_a_model_sees_of_it(tmp_path):
+def test_a_stored_drawing_is_what_a_model_sees_of_it(tmp_path):
     sketch = drawn(3, category="snail")
     write(tmp_path / "one.json", sketch)
     (stored,) = imported(tmp_path, tmp_path / "one.json", shares=(1, 0, 0)).split("train").sketches()
@@ -205,8 +205,8 @@ def test_only_names_that_may_teach_refusal_become_none_of_these_and_it_comes_las
     assert found(store, "train", NONE_OF_THESE) == expected
 
 
-def test_a_renamed_ndjson_still_goes_by_its_word(tmp_path):
-    """The law is about what a drawing shows, not about what its file is called."""
+def test_a_renamed_ndjson_keeps_the_category_of_its_word(tmp_path):
+    """The rule is about what a drawing shows, not about the name of its file."""
     words(tmp_path / "airplane.ndjson", "hand")
     with pytest.raises(BadOption, match="may teach refusal"):
         find_others(tmp_path, taken=[])
@@ -235,19 +235,19 @@ def test_what_cannot_be_read_is_refused_before_any_work(tmp_path, name):
         find_sources([tmp_path / name], "cat")
 
 
-def test_a_store_is_no_source(tmp_path):
+def test_a_store_is_refused_as_a_source(tmp_path):
     imported(tmp_path, official(tmp_path, "cat"))
     with pytest.raises(BadFile, match="packed store already"):
         find_sources([tmp_path / "store"])
 
 
 @pytest.mark.parametrize("shares", [(0.8, 0.1, 0.2), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5)])
-def test_shares_add_up_to_one(shares):
+def test_shares_that_do_not_add_up_to_one_are_refused(shares):
     with pytest.raises(BadOption, match="add up to 1"):
         Rules(shares)
 
 
-def test_a_limit_leaves_something():
+def test_a_limit_of_no_rows_is_refused():
     with pytest.raises(BadOption, match="at least 1 row"):
         Rules(longest=0)
 
@@ -261,7 +261,7 @@ def test_each_split_of_each_archive_is_read_once(tmp_path, monkeypatch):
     assert asked == [(path, split) for path in paths for split in ("train", "valid", "test")]
 
 
-def test_ndjson_without_a_word_goes_by_its_name(tmp_path):
+def test_an_ndjson_without_a_word_takes_its_own_name(tmp_path):
     (tmp_path / "crab.ndjson").write_text('{"drawing": [[[0, 9], [0, 5]]]}\n')
     assert category_of(tmp_path / "crab.ndjson") == "crab"
 

@@ -1,4 +1,4 @@
-"""The names are the data set's own, and half of them never teach refusal."""
+"""The names are those of the data set, and half of them never teach refusal."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def test_a_name_teaches_refusal_if_its_hash_is_even_and_it_is_not_kept_for_testi
         assert quickdraw.may_teach_refusal(name) == (even and name not in ("hand", "spider"))
 
 
-def test_the_law_is_the_one_that_models_were_trained_under():
-    """Written out, so that no change of the law passes unseen."""
+def test_the_names_that_teach_refusal_are_those_that_models_were_trained_with():
+    """They are written out, so that no change of the rule goes unnoticed."""
     teaching = [name for name in quickdraw.categories() if quickdraw.may_teach_refusal(name)]
     assert teaching[:4] == ["airplane", "animal migration", "arm", "asparagus"]
     assert len(teaching) == 183
@@ -49,13 +49,13 @@ def test_the_nearest_name_comes_first(typed, first):
 
 
 @pytest.mark.parametrize("typed", ["", "qqqqqqqq", "猫"])
-def test_an_unlike_name_has_no_neighbours_but_still_a_sentence(typed):
+def test_an_unknown_name_without_similar_names_is_still_one_sentence(typed):
     assert quickdraw.nearest(typed) == []
     assert quickdraw.SOURCE_URL in str(quickdraw.unknown_category(typed))
 
 
 @pytest.mark.parametrize("name", ["", " cat", "../cat", "a/b", "a\\b", ".hidden", "a\nb", "x" * 101, 3, None, "c:"])
-def test_a_name_that_could_leave_its_folder_is_none(name):
+def test_a_name_that_could_be_a_path_is_no_category_name(name):
     assert not quickdraw.is_category_name(name)
 
 

@@ -1,4 +1,4 @@
-"""A store gives back what was packed, and nothing that does not fit together is opened."""
+"""A store gives back what was packed, and one whose files do not fit together is refused."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from codes.data.store import Store
-from codes.data.store_writer import as_int16, check_place, new_store, pack
-from codes.errors import BadFile, BadOption, BadSketch
+from codes.data.store_writer import pack
+from codes.errors import BadFile, BadOption
 
 
 def sketch(rows: int, start: int = 0) -> np.ndarray:
@@ -37,14 +37,14 @@ def test_what_was_packed_comes_back(store):
     opened = Store(store.folder)
     assert opened.categories == ("cat", "the sun", "ant")
     assert opened.splits == ("train", "test")
-    for name, packed in (("train", TRAIN), ("test", TEST)):
+    for name, given in (("train", TRAIN), ("test", TEST)):
         split = opened.split(name)
-        expected = [each for category in opened.categories for each in packed.get(category, [])]
+        expected = [each for category in opened.categories for each in given.get(category, [])]
         assert len(split) == len(expected)
         for index, rows in enumerate(expected):
             assert split[index].dtype == np.int16
             np.testing.assert_array_equal(split[index], rows)
-        assert split.counts().tolist() == [len(packed.get(category, [])) for category in opened.categories]
+        assert split.counts().tolist() == [len(given.get(category, [])) for category in opened.categories]
 
 
 def test_lengths_and_labels_are_those_of_the_sketches_asked_for(store):
@@ -54,7 +54,7 @@ def test_lengths_and_labels_are_those_of_the_sketches_asked_for(store):
     assert store.split("test").labels(np.array([0, 1])).tolist() == [0, 2]
 
 
-def test_only_is_the_one_category_seen_alone(store):
+def test_only_is_the_split_of_one_category(store):
     alone = store.split("train").only("the sun")
     assert (len(alone), alone.categories, alone.labels(np.array([0])).tolist()) == (1, ("the sun",), [0])
     np.testing.assert_array_equal(alone[0], TRAIN["the sun"][0])
@@ -77,78 +77,7 @@ def test_a_split_without_a_sketch_opens(tmp_path):
     assert (len(split), split.counts().tolist(), list(split.chunks())) == (0, [0], [])
 
 
-def test_the_header_of_a_long_split_is_that_of_its_length(tmp_path):
-    """The number of rows is written into the header last, in the room that numpy leaves for it."""
-    many = [sketch(200, -200)] * 600
-    split = pack(tmp_path / "store", {"train": {"cat": many}}).split("train")
-    assert split.rows.shape == (120_000, 3)
-    np.testing.assert_array_equal(split[599], many[599])
-
-
-def test_positions_stay_within_half_a_pixel_however_long_the_sketch():
-    rows = np.column_stack([np.full(1000, 0.4), np.full(1000, -0.3), np.zeros(1000)])
-    drift = np.cumsum(as_int16(rows)[:, :2], axis=0) - np.cumsum(rows[:, :2], axis=0)
-    assert np.abs(drift).max() <= 0.5
-
-
-@pytest.mark.parametrize(
-    "rows",
-    [
-        np.zeros((0, 3)),
-        np.zeros((2, 2)),
-        np.array([[np.nan, 0, 0]]),
-        np.array([[40_000.0, 0, 0]]),
-        np.array([[1, 0, 2]], dtype=np.int16),
-        np.array([[1, 0, np.nan]]),
-    ],
-)
-def test_what_is_no_sketch_is_not_packed_and_leaves_nothing(rows, tmp_path):
-    with pytest.raises(BadSketch):
-        pack(tmp_path / "store", {"train": {"cat": [sketch(2), rows]}})
-    assert list(tmp_path.iterdir()) == []
-
-
-def interrupted():
-    yield sketch(3)
-    raise KeyboardInterrupt
-
-
-def test_an_interrupted_pack_leaves_nothing(tmp_path):
-    with pytest.raises(KeyboardInterrupt):
-        pack(tmp_path / "store", {"train": {"cat": interrupted()}})
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_interrupted_replacement_leaves_the_old_store(store, tmp_path):
-    with pytest.raises(KeyboardInterrupt), new_store(store.folder, replace=True) as writer:
-        writer.begin("dog")
-        writer.add("train", next(interrupted()))
-        raise KeyboardInterrupt
-    assert Store(store.folder).categories == store.categories
-    assert list(tmp_path.iterdir()) == [store.folder]
-
-
-def test_a_store_is_replaced_on_request_only_and_nothing_else_ever(store, tmp_path):
-    with pytest.raises(BadFile, match="already"):
-        pack(store.folder, {"train": TRAIN})
-    with new_store(store.folder, replace=True) as writer:
-        writer.begin("dog")
-        writer.add("train", sketch(2))
-    assert Store(store.folder).categories == ("dog",)
-    assert list(tmp_path.iterdir()) == [store.folder]
-    letters = tmp_path / "letters"
-    letters.mkdir()
-    with pytest.raises(BadFile, match="no packed store, so it is not replaced"):
-        check_place(letters, replace=True)
-
-
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(BadFile, match="cannot be written"):
-        pack(tmp_path / "file" / "store", {"train": TRAIN})
-
-
-def test_what_is_no_store_says_how_to_make_one(tmp_path):
+def test_a_folder_that_is_no_store_is_refused_with_advice(tmp_path):
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(BadFile, match="no packed store; make one with"):
             Store(path)
@@ -158,13 +87,13 @@ def test_what_is_no_store_says_how_to_make_one(tmp_path):
     "content",
     ["", "{", "[]", "null", '{"format": 1}', '{"format": NaN}', "[" * 100_000, '{"format": 2, "categories": ["a"]}'],
 )
-def test_a_store_json_that_is_none_is_refused(store, content):
+def test_an_invalid_store_json_is_refused(store, content):
     (store.folder / "store.json").write_text(content)
     with pytest.raises(BadFile):
         Store(store.folder)
 
 
-def test_a_store_json_that_is_no_text_is_refused(store):
+def test_a_store_json_that_is_not_utf8_is_refused(store):
     (store.folder / "store.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(BadFile, match="UTF-8"):
         Store(store.folder)

@@ -1,8 +1,4 @@
-"""One scale, fitted on train, applied and undone in one place.
-
-Augmentation leaves a sketch what it is.
-
-Where a sketch is cut, word for word as the definition has it."""
+"""The scale is fitted on train, augmentation keeps what a sketch shows, and prefixes are cut as defined."""
 
 from __future__ import annotations
 
@@ -37,7 +33,7 @@ def test_the_scale_is_the_deviation_of_every_offset(store):
     assert fit_normaliser(train).scale == pytest.approx(offsets.std())
 
 
-def test_a_category_is_measured_alone(store):
+def test_one_category_has_its_own_scale(store):
     square = store.split("train").only("square")
     offsets = np.concatenate([square[i] for i in range(len(square))])[:, :2].astype(np.float64)
     assert fit_normaliser(square).scale == pytest.approx(offsets.std())
@@ -53,8 +49,8 @@ def test_the_scale_does_not_depend_on_the_chunks(store, monkeypatch):
     assert fit_normaliser(train).scale == pytest.approx(whole, rel=1e-12)
 
 
-def test_each_split_divided_by_its_own_deviation_never_again(tmp_path):
-    """The seed divided train, valid and test each by its own deviation."""
+def test_all_splits_are_divided_by_the_scale_of_train(tmp_path):
+    """An earlier system divided train, valid and test each by its own deviation."""
     large = [sketch * np.array([3, 3, 1], dtype=np.int16) for sketch in doodles(6, 1, CATEGORIES[:1])]
     small = doodles(6, 0, CATEGORIES[:1])
     store = pack(tmp_path / "data", {"train": {"circle": small}, "valid": {"circle": large}})
@@ -69,7 +65,7 @@ def test_each_split_divided_by_its_own_deviation_never_again(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
-def test_undo_takes_back_apply(dtype):
+def test_undo_is_the_inverse_of_apply(dtype):
     rows = doodles(1)[0].astype(dtype)
     normaliser = Normaliser(37.5)
     np.testing.assert_allclose(normaliser.undo(normaliser.apply(rows)), rows, rtol=1e-6)
@@ -78,7 +74,7 @@ def test_undo_takes_back_apply(dtype):
 
 
 @pytest.mark.parametrize("change", ["apply", "undo"])
-def test_the_input_is_left_as_it_was_and_lifts_are_left_alone(change):
+def test_scaling_changes_neither_its_input_nor_the_lifts(change):
     rows = doodles(1)[0].astype(np.float32)
     before = rows.copy()
     changed = getattr(Normaliser(5.0), change)(rows)
@@ -108,7 +104,7 @@ def sketches():
     return [(rows / [20, 20, 1]).astype(np.float32) for rows in doodles(40, seed=3)]
 
 
-def test_every_point_left_stays_where_it_was(sketches):
+def test_dropping_points_does_not_move_the_others(sketches):
     rng = np.random.default_rng(0)
     for rows in sketches:
         before = positions(rows)
@@ -131,11 +127,11 @@ def test_the_last_row_stays_also_where_the_pen_is_down():
     np.testing.assert_array_equal(dropped(rows, 1.0, np.random.default_rng(0)), [[1, 0, 0], [2, 0, 0]])
 
 
-def test_the_drop_rate_is_the_drop_rate():
-    """A keep rate was once taken for a drop rate."""
+def test_points_are_dropped_at_the_given_rate():
+    """An earlier system took a keep rate for a drop rate."""
     rows = np.ones((20_000, 3), dtype=np.float32) * np.float32([1, 1, 0])
-    left = len(dropped(rows, 0.1, np.random.default_rng(0)))
-    assert left == pytest.approx(18_000, abs=4 * np.sqrt(20_000 * 0.09))
+    remaining = len(dropped(rows, 0.1, np.random.default_rng(0)))
+    assert remaining == pytest.approx(18_000, abs=4 * np.sqrt(20_000 * 0.09))
 
 
 def test_nothing_is_dropped_at_zero(sketches):
@@ -156,7 +152,7 @@ def test_augmentation_scales_both_axes_within_bounds_and_leaves_lifts(sketches):
     assert np.abs(np.corrcoef(spread.T)[0, 1]) < 0.5
 
 
-def test_mirroring_turns_left_to_right_only(sketches):
+def test_mirroring_swaps_left_and_right_only(sketches):
     rows = sketches[0]
     mirrored = changed_by(Augmentation(scale=0.0, drop=0.0, mirror=1.0), rows, 0)
     np.testing.assert_allclose(mirrored, rows * np.float32([-1, 1, 1]), rtol=1e-6)
@@ -188,12 +184,12 @@ def test_augmentation_is_a_function_of_its_seed_and_leaves_its_input_alone(sketc
 
 
 def test_sketches_end_to_end_are_changed_each_by_itself(sketches):
-    """No point goes to the neighbour, every sketch keeps its first and its last row, and each has its own numbers."""
+    """No point goes to the next sketch, every sketch keeps its first and last row, and each has its own numbers."""
     together = RaggedSketches(np.concatenate(sketches), np.array([len(rows) for rows in sketches]))
     before = together.rows.copy()
     fewer = drop_points(together, 1.0, np.random.default_rng(2))
-    for rows, left in zip(sketches, np.split(fewer.rows, np.cumsum(fewer.lengths)[:-1]), strict=True):
-        np.testing.assert_allclose(left, dropped(rows, 1.0, np.random.default_rng(0)), atol=1e-4)
+    for rows, kept in zip(sketches, np.split(fewer.rows, np.cumsum(fewer.lengths)[:-1]), strict=True):
+        np.testing.assert_allclose(kept, dropped(rows, 1.0, np.random.default_rng(0)), atol=1e-4)
     turned = Augmentation(scale=0.2, drop=0.0, mirror=0.5, rotate=10).apply(together, np.random.default_rng(3))
     assert turned.lengths.tolist() == together.lengths.tolist()
     sizes = [np.linalg.norm(rows[:, :2]) for rows in np.split(turned.rows, np.cumsum(turned.lengths)[:-1])]
@@ -204,20 +200,12 @@ def test_sketches_end_to_end_are_changed_each_by_itself(sketches):
 
 
 def lines(*rows_of_strokes: int) -> np.ndarray:
-    """A sketch with strokes of so many rows."""
+    """Return a sketch with strokes of so many rows."""
     return np.concatenate([np.column_stack([np.ones((n, 2)), np.eye(n)[-1]]) for n in rows_of_strokes])
 
 
-@pytest.mark.parametrize(
-    ("rows", "fraction", "kept"),
-    [(10, 0.5, 5), (5, 0.5, 2), (7, 0.5, 4), (1, 0.5, 1), (3, 0.1, 1), (10, 0.25, 2), (6, 0.25, 2), (9, 1.0, 9)],
-)
-def test_by_points_rounds_half_to_even_and_keeps_one(rows, fraction, kept):
-    assert rows_by_points(np.ones((rows, 3)), fraction) == kept
-
-
 @given(st.integers(1, 300), st.floats(0, 1))
-def test_by_points_is_the_definition(rows, fraction):
+def test_by_points_keeps_the_rounded_share_and_at_least_one_row(rows, fraction):
     assert rows_by_points(np.ones((rows, 3)), fraction) == max(1, round(fraction * rows))
 
 
@@ -244,7 +232,7 @@ def test_by_strokes_counts_a_stroke_whose_pen_is_still_down():
     assert rows_by_strokes(np.ones((4, 3)) * [1, 1, 0], 0.1) == 4
 
 
-def test_by_ink_leaves_moves_through_the_air_out():
+def test_by_ink_does_not_count_moves_through_the_air():
     sketch = np.array([[10, 0, 0], [10, 0, 1], [500, 0, 0], [20, 0, 1]])
     assert rows_by_ink(sketch, 0.25) == 1
     assert rows_by_ink(sketch, 0.5) == 2
@@ -252,22 +240,22 @@ def test_by_ink_leaves_moves_through_the_air_out():
     assert rows_by_ink(sketch, 0.0) == 1
 
 
-def test_by_ink_gives_all_of_a_sketch_at_one_its_last_dots_too():
+def test_by_ink_keeps_the_last_dots_at_a_fraction_of_one():
     eyes_last = np.array([[10, 0, 0], [10, 0, 1], [5, 5, 1], [9, 0, 1]])
     assert rows_by_ink(eyes_last, 1.0) == 4
     assert rows_by_ink(np.array([[0, 0, 1], [3, 3, 1]]), 0.5) == 1
 
 
-@pytest.mark.parametrize("law", PREFIX_RULES)
-def test_every_law_keeps_at_least_one_row_and_at_most_all(law):
+@pytest.mark.parametrize("rule", PREFIX_RULES)
+def test_every_rule_keeps_at_least_one_row_and_at_most_all(rule):
     for sketch in doodles(30):
-        kept = [PREFIX_RULES[law](sketch, fraction) for fraction in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)]
+        kept = [PREFIX_RULES[rule](sketch, fraction) for fraction in (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)]
         assert kept == sorted(kept)
         assert kept[0] >= 1
         assert kept[-1] == len(sketch)
 
 
-def test_u50_is_one_stream_in_file_order():
+def test_u50_draws_one_stream_of_numbers_in_order():
     lengths = np.array([1, 2, 3, 5, 10, 81, 200, 7] * 20)
     rng = np.random.default_rng(0)
     expected = [max(1, int(rng.integers(round(0.5 * n), n + 1))) for n in lengths.tolist()]
@@ -275,12 +263,12 @@ def test_u50_is_one_stream_in_file_order():
     assert u50_lengths(lengths[:5]).tolist() == expected[:5]
 
 
-def test_u50_is_uniform_with_both_ends():
+def test_u50_is_uniform_and_includes_both_ends():
     kept = u50_lengths(np.full(4000, 9))
     assert set(kept.tolist()) == {4, 5, 6, 7, 8, 9}
     assert np.bincount(kept)[4:].min() > 4000 / 6 * 0.85
 
 
-def test_validation_cuts_where_the_definition_cuts():
+def test_validation_cuts_half_of_the_points():
     lengths = torch.arange(1, 400)
     assert half_lengths(lengths).tolist() == [max(1, round(0.5 * n)) for n in range(1, 400)]

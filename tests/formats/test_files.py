@@ -1,4 +1,4 @@
-"""Whole files or none."""
+"""Files are written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_a_librarys_own_oserror_is_not_blamed_on_the_disk(tmp_path: Path) -> None:
+def test_an_oserror_of_a_library_is_raised_as_it_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="cannot write mode"), atomic_path(tmp_path / "a.txt"):
         raise OSError("cannot write mode")
 

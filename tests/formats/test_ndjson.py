@@ -1,4 +1,4 @@
-"""Quick, Draw!'s line format, simplified and raw."""
+"""Quick, Draw!'s line format is read, simplified or raw, and written."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ def test_a_large_file_is_read_one_line_at_a_time(tmp_path: Path) -> None:
     assert len(list(islice(ndjson.iterate(path), 2))) == 2
 
 
-def test_empty_lines_are_passed_over_but_counted(tmp_path: Path) -> None:
-    (tmp_path / "a.ndjson").write_text(json.dumps(SIMPLE) + "\n\n\nnonsense\n")
+def test_empty_lines_are_skipped_but_counted(tmp_path: Path) -> None:
+    (tmp_path / "a.ndjson").write_text(json.dumps(SIMPLE) + "\n\n\nno drawing\n")
     with pytest.raises(BadFile, match=r"a\.ndjson: line 4: it is no JSON"):
         list(ndjson.iterate(tmp_path / "a.ndjson"))
 
@@ -105,7 +105,7 @@ def test_a_bad_line_is_named(tmp_path: Path, record: Any) -> None:
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "1" * 400])
-def test_numbers_that_are_none_are_refused(tmp_path: Path, number: str) -> None:
+def test_numbers_that_are_not_finite_are_refused(tmp_path: Path, number: str) -> None:
     (tmp_path / "a.ndjson").write_text(f'{{"drawing": [[[1, {number}], [2, 3]]]}}\n')
     with pytest.raises(BadFile, match="line 1: "):
         list(ndjson.iterate(tmp_path / "a.ndjson"))

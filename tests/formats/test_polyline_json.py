@@ -1,4 +1,4 @@
-"""Strokes as JSON."""
+"""Strokes in JSON are read and written, and anything else is refused."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from codes.errors import BadFile
-from codes.formats import polyline_json as polylines
+from codes.formats import polyline_json
 from codes.sketch.stroke3 import Sketch
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 
 def read(path: Path, content: Any) -> Sketch:
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-    (sketch,) = polylines.iterate(path)
+    (sketch,) = polyline_json.iterate(path)
     return sketch
 
 
 def round_trip(path: Path, sketch: Sketch) -> Sketch:
-    polylines.write(path, [sketch])
-    (again,) = polylines.iterate(path)
+    polyline_json.write(path, [sketch])
+    (again,) = polyline_json.iterate(path)
     return again
 
 
-def test_a_bare_list_of_strokes_is_a_drawing_as_a_pen_gave_it(tmp_path: Path) -> None:
+def test_a_bare_list_of_strokes_is_a_drawn_sketch(tmp_path: Path) -> None:
     sketch = read(tmp_path / "a.json", [line.tolist() for line in HOUSE])
     assert_same_strokes(sketch.polylines(), HOUSE)
     assert sketch.drawn
@@ -55,7 +55,7 @@ def test_a_dot_is_a_sketch(tmp_path: Path, content: Any) -> None:
     assert sketch.unit == 1
 
 
-def test_everything_makes_the_round_trip(tmp_path: Path) -> None:
+def test_all_fields_make_the_round_trip(tmp_path: Path) -> None:
     sketch = replace(house(unit=1.7, drawn=True, category="house"), prefix_rows=3)
     again = round_trip(tmp_path / "a.json", sketch)
     np.testing.assert_allclose(again.points, sketch.points, atol=1e-6)
@@ -70,15 +70,15 @@ def test_a_pen_that_is_down_stays_down(tmp_path: Path) -> None:
     assert round_trip(tmp_path / "a.json", house()).points[-1, 2] == 1
 
 
-def test_a_first_row_that_repeats_the_origin_does_not_shift_the_persons_own_rows(tmp_path: Path) -> None:
+def test_a_first_row_that_repeats_the_origin_does_not_shift_the_prefix(tmp_path: Path) -> None:
     rows = np.array([[0.0, 0, 0], [5, 0, 0], [0, 5, 0], [9, 9, 1]])
     again = round_trip(tmp_path / "a.json", Sketch(points=rows, prefix_rows=3))
     assert again.points[: again.prefix_rows].tolist() == [[5, 0, 0], [0, 5, 0]]
 
 
 def test_several_sketches_make_the_round_trip(tmp_path: Path) -> None:
-    polylines.write(tmp_path / "a.json", [house(category="a"), house(category="b")])
-    assert [sketch.category for sketch in polylines.iterate(tmp_path / "a.json")] == ["a", "b"]
+    polyline_json.write(tmp_path / "a.json", [house(category="a"), house(category="b")])
+    assert [sketch.category for sketch in polyline_json.iterate(tmp_path / "a.json")] == ["a", "b"]
 
 
 BAD_FILES: dict[str, Any] = {
@@ -118,7 +118,7 @@ BAD_FILES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("content", BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_odd_files_are_refused_in_a_sentence(tmp_path: Path, content: Any) -> None:
+def test_invalid_files_are_refused_in_one_sentence(tmp_path: Path, content: Any) -> None:
     with pytest.raises(BadFile, match=r"a\.json: ") as refused:
         read(tmp_path / "a.json", content)
     assert len(refused.value.reason) < 200
@@ -127,7 +127,7 @@ def test_odd_files_are_refused_in_a_sentence(tmp_path: Path, content: Any) -> No
 def test_of_several_sketches_the_bad_one_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('[{"strokes": [[[1, 2]]]}, {"strokes": []}]')
     with pytest.raises(BadFile, match="sketch 1: the sketch has no points"):
-        list(polylines.iterate(tmp_path / "a.json"))
+        list(polyline_json.iterate(tmp_path / "a.json"))
 
 
 numbers = st.floats(-1000, 1000, allow_nan=False).map(lambda value: round(value, 3))
@@ -137,7 +137,7 @@ strokes = st.lists(st.lists(st.lists(numbers, min_size=2, max_size=2), min_size=
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(strokes)
 def test_any_drawing_makes_the_round_trip(tmp_path: Path, drawing: list[list[list[float]]]) -> None:
-    # A first point given twice is the one thing that stroke-3 cannot tell from once.
+    # Stroke-3 cannot tell a first point given twice from one given once.
     assume(drawing[0][0] not in drawing[0][1:2])
     sketch = read(tmp_path / "a.json", drawing)
     again = round_trip(tmp_path / "b.json", sketch)
@@ -147,7 +147,7 @@ def test_any_drawing_makes_the_round_trip(tmp_path: Path, drawing: list[list[lis
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(sorted(polylines.FIELDS)), inner),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(sorted(polyline_json.FIELDS)), inner),
     max_leaves=12,
 )
 
@@ -157,6 +157,6 @@ values = st.recursive(
 def test_any_json_is_a_sketch_or_refused(tmp_path: Path, value: Any) -> None:
     (tmp_path / "a.json").write_text(json.dumps(value))
     try:
-        assert list(polylines.iterate(tmp_path / "a.json"))
+        assert list(polyline_json.iterate(tmp_path / "a.json"))
     except BadFile as error:
         assert error.reason

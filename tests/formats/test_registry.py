@@ -1,4 +1,4 @@
-"""Formats by suffix; and what every format has to bear."""
+"""Formats are chosen by suffix, and what every format has in common is tested for each."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("suffix", registry.READERS)
-def test_what_is_written_is_read_with_its_first_segment(tmp_path: Path, suffix: str) -> None:
-    """The fault of earlier systems: renderers moved to the first row and lost the segment that leads there."""
+def test_a_written_sketch_is_read_back_first_segment_included(tmp_path: Path, suffix: str) -> None:
+    """Earlier systems moved to the first row and so lost the segment that leads there."""
     path = tmp_path / f"a{suffix.upper()}"
     codes.write(path, house())
     strokes = codes.read(path).polylines()
@@ -78,7 +78,7 @@ def test_unknown_suffixes_are_answered_with_the_known_ones(tmp_path: Path, name:
 
 
 @pytest.mark.parametrize("suffix", registry.READERS)
-def test_files_that_are_not_there_or_none_are_refused(tmp_path: Path, suffix: str) -> None:
+def test_missing_files_empty_files_and_folders_are_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     with pytest.raises(BadFile, match="there is no such file"):
         codes.read(path)
@@ -93,7 +93,7 @@ def test_files_that_are_not_there_or_none_are_refused(tmp_path: Path, suffix: st
 
 @pytest.mark.skipif(os.name != "posix", reason="needs named pipes")
 @pytest.mark.parametrize("suffix", registry.READERS)
-def test_pipes_are_refused_instead_of_waited_for(tmp_path: Path, suffix: str) -> None:
+def test_pipes_are_refused_without_waiting_for_them(tmp_path: Path, suffix: str) -> None:
     os.mkfifo(tmp_path / f"a{suffix}")
     with pytest.raises(BadFile, match="no ordinary file"):
         codes.read(tmp_path / f"a{suffix}")
@@ -174,19 +174,26 @@ def test_failed_writes_leave_nothing_behind(tmp_path: Path, suffix: str, monkeyp
     old.write_text("old")
     monkeypatch.setattr(os, "fsync", full_disk)
     for path in (old, tmp_path / f"new{suffix}"):
-        with pytest.raises(BadFile, match="no space left"):
-            codes.write(path, house())
+        for sketches in (house(), [house(), house()]):
+            with pytest.raises(BadFile, match="no space left"):
+                codes.write(path, sketches)
     assert names(tmp_path) == [old.name]
     assert old.read_text() == "old"
 
 
 @pytest.mark.parametrize("suffix", registry.WRITERS)
-def test_writing_where_nothing_can_be_written_is_one_sentence(tmp_path: Path, suffix: str) -> None:
+def test_a_missing_folder_and_an_empty_list_are_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(BadFile, match="does not exist"):
         codes.write(tmp_path / "nowhere" / f"a{suffix}", house())
     with pytest.raises(BadSketch, match="no sketch to write"):
         codes.write(tmp_path / f"a{suffix}", [])
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", registry.ENCODERS)
+def test_encoding_in_memory_gives_the_bytes_of_the_file(tmp_path: Path, suffix: str) -> None:
+    codes.write(tmp_path / f"a{suffix}", house())
+    assert registry.encode(house(), suffix) == (tmp_path / f"a{suffix}").read_bytes()
 
 
 @pytest.mark.parametrize("suffix", registry.WRITERS)
@@ -209,7 +216,7 @@ def test_reading_json_loads_neither_torch_nor_svgelements(tmp_path: Path) -> Non
     assert result.stdout.strip() == "[]"
 
 
-def test_every_complaint_is_one_line(tmp_path: Path) -> None:
+def test_every_error_message_is_one_line(tmp_path: Path) -> None:
     for suffix in registry.READERS:
         (tmp_path / f"a{suffix}").write_bytes(b"\x00\n\r\n\xff" * 50)
         with pytest.raises(SketchError) as refused:

@@ -1,4 +1,4 @@
-"""Pickles of arrays read without pickle: honest ones as numpy reads them, hostile ones refused and never run."""
+"""Pickled arrays are read as pickle reads them, and hostile pickles are refused and never run."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_a_promise_of_many_sketches_does_not_buy_memory(instruction: bytes) -> N
         tracemalloc.stop()
 
 
-def test_the_hostile_frame_is_itself_sound() -> None:
+def test_the_frame_of_the_hostile_pickles_is_valid() -> None:
     """Otherwise the tests above would pass for the wrong reason."""
     (rows,) = object_array(holding(array_of(b"K\x02K\x03\x86", b"i2", TWELVE)), 1)
     assert rows.tolist() == [[0, 0, 0], [0, 0, 0]]

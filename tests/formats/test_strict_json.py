@@ -1,4 +1,4 @@
-"""JSON as the standard has it."""
+"""JSON is parsed strictly, and coordinates are numbers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_ordinary_json_is_read() -> None:
     ],
     ids=["nan", "infinity", "twice", "deep", "cut", "empty", "digits", "bytes"],
 )
-def test_odd_json_is_refused_in_a_sentence(text: str | bytes, reason: str) -> None:
+def test_invalid_json_is_refused_in_one_sentence(text: str | bytes, reason: str) -> None:
     with pytest.raises(NotJson, match=reason):
         parse(text)
 

@@ -1,4 +1,4 @@
-"""SVG drawings, honest and hostile."""
+"""SVG drawings are read as strokes, and hostile ones are refused."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from codes.errors import BadFile
 from codes.formats import registry, svg_in
+from codes.sketch.geometry import bounds
 from codes.sketch.stroke3 import Sketch
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
@@ -70,7 +71,7 @@ def test_straight_shapes_give_their_corners(tmp_path: Path, body: str, expected:
 
 
 LINE = '<line x2="50" stroke="black"/>'
-PASSED_OVER = {
+SKIPPED = {
     "text": "<text>hello <tspan>you</tspan></text>",
     "image": '<image href="file:///etc/passwd" width="9" height="9"/>',
     "definitions": '<defs><path d="M0 0L9 9"/></defs>',
@@ -91,8 +92,8 @@ PASSED_OVER = {
 }
 
 
-@pytest.mark.parametrize("other", PASSED_OVER.values(), ids=PASSED_OVER.keys())
-def test_what_is_not_ink_is_passed_over(tmp_path: Path, other: str) -> None:
+@pytest.mark.parametrize("other", SKIPPED.values(), ids=SKIPPED.keys())
+def test_what_is_not_drawn_is_skipped(tmp_path: Path, other: str) -> None:
     assert strokes(tmp_path / "a.svg", other + LINE + other) == [[[0, 0], [50, 0]]]
 
 
@@ -133,7 +134,7 @@ def test_ellipses_and_arcs_agree(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [1e-3, 1.0, 1e4])
 @pytest.mark.parametrize("kind", ["C 0 {0} {0} {0} {0} 0", "Q 0 {0} {0} {0}", "C {0} {0} 0 {0} {0} 0"])
 def test_curves_stray_less_than_a_tenth_of_a_pixel(tmp_path: Path, size: float, kind: str) -> None:
-    """Against the curve's own formula, at a thousand places."""
+    """Compare with the curve's own formula, at a thousand places."""
     data = kind.format(size * 100)
     sketch = read(tmp_path / "a.svg", f'<path d="M0 0{data}"/>', f'viewBox="0 0 {size * 100} {size * 100}"')
     (line,) = sketch.polylines()
@@ -165,7 +166,7 @@ def _distance(point: np.ndarray, line: np.ndarray) -> float:
         (BOX, '<path d="M5 5h0"/>', 100 / 280),
     ],
 )
-def test_the_canvas_says_how_large_a_pixel_is(tmp_path: Path, attributes: str, body: str, unit: float) -> None:
+def test_the_canvas_sets_the_unit(tmp_path: Path, attributes: str, body: str, unit: float) -> None:
     sketch = read(tmp_path / "a.svg", body, attributes)
     assert sketch.unit == pytest.approx(unit)
     assert sketch.drawn
@@ -180,10 +181,22 @@ def test_our_own_pictures_give_the_same_strokes_back(tmp_path: Path, name: str, 
     assert_same_strokes(registry.read(tmp_path / name).polylines(), lines, atol=0.02 * unit)
 
 
+@pytest.mark.parametrize("name", ["a.svg", "a.anim.svg"])
 @pytest.mark.parametrize("rows", [0, 1, 5, 7, 9, 12])
-def test_a_completion_in_two_colours_gives_the_same_strokes_back(tmp_path: Path, rows: int) -> None:
-    registry.write(tmp_path / "a.svg", replace(house(), prefix_rows=rows))
-    assert_same_strokes(registry.read(tmp_path / "a.svg").polylines(), HOUSE, atol=0.02)
+def test_a_completion_in_two_colours_gives_the_same_strokes_back(tmp_path: Path, name: str, rows: int) -> None:
+    """The stroke in which the continuation takes over is two paths, and still one stroke to our reader."""
+    registry.write(tmp_path / name, replace(house(), prefix_rows=rows))
+    assert_same_strokes(registry.read(tmp_path / name).polylines(), HOUSE, atol=0.02)
+
+
+def test_the_nine_example_sketches_read_as_half_a_quickdraw_sketch() -> None:
+    paths = sorted((Path(__file__).parents[2] / "examples" / "sketches").glob("*.svg"))
+    assert len(paths) == 9
+    for path in paths:
+        (sketch,) = svg_in.iterate(path)
+        assert 1 <= len(sketch.polylines()) <= 12, path.stem
+        assert sketch.unit == 1.0, path.stem
+        assert 100 < bounds(sketch.polylines()).longest <= 255, path.stem
 
 
 def test_a_sheet_of_our_own_holds_the_strokes_and_not_the_paper(tmp_path: Path) -> None:
@@ -231,7 +244,7 @@ NOT_SVG = {
 
 
 @pytest.mark.parametrize(("text", "reason"), NOT_SVG.values(), ids=NOT_SVG.keys())
-def test_odd_files_are_refused_in_a_sentence(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_and_hostile_files_are_refused_in_one_sentence(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "a.svg").write_text(text, encoding="utf-8")
     start = time.perf_counter()
     with pytest.raises(BadFile, match=rf"a\.svg: .*({reason})") as refused:

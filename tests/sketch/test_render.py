@@ -1,4 +1,4 @@
-"""Pictures show every point of a sketch, in the right ink, and leave the sketch as it was."""
+"""Pictures show every point of a sketch in the right colour, and leave the sketch as it was."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def half_house(rows: int = 2) -> Sketch:
 
 
 def share_of(pixels: Pixels, colour: str) -> float:
-    """How much of a picture has exactly this colour."""
+    """Return the share of a picture that has exactly this colour."""
     value = [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
     return float((pixels == value).all(axis=2).mean())
 
 
 def pixel_at(pixels: Pixels, view: View, position: tuple[float, float]) -> tuple[int, ...]:
-    """The colour at a position of the sketch, in a picture of the frame's own shape."""
+    """Return the colour at a position of the sketch, in a picture of the frame's own shape."""
     column = (position[0] - view.x) / view.width * pixels.shape[1]
     row = (position[1] - view.y) / view.height * pixels.shape[0]
     return tuple(pixels[int(row), int(column)].tolist())
@@ -49,7 +49,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 
 def strokes_in(svg: str) -> list[np.ndarray]:
-    """Strokes as a reader sees them: one path, one stroke; a joined path goes on with the stroke before."""
+    """Return strokes as a reader sees them: one path is one stroke, and a joined path continues the stroke before."""
     strokes: list[np.ndarray] = []
     for path in ElementTree.fromstring(svg).iter(f"{SVG}path"):
         line = np.array(re.findall(r"-?[\d.]+", path.attrib["d"]), dtype=float).reshape(-1, 2)
@@ -62,7 +62,7 @@ def strokes_in(svg: str) -> list[np.ndarray]:
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast of two colours as WCAG 2 defines it."""
+    """Return the contrast of two colours as WCAG 2 defines it."""
 
     def luminance(colour: str) -> float:
         shares = np.array(rgb(colour)) / 255
@@ -88,7 +88,7 @@ def contrast(one: str, other: str) -> float:
     ],
 )
 def test_drawing_leaves_the_sketch_as_it_was(draw):
-    """Plotting once wrote the cumulative sum into the tensor it was given."""
+    """An earlier renderer wrote the cumulative sum into the tensor it was given."""
     sketch = half_house()
     before = sketch.points.copy(), sketch.origin
     draw(sketch)
@@ -96,7 +96,7 @@ def test_drawing_leaves_the_sketch_as_it_was(draw):
     assert sketch.origin == before[1]
 
 
-def test_inks_can_be_read_on_their_papers():
+def test_colours_have_enough_contrast_on_their_backgrounds():
     assert contrast(DEFAULT_INK.own, DEFAULT_INK.paper) > 4.5
     assert contrast(DEFAULT_INK.added, DEFAULT_INK.paper) > 4.5
     assert contrast(DEFAULT_INK.caption, DEFAULT_INK.sheet_background) > 4.5
@@ -105,7 +105,7 @@ def test_inks_can_be_read_on_their_papers():
 # SVG
 
 
-def test_svg_gives_back_the_strokes_first_segment_included():
+def test_an_svg_has_every_stroke_first_segment_included():
     sketch = house()
     lines = strokes_in(svg_text(sketch))
     expected = sketch.polylines()
@@ -116,7 +116,7 @@ def test_svg_gives_back_the_strokes_first_segment_included():
 
 
 @pytest.mark.parametrize("rows", range(9))
-def test_a_stroke_in_two_inks_is_one_stroke_to_a_reader(rows):
+def test_a_stroke_in_two_colours_is_one_stroke_to_a_reader(rows):
     whole = strokes_in(svg_text(house()))
     cut = strokes_in(svg_text(half_house(rows)))
     # A prefix that ends where the pen came down has a dot there, which the continuation goes on from.
@@ -128,14 +128,14 @@ def test_a_stroke_in_two_inks_is_one_stroke_to_a_reader(rows):
     ("rows", "own", "added"),
     [(None, 3, 0), (0, 0, 3), (2, 1, 3), (4, 1, 2), (6, 2, 2), (8, 3, 0)],
 )
-def test_svg_has_each_stroke_in_its_ink(rows, own, added):
+def test_an_svg_has_each_stroke_in_its_colour(rows, own, added):
     root = ElementTree.fromstring(svg_text(replace(house(), prefix_rows=rows)))
     groups = {group.get("stroke"): len(group) for group in root.iter(f"{SVG}g") if group.get("stroke")}
     assert groups.get(DEFAULT_INK.own, 0) == own
     assert groups.get(DEFAULT_INK.added, 0) == added
 
 
-def test_a_repeated_origin_does_not_shift_the_inks():
+def test_a_repeated_origin_does_not_shift_the_colours():
     """Some files begin with a row 0, 0, which adds no position."""
     points = np.array([[0, 0, 0], [10, 0, 0], [0, 10, 0], [9, 0, 1]])
     lines = re.findall(r' d="([^"]*)"', svg_text(Sketch(points, prefix_rows=2)))
@@ -192,7 +192,7 @@ def test_animation_draws_stroke_after_stroke_at_one_speed():
     assert times[0][1] / times[1][1] == pytest.approx(lengths[0] / lengths[1], abs=0.01)
 
 
-def test_animation_stands_still_for_those_who_ask_and_runs_no_script():
+def test_an_animation_respects_reduced_motion_and_runs_no_script():
     text = animated_svg_text(house())
     outside = text.partition("@media (prefers-reduced-motion: no-preference) {")
     assert "animation:" not in outside[0]
@@ -226,7 +226,7 @@ def test_the_first_segment_is_drawn():
     assert pixel_at(pixels, view, (10, 150)) == rgb(DEFAULT_INK.own)
 
 
-def test_own_ink_and_continuation_have_their_colours():
+def test_the_prefix_and_the_continuation_have_their_colours():
     sketch = half_house(2)
     view = view_of(sketch)
     pixels = image(sketch, view.size(400))
@@ -238,7 +238,7 @@ def test_own_ink_and_continuation_have_their_colours():
     assert share_of(image(house()), DEFAULT_INK.added) == 0
 
 
-def test_a_dot_leaves_ink():
+def test_a_dot_is_drawn():
     dot = sketch_from_polylines([np.array([[5.0, 5.0]])])
     pixels = image(dot, (256, 256))
     assert tuple(pixels[128, 128]) == rgb(DEFAULT_INK.own)
@@ -299,7 +299,7 @@ def test_a_frame_adds_at_least_one_point():
         frames(house(), points_per_frame=0)
 
 
-def test_paced_frames_add_equal_lengths_of_ink():
+def test_paced_frames_add_equal_lengths():
     line = sketch_from_polylines([np.array([[0.0, 0.0], [100.0, 0.0]])])
     shown = list(paced_frames(line, (400, 100), DEFAULT_INK, step=10.0))
     assert len(shown) == 10
@@ -321,7 +321,7 @@ def test_sheet_draws_each_sketch_in_its_cell():
     assert np.array_equal(tiles[0], tiles[2])
 
 
-def test_sheet_has_its_words_within_the_room_there_is():
+def test_texts_of_a_sheet_are_shortened_to_fit():
     sheet = Sheet([[Cell(house(), "a caption that is far too long for a cell " * 3)]], "Title", ["cats"], side=80)
     words = [text.text for text in ElementTree.fromstring(sheet_svg(sheet)).iter(f"{SVG}text")]
     assert words[:2] == ["Title", "cats"]
@@ -362,7 +362,7 @@ def test_last_frame_of_a_sheet_is_its_image():
     assert not np.array_equal(shown[0], shown[-1])
 
 
-def test_another_ink_is_used_everywhere():
+def test_other_colours_are_used_everywhere():
     ink = Ink(own="#0000ff", added="#00aa00", paper="#ffff00", sheet_background="#111111")
     pixels = sheet_image(Sheet([[Cell(half_house())]]), ink)
     assert all(share_of(pixels, colour) > 0.002 for colour in (ink.own, ink.added, ink.paper, ink.sheet_background))

@@ -1,4 +1,4 @@
-"""Polylines and stroke-3 are two ways to write the same drawing."""
+"""Polylines and stroke-3 convert into each other without loss, and bad points are refused."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def assert_same(found, expected):
 
 
 @given(drawings())
-def test_first_segment_lost_never_again(polylines):
-    """Renderers used to *move* to the first row; the first segment must survive, as must dots."""
+def test_polylines_survive_stroke3_first_segment_included(polylines):
+    """Earlier renderers moved to the first row and so lost the first segment; dots must survive too."""
     assert_same(to_polylines(*from_polylines(polylines)), polylines)
 
 
@@ -97,13 +97,13 @@ def test_empty_strokes_are_left_out_and_nothing_at_all_is_refused():
         (np.zeros((MAX_POINTS + 1, 3)), "at most"),
     ],
 )
-def test_bad_points_get_one_clear_sentence(points, reason):
+def test_points_that_are_no_sketch_are_refused_in_one_sentence(points, reason):
     with pytest.raises(BadSketch, match=reason):
         checked(points)
 
 
 @pytest.mark.parametrize("fields", [{"unit": 0.0}, {"unit": -1.0}, {"unit": np.nan}, {"origin": (np.inf, 0.0)}])
-def test_a_sketch_without_a_place_or_a_size_is_refused(fields):
+def test_a_bad_unit_or_origin_is_refused(fields):
     with pytest.raises(BadSketch):
         Sketch(points=[[1, 2, 1]], **fields)
 
@@ -119,7 +119,7 @@ def test_a_sketch_owns_its_points():
         sketch.unit = 2.0
 
 
-def test_nothing_changes_the_points_it_was_given():
+def test_conversions_leave_their_input_as_it_was():
     for rows in doodles(6):
         before = rows.copy()
         to_polylines(rows)
@@ -135,7 +135,7 @@ def test_a_prefix_keeps_pen_states_and_place():
     np.testing.assert_array_equal(sketch.prefix(2).points[-1], [3, 4, 1])
 
 
-def test_sketch_from_polylines_takes_its_place_from_them():
+def test_a_sketch_from_polylines_begins_at_their_first_point():
     sketch = sketch_from_polylines([np.array([[5.0, 6], [7, 9]])], unit=3.0)
     assert sketch.origin == (5.0, 6.0)
     assert sketch.unit == 3.0

@@ -1,4 +1,4 @@
-"""Small drawings that tests of several formats share."""
+"""Make small drawings that tests of several formats share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOUSE: Polylines = [
 
 
 def house(**fields: object) -> Sketch:
-    """Four strokes, one of them a dot; the first segment is long, so losing it is seen at once."""
+    """Return four strokes, one of them a dot; the first segment is long, so that losing it fails a test."""
     return sketch_from_polylines(HOUSE, **fields)
 
 
