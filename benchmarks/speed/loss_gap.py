@@ -15,9 +15,10 @@ from benchmarks.speed.training import vae_sizes
 from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.model.lstm import LSTM
-from codes.training.config import Precision, TrainConfig
+from codes.training.config import DecoderTrainConfig, Precision
 from codes.training.jobs import Splits, decoder_job
-from codes.training.loop import Trainer, evaluate
+from codes.training.loop import Trainer
+from codes.training.objectives import evaluate
 from codes.training.run_folder import RunFolder
 
 SIZES = Sizes(encoder=64, decoder=128, latent=32, mixtures=20)  # small, so that there are many steps
@@ -34,7 +35,7 @@ def measure(effort: Effort, folder: Path) -> Figures:
 
 def loss_after(steps: int, store: Store, folder: Path, precision: Precision, min_packed_batch: int) -> float:
     """Nats a point on the validation split; torch's kernel runs batches below ``min_packed_batch``."""
-    config = TrainConfig(steps=max(steps, 1), average=0.0, precision=precision)
+    config = DecoderTrainConfig(steps=max(steps, 1), average=0.0, precision=precision)
     job = decoder_job(Splits.of(store), vae_sizes(SIZES), config)
     trainer = Trainer(job, config, RunFolder(folder), torch.device("cpu"))
     for module in trainer.state.model.modules():

@@ -19,7 +19,7 @@ from benchmarks.speed.reference import Sizes
 from benchmarks.speed.training import vae_sizes
 from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
-from codes.training.config import TrainConfig
+from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer
 from codes.training.run_folder import RunFolder
@@ -56,7 +56,7 @@ def _in_a_process(folder: Path, sketches: int, steps: int) -> dict[str, float]:
 
 def peaks_of_training(store: Path, steps: int) -> dict[str, float]:
     """Train for a while; the most memory that was resident, and the most of it that was no file's, in megabytes."""
-    config = TrainConfig()
+    config = DecoderTrainConfig()
     job = decoder_job(Splits.of(Store(store)), vae_sizes(SMALL), config)
     trainer = Trainer(job, config, RunFolder(store / "run"), torch.device("cpu"))
     own = 0.0

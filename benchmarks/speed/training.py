@@ -20,7 +20,7 @@ from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.data.transforms import fit_normaliser
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
-from codes.training.config import TrainConfig
+from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import Splits, decoder_job, router_job
 from codes.training.loop import Job, Trainer
 from codes.training.objectives import cut_lengths
@@ -70,7 +70,7 @@ class OurTraining:
 def measure_vae(effort: Effort, folder: Path) -> Figures:
     """``train_vae_ratio``, ``train_vae_peak_share`` and what they are made of."""
     torch.manual_seed(0)
-    store, config = _store(effort, folder), TrainConfig(batch=effort.sizes.batch)
+    store, config = _store(effort, folder), DecoderTrainConfig(batch=effort.sizes.batch)
     ours = OurTraining(decoder_job(Splits.of(store), vae_sizes(effort.sizes), config), config, folder / "vae")
     compared = _compare(effort, ours, partial(usual_vae, store.folder, effort.sizes))
     figures = _figures("train_vae", compared, ours, partial(vae_arithmetic, effort.sizes))

@@ -1,14 +1,17 @@
-"""Finished runs to a bundle: calibrates the router, stores the parts, writes the card."""
+"""Finished runs to a bundle: calibrates the router, stores the parts and the card, adds a critic. Trains nothing."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from codes.building.calibration_fit import calibrate, logits_of_prefixes
+from torch import Tensor
+
+from codes.building.calibration_fit import calibrate, prefix_logits
+from codes.building.critic_fit import add_critic, critic_sketches
 from codes.checkpoints.bundle import Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import Kind, PartConfig, write_part
 from codes.checkpoints.tensors import Precision, dequantise, fill, load_tensors, quantise
@@ -22,23 +25,29 @@ from codes.model.router import RouterNet
 from codes.training.run_folder import RunFolder
 
 COMMANDS: dict[Kind, str] = {"decoder": "train draw", "router": "train predict"}
+CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, its licence, and what was measured.\n"
 
 
 @dataclass(frozen=True)
 class BundlePlan:
-    """What goes into a bundle.
+    """Say what goes into a bundle.
 
     Attributes:
         router: the run of the router.
         decoders: category to the run of its decoder.
-        store: the router is calibrated on its ``valid`` split.
+        store: the router is calibrated on its ``valid`` split, and the critic learns from its ``train`` split.
         precision: how weights are stored.
+        critic_sketches: training sketches of each category, at most, that the critic learns from; 0 makes none.
+
+    Raises:
+        BadOption: there is no decoder, or two categories' names are too alike.
     """
 
     router: RunFolder
     decoders: Mapping[str, RunFolder]
     store: Store
     precision: Precision = "int8"
+    critic_sketches: int = 500
 
     def __post_init__(self) -> None:
         if not self.decoders:
@@ -48,73 +57,88 @@ class BundlePlan:
             raise BadOption("two categories' names are too alike to be kept apart as folders")
 
 
-def runs_below(folder: Path) -> dict[str, RunFolder]:
-    """The drawing runs in a folder: it is one itself, or each folder in it with best weights is one.
+def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None) -> Bundle:
+    """Write a bundle; one that is there already is replaced when the new one is whole.
+
+    The critic is added at the end, so a bundle that is stopped while its critic learns is whole without one.
+
+    Args:
+        plan: what goes in.
+        folder: where it is to be.
+        card: the text of its README.md; a short one to be filled in by default.
 
     Raises:
-        BadFile: there is none.
+        BadFile: a run is none, or the store has no training sketches for a critic.
+        BadOption: router, decoders and store do not belong together.
+    """
+    sketches = critic_sketches(plan.store, tuple(plan.decoders), plan.critic_sketches)
+    bundle = _build_parts(plan, folder, card or CARD.format(name=folder.name, categories=", ".join(plan.decoders)))
+    return add_critic(bundle, sketches) if sketches else bundle
+
+
+def runs_below(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFolder]:
+    """Find decoder runs by category: in the folders of ``folder``, or ``folder`` itself if it is a run.
+
+    Args:
+        folder: where to look.
+        categories: which to return, in this order; all by default.
+
+    Raises:
+        BadFile: there is no run of a single category.
+        BadOption: one of the categories has no run.
     """
     found = [folder] if (folder / "best.safetensors").exists() else sorted(folder.glob("*/"))
-    runs = [RunFolder(path) for path in found if (path / "best.safetensors").exists()]
-    categories: dict[str, RunFolder] = {}
-    for run in runs:
-        facts = _facts(run, "decoder")
-        if len(facts["categories"]) == 1:
-            categories[facts["categories"][0]] = run
-    if not categories:
+    runs: dict[str, RunFolder] = {}
+    for run in (RunFolder(path) for path in found if (path / "best.safetensors").exists()):
+        learned = _read_run(run, "decoder")[1]["categories"]
+        if len(learned) == 1:
+            runs[learned[0]] = run
+    if not runs:
         raise BadFile(folder, "holds no run of a single category's decoder")
-    return categories
+    if missing := [category for category in categories if category not in runs]:
+        raise BadOption(f"{folder} has no run of {', '.join(missing)}; there are {', '.join(runs)}")
+    return {category: runs[category] for category in categories or runs}
 
 
-def make_bundle(plan: BundlePlan, folder: Path, card: str) -> Bundle:
-    """Write a bundle; one that is there already is replaced when the new one is whole."""
+def _build_parts(plan: BundlePlan, folder: Path, card: str) -> Bundle:
     building = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     try:
-        _write_router(plan, building / "router")
+        calibration = asdict(_calibrate_router(plan))
+        _write_run(plan.router, "router", building / "router", plan.precision, calibration=calibration)
         decoders = {category: part_folder(category) for category in plan.decoders}
         for category, run in plan.decoders.items():
-            _write(run, "decoder", building / decoders[category], plan.precision)
+            _write_run(run, "decoder", building / decoders[category], plan.precision)
         return publish_bundle(building, folder, decoders, card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _write_router(plan: BundlePlan, folder: Path) -> None:
-    calibration = _calibration(plan)
-    _write(plan.router, "router", folder, plan.precision, calibration=asdict(calibration))
-
-
-def _calibration(plan: BundlePlan) -> Calibration:
-    """Fitted on validation sketches with the weights as they will be stored."""
-    tensors, facts = load_tensors(plan.router.best)[0], _facts(plan.router, "router")
+def _calibrate_router(plan: BundlePlan) -> Calibration:
+    """Fit on validation sketches, with the weights as they will be stored."""
+    tensors, facts = _read_run(plan.router, "router")
     labels: list[str] = facts["categories"]
-    missing = [category for category in plan.decoders if category not in labels]
-    if missing:
+    if missing := [category for category in plan.decoders if category not in labels]:
         raise BadOption(f"the router never saw {', '.join(missing)}; train it on them or leave them out")
     if list(plan.store.categories) != labels:
         raise BadOption(f"{plan.store.folder} does not have the router's categories in the router's order")
     net = RouterNet(RouterConfig.from_dict(facts["model"]))
     fill(net, dequantise(quantise(tensors, plan.precision)), plan.router.best)
     batches = ordered_batches(plan.store.split("valid"), Normaliser(facts["scale"]))
-    return calibrate(logits_of_prefixes(net, batches), [labels.index(category) for category in plan.decoders])
+    return calibrate(prefix_logits(net, batches), [labels.index(category) for category in plan.decoders])
 
 
-def _facts(run: RunFolder, kind: Kind) -> dict[str, Any]:
-    facts = load_tensors(run.best)[1]
+def _read_run(run: RunFolder, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read the best weights of a run, and the facts that are saved with them."""
+    tensors, facts = load_tensors(run.best)
     if facts.get("kind") != kind:
         raise BadFile(run.path, f"is not a run of `{COMMANDS[kind]}`")
-    return facts
+    return tensors, facts
 
 
-def _write(run: RunFolder, kind: Kind, folder: Path, precision: Precision, **more: Any) -> None:
-    tensors, facts = load_tensors(run.best)[0], _facts(run, kind)
-    config = PartConfig(
-        kind=kind,
-        model=facts["model"],
-        scale=facts["scale"],
-        categories=facts["categories"],
-        training={"step": facts["step"], "valid": facts["valid"], "counts": facts["counts"]},
-        **more,
-    )
+def _write_run(run: RunFolder, kind: Kind, folder: Path, precision: Precision, **more: Any) -> None:
+    """Write the best weights of a run as a part of a bundle."""
+    tensors, facts = _read_run(run, kind)
+    training = {name: facts[name] for name in ("step", "valid", "counts")}
+    config = PartConfig(kind, facts["model"], facts["scale"], facts["categories"], training=training, **more)
     write_part(folder, config, tensors, precision)

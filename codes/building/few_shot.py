@@ -1,9 +1,10 @@
-"""A category from a few drawings: a decoder begun from those there are, a label more for the router, a new bundle.
+"""Few-shot learning: a bundle learns one more category from a few drawings, without forgetting the others.
 
-One more category for a router that is trained: a row more in its last layer, and nothing else is changed.
-
-The logits of all that it knew stay what they were, so among the old categories it decides as before; a sketch is lost
-to the new one only where the new row outweighs them.
+:func:`teach` trains a decoder, begun as the average of the decoders that find the drawings likeliest, and gives the
+router one label more: one row in its last layer, fitted beside the old logits, which stay what they were. So the router
+decides among the old categories as before, and loses a sketch to the new one only where the new row outweighs them.
+What the new category is to be told from comes from data (:func:`sketches_from_data`), or is drawn by the bundle itself
+(:func:`sketches_from_decoders`).
 """
 
 from __future__ import annotations
@@ -23,154 +24,206 @@ from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.checkpoints.tensors import Precision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
+from codes.data.store import read_labelled
 from codes.data.store_writer import pack
-from codes.errors import BadOption
+from codes.errors import BadFile, BadOption
 from codes.evaluation.likelihood import decoder_quality
+from codes.formats.registry import read_all
+from codes.inference.generate import CategorySampler
+from codes.inference.models import LoadedDecoder
+from codes.inference.options import SamplingOptions
 from codes.model.config import VAEConfig
 from codes.model.router import RouterNet
-from codes.sketch.stroke3 import AnyStroke3
-from codes.training.config import TrainConfig
+from codes.progress import progress
+from codes.sketch.geometry import in_quickdraw_pixels
+from codes.sketch.stroke3 import AnyStroke3, Sketch
+from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer
 from codes.training.objectives import cut_lengths
 from codes.training.run_folder import RunFolder
 
-FEWEST = 10  # drawings
-HELD_BACK = 5  # every fifth drawing is not trained on, but used to choose the best weights
-SHOWN = 20  # sketches a batch that the router is shown
+MIN_DRAWINGS, MAX_DRAWINGS = 10, 50
+VALID_EVERY = 5  # every fifth drawing is not trained on, but used to choose the best weights
+NEAREST_DECODERS = 5  # the new decoder begins as their average
+RECURRENT_DROPOUT = 0.3  # more than usual: so few drawings are soon known by heart
+
+MAX_PER_CATEGORY = 200  # sketches from data that the new category is told from
+FROM_DECODERS = SamplingOptions(variations=100, latent="prior", temperature=0.6)
 ROUTER_BATCHES = 20  # of the new category, and as many for each of the others
+ROUTER_BATCH_SIZE = 20
+RIDGE = 1e-2  # weight of the new row's squared weights
+ITERATIONS = 100
 
-NEAREST = 5  # decoders, of which the new one begins as the average
-DROPOUT = 0.3  # of its recurrent weights; so few drawings are soon known by heart
-
-TEACHING = TrainConfig(
+TEACHING = DecoderTrainConfig(
     steps=240, batch=24, learning_rate=5e-4, warmup=20, average=0.98, kl_start=1.0, scale=0.2, drop=0.15, mirror=0.3,
-    rotate=15.0, evaluate_every=40, save_every=240, patience=2, balance=0.0,
+    rotate=15.0, evaluate_every=40, save_every=240, patience=2,
 )  # fmt: skip
+NOTE = "\n\nTaught `{name}` from {count} drawings with `train_or_test.py teach`.\n"
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """What is to be learned.
+class TeachingTask:
+    """Say what is to be learned from what.
 
     Attributes:
         name: of the category.
         drawings: of it, stroke-3 in QuickDraw pixels, simplified as Quick, Draw! does.
-        others: sketches of what the router knows already, by its labels; from data, or drawn by the bundle itself.
-        config: of the decoder's training, and of how sketches are changed and cut for the router.
+        others: sketches of the router's own labels; not needed where the router knows the category already.
+        config: of the decoder's training, and of how sketches are augmented and cut for the router.
         precision: how the new weights are stored.
+
+    Raises:
+        BadOption: there is no name, or there are too few drawings.
     """
 
     name: str
     drawings: Sequence[AnyStroke3]
     others: Mapping[str, Sequence[AnyStroke3]]
-    config: TrainConfig = TEACHING
+    config: DecoderTrainConfig = TEACHING
     precision: Precision = "int8"
 
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise BadOption("a category needs a name")
-        if len(self.drawings) < FEWEST:
-            raise BadOption(f"{len(self.drawings)} drawings of {self.name} are too few; {FEWEST} or more are needed")
-        if not any(self.others.values()):
-            raise BadOption("without sketches of something else there is nothing to tell the category from")
+        if len(self.drawings) < MIN_DRAWINGS:
+            raise BadOption(
+                f"{len(self.drawings)} drawings of {self.name} are too few; {MIN_DRAWINGS} or more are needed"
+            )
 
 
-def teach(bundle: Bundle, lesson: Lesson, folder: Path, card: str) -> Bundle:
-    """A copy of ``bundle`` in ``folder`` that also knows the lesson's category; one that is there is replaced.
+def teach(bundle: Bundle, task: TeachingTask, folder: Path) -> Bundle:
+    """Write a copy of the bundle that also knows the task's category; one that is there already is replaced.
 
     Raises:
-        BadOption: the bundle draws this category already, or its name is too like another's.
+        BadOption: the bundle draws this category already, or its name is too like another's; or there are no other
+            sketches that the router knows.
     """
-    part = part_folder(lesson.name)
-    if lesson.name in bundle.categories or part in bundle.decoders.values():
-        raise BadOption(f"{bundle.folder} draws '{lesson.name}', or something of nearly that name, already")
+    part = part_folder(task.name)
+    _check(bundle, task, part)
     building = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     try:
         for kept in [*bundle.decoders.values(), *([CRITIC] if bundle.has_critic else [])]:
             shutil.copytree(bundle.folder / kept, building / kept)
-        _write_decoder(bundle, lesson, building / part)
-        _write_router(bundle, lesson, building / "router")
-        return publish_bundle(building, folder, {**bundle.decoders, lesson.name: part}, card)
+        _write_decoder(bundle, task, building / part)
+        _write_router(bundle, task, building / "router")
+        card = (bundle.folder / "README.md").read_text() + NOTE.format(name=task.name, count=len(task.drawings))
+        return publish_bundle(building, folder, {**bundle.decoders, task.name: part}, card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _write_decoder(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
-    """Train on most drawings, from the decoders that like them best; the rest choose the best weights."""
-    kept = [rows for i, rows in enumerate(lesson.drawings) if i % HELD_BACK]
+def read_drawings(files: Iterable[Path], most: int = MAX_DRAWINGS) -> list[AnyStroke3]:
+    """Read at most so many drawings as a model is to see them; of an .npz file in splits only those to learn from."""
+    return [rows for file in files for rows in _read_file(file)][:most]
+
+
+def sketches_from_data(bundle: Bundle, data: Path) -> dict[str, list[AnyStroke3]]:
+    """Read training sketches of the router's own labels from a store or from files."""
+    labels = bundle.router()[1].categories
+    found = read_labelled(data, "train")
+    return {name: rows[:MAX_PER_CATEGORY] for name, rows in found.items() if name in labels and rows}
+
+
+def sketches_from_decoders(bundle: Bundle, seed: int) -> dict[str, list[AnyStroke3]]:
+    """Let each of the bundle's decoders draw sketches of its own."""
+    options = replace(FROM_DECODERS, seed=seed)
+    categories = progress(bundle.categories, desc="practice", unit=" categories")
+    samplers = (CategorySampler(LoadedDecoder(*bundle.vae(category), category)) for category in categories)
+    return {each.decoder.category: _as_pixels(each.sample(options)) for each in samplers}
+
+
+def _read_file(file: Path) -> list[AnyStroke3]:
+    try:
+        sketches = read_all(file, "train")
+    except (BadFile, BadOption):  # the file has no splits, or none of that name; anything else is raised again
+        sketches = read_all(file)
+    return _as_pixels(in_quickdraw_pixels(sketch) for sketch in sketches)
+
+
+def _as_pixels(sketches: Iterable[Sketch]) -> list[AnyStroke3]:
+    return [np.rint(sketch.points).astype(np.int16) for sketch in sketches]
+
+
+def _check(bundle: Bundle, task: TeachingTask, part: str) -> None:
+    """Refuse what cannot be taught before any time is spent on it."""
+    if task.name in bundle.categories or part in bundle.decoders.values():
+        raise BadOption(f"{bundle.folder} draws '{task.name}', or something of nearly that name, already")
+    labels = bundle.router()[1].categories
+    if task.name in labels:
+        return
+    if not any(task.others.values()):
+        raise BadOption("without sketches of something else there is nothing to tell the category from")
+    if unknown := sorted(task.others.keys() - set(labels)):
+        raise BadOption(f"the router never learned {', '.join(unknown)}")
+
+
+def _write_decoder(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
+    """Train on most of the drawings; the rest choose the best weights."""
+    kept = [rows for i, rows in enumerate(task.drawings) if i % VALID_EVERY]
     tensors, config = average_of_nearest(bundle, kept)
+    sizes = VAEConfig.from_dict(config.model)
+    sizes = replace(sizes, decoder=replace(sizes.decoder, dropout=RECURRENT_DROPOUT))
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
         place = Path(temporary)
         save_tensors(place / "start.safetensors", tensors, {"scale": config.scale})
-        store = pack(
-            place / "store", {"train": {lesson.name: kept}, "valid": {lesson.name: lesson.drawings[::HELD_BACK]}}
-        )
-        job = decoder_job(Splits.of(store), _with_dropout(config), lesson.config, place / "start.safetensors")
+        valid = task.drawings[::VALID_EVERY]
+        store = pack(place / "store", {"train": {task.name: kept}, "valid": {task.name: valid}})
+        job = decoder_job(Splits.of(store), sizes, task.config, place / "start.safetensors")
         run = RunFolder(place / "teaching")
         run.path.mkdir()
-        Trainer(job, lesson.config, run, torch.device("cpu")).fit()
+        Trainer(job, task.config, run, torch.device("cpu")).fit()
         best, facts = load_tensors(run.best)
     training = {name: facts[name] for name in ("step", "valid", "counts")}
-    write_part(folder, replace(config, categories=[lesson.name], training=training), best, lesson.precision)
-
-
-def _with_dropout(config: PartConfig) -> VAEConfig:
-    sizes = VAEConfig.from_dict(config.model)
-    return replace(sizes, decoder=replace(sizes.decoder, dropout=DROPOUT))
+    write_part(folder, replace(config, categories=[task.name], training=training), best, task.precision)
 
 
 def average_of_nearest(bundle: Bundle, drawings: Sequence[AnyStroke3]) -> tuple[dict[str, Tensor], PartConfig]:
-    """The mean of the weights of the decoders that find the drawings likeliest, among those like the first one.
+    """Average the weights of the decoders that find the drawings likeliest, among those of the first one's kind.
 
-    Alike are those of its sizes and scale. Decoders that were begun from one model lie near each other, so their mean
-    is a decoder too, and of legs, wheels or faces like those in the drawings it knows more than the mean of all.
+    These have its sizes and scale. Decoders that were begun from one model lie near each other, so that their mean is a
+    decoder too, and it knows more of legs, wheels or faces like those in the drawings than the mean of all.
     """
     parts = [bundle.vae(category) for category in bundle.categories]
     config = parts[0][1]
     alike = [vae for vae, each in parts if (each.model, each.scale) == (config.model, config.scale)]
     nats = [decoder_quality(vae, config, drawings, 0.5).continuation.total for vae in alike]
-    nearest = [alike[i].state_dict() for i in np.argsort(nats, kind="stable")[:NEAREST]]
+    nearest = [alike[i].state_dict() for i in np.argsort(nats, kind="stable")[:NEAREST_DECODERS]]
     return {name: torch.stack([tensors[name] for tensors in nearest]).mean(dim=0) for name in nearest[0]}, config
 
 
-def _write_router(bundle: Bundle, lesson: Lesson, folder: Path) -> None:
-    """One label more, unless it had that label all along."""
+def _write_router(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
+    """Give the router one label more, unless it had that label all along."""
     net, config = bundle.router()
-    if lesson.name in config.categories:
+    if task.name in config.categories:
         shutil.copytree(bundle.folder / "router", folder)
         return
-    strange = sorted(lesson.others.keys() - set(config.categories))
-    if strange:
-        raise BadOption(f"the router never learned {', '.join(strange)}")
-    wider = replace(config, categories=[*config.categories, lesson.name])
-    shares = ({lesson.name: lesson.drawings}, ROUTER_BATCHES), (lesson.others, ROUTER_BATCHES * len(lesson.others))
-    batches = [batch for some, count in shares for batch in _batches(some, count, wider, lesson.config)]
-    net = extended(net, examples(net, batches, lesson.config))
-    write_part(folder, replace(wider, model=net.config.to_dict()), net.state_dict(), lesson.precision)
+    wider = replace(config, categories=[*config.categories, task.name])
+    shares = ({task.name: task.drawings}, ROUTER_BATCHES), (task.others, ROUTER_BATCHES * len(task.others))
+    batches = [batch for some, count in shares for batch in _router_batches(some, count, wider, task.config)]
+    net = with_new_label(net, label_examples(net, batches, task.config))
+    write_part(folder, replace(wider, model=net.config.to_dict()), net.state_dict(), task.precision)
 
 
-def _batches(
-    sketches: Mapping[str, Sequence[AnyStroke3]], count: int, router: PartConfig, config: TrainConfig
+def _router_batches(
+    sketches: Mapping[str, Sequence[AnyStroke3]], count: int, router: PartConfig, config: DecoderTrainConfig
 ) -> Iterator[Batch]:
-    """Batches of 20, each category alike, labelled as the router's."""
+    """Yield batches in which categories are alike often, labelled as the router's."""
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
         split = pack(Path(temporary) / "store", {"train": sketches}).split("train")
         labels = torch.tensor([router.categories.index(name) for name in split.categories])
-        source = BatchSource(split, router.normaliser, config.augmentation, SHOWN, config.seed, 0.0, config.longest)
+        source = BatchSource(
+            split, router.normaliser, config.augmentation, ROUTER_BATCH_SIZE, config.seed, 0.0, config.longest
+        )
         for step in range(count):
             batch = source.at(step)
             yield replace(batch, labels=labels[batch.labels])
 
 
-DECAY = 1e-2  # of the new row's weights
-ITERATIONS = 100
-
-
 @dataclass(frozen=True)
-class Examples:
-    """What a new row is fitted on: ``hidden [N, H]``, the old ``logits [N, L]``, and ``labels [N]`` of all L + 1."""
+class LabelExamples:
+    """Hold what a new row is fitted on: ``hidden [N, H]``, old ``logits [N, L]``, and ``labels [N]`` of all L + 1."""
 
     hidden: Tensor
     logits: Tensor
@@ -178,19 +231,19 @@ class Examples:
 
 
 @torch.no_grad()
-def examples(net: RouterNet, batches: Iterable[Batch], config: TrainConfig) -> Examples:
-    """Sketches as the router is shown them in training: augmented, and a share of them cut short."""
+def label_examples(net: RouterNet, batches: Iterable[Batch], config: DecoderTrainConfig) -> LabelExamples:
+    """Run the router on sketches as in training, a share of them cut short."""
     parts = []
     for number, batch in enumerate(batches):
         seen = cut_lengths(batch.lengths, config, torch.Generator().manual_seed(config.seed + number))
         hidden = net.classifier.hidden(net.features(batch.points, seen))
         parts.append((hidden, net.classifier.outer(hidden), batch.labels))
-    return Examples(*(torch.cat(part) for part in zip(*parts, strict=True)))
+    return LabelExamples(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
-def extended(net: RouterNet, shown: Examples) -> RouterNet:
-    """The router with one label more, fitted on the examples; every label that occurs among them weighs alike."""
-    row, bias = _fit_row(shown)
+def with_new_label(net: RouterNet, examples: LabelExamples) -> RouterNet:
+    """Return the router with one label more, fitted so that every label among the examples weighs alike."""
+    row, bias = _fit_row(examples)
     wider = RouterNet(replace(net.config, labels=net.config.labels + 1))
     tensors = dict(net.state_dict())
     tensors["classifier.outer.weight"] = torch.cat([tensors["classifier.outer.weight"], row.unsqueeze(0)])
@@ -199,18 +252,18 @@ def extended(net: RouterNet, shown: Examples) -> RouterNet:
     return wider.requires_grad_(False)
 
 
-def _fit_row(shown: Examples) -> tuple[Tensor, Tensor]:
-    """Logistic regression of one row beside fixed logits, by L-BFGS; convex, so it does not matter where it begins."""
-    row = torch.zeros(shown.hidden.shape[1], requires_grad=True)
+def _fit_row(examples: LabelExamples) -> tuple[Tensor, Tensor]:
+    """Fit one row beside fixed logits by logistic regression; convex, so it does not matter where L-BFGS begins."""
+    row = torch.zeros(examples.hidden.shape[1], requires_grad=True)
     bias = torch.zeros(1, requires_grad=True)
-    counts = torch.bincount(shown.labels, minlength=shown.logits.shape[1] + 1).clamp(min=1)
+    counts = torch.bincount(examples.labels, minlength=examples.logits.shape[1] + 1).clamp(min=1)
     weights = 1.0 / counts
     optimiser = torch.optim.LBFGS([row, bias], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
 
     def cost() -> Tensor:
         optimiser.zero_grad()
-        logits = torch.cat([shown.logits, (shown.hidden @ row + bias).unsqueeze(1)], dim=1)
-        total = F.cross_entropy(logits, shown.labels, weight=weights, reduction="sum") + DECAY * row.square().sum()
+        logits = torch.cat([examples.logits, (examples.hidden @ row + bias).unsqueeze(1)], dim=1)
+        total = F.cross_entropy(logits, examples.labels, weight=weights, reduction="sum") + RIDGE * row.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
 

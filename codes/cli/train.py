@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+import torch
 
-from codes.cli.common import STORE, Command, ErrorHandlingGroup, options_from, options_of
+from codes.cli.common import STORE, Command, ErrorHandlingGroup, option, options_from, options_of, refuse
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_run
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
-from codes.training.config import TrainConfig
+from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import TrainingRequest, train_decoders, train_router
 
 
@@ -21,33 +23,42 @@ def train() -> None:
     """Train the parts: a decoder for each category, and the router that chooses among them."""
 
 
-def training_options(command: Command) -> Command:
-    """What both kinds of training can be told."""
+def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
+    """Return a decorator that adds the options that both kinds of training share, and those of ``config``."""
     shared: list[Callable[[Any], Any]] = [
-        click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the run or runs."),
-        click.option("--start", type=click.Path(path_type=Path), help="Begin from the best weights of this run."),
-        click.option("--resume", is_flag=True, help="Go on where the run in the folder stopped."),
-        click.option("--encoder-size", type=int, default=EncoderConfig.size, show_default=True,
-                     help="Hidden units of each direction of the encoder."),
-        click.option("--encoder-dropout", type=float, default=EncoderConfig.dropout, show_default=True,
-                     help="Share of its recurrent weights dropped in a step."),
-        click.option("--threads", type=int, help="Processor threads to use; all by default."),
-        click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True,
-                     help="Processes that make batches ahead of the steps; a GPU wants some."),
-        click.option("--device", help="cpu or cuda; cuda where there is one by default."),
+        STORE,
+        option("-o", "--out", type=click.Path(path_type=Path), required=True, section="Run",
+               help="The folder to write."),
+        option("--start", type=click.Path(path_type=Path), section="Run",
+               help="A run whose best weights to begin from."),
+        option("--resume", is_flag=True, section="Run", help="Go on where an unfinished run in the folder stopped."),
+        option("--threads", type=click.IntRange(min=1), section="Run",
+               help="Processor threads to use; all by default."),
+        option("--workers", type=click.IntRange(min=0), default=0, show_default=True, section="Run",
+               help="Processes that make batches ahead of the steps; a GPU wants some."),
+        option("--device", section="Run", help="The device, cpu or cuda; cuda where there is one by default."),
+        option("--encoder-size", type=int, default=EncoderConfig.size, show_default=True, section="Model",
+               help="Hidden units of each direction of the stroke encoder."),
+        option("--encoder-dropout", type=float, default=EncoderConfig.dropout, show_default=True, section="Model",
+               help="Share of the stroke encoder's recurrent weights dropped in a training step."),
     ]  # fmt: skip
-    command = options_of(TrainConfig)(command)
-    for option in reversed(shared):
-        command = option(command)
-    return STORE(command)
+
+    def decorate(command: Command) -> Command:
+        command = options_of(config)(command)
+        for each in reversed(shared):
+            command = each(command)
+        return command
+
+    return decorate
 
 
 @train.command()
-@training_options
-@options_of(DecoderConfig)
-@click.option("-c", "--category", "categories", multiple=True, help="Train these only; repeat for several.")
-@click.option("--together", is_flag=True, help="One model for all categories of the store, to start others from.")
-def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **options: Any) -> None:
+@training_options(DecoderTrainConfig)
+@options_of(DecoderConfig, section="Model")
+@option("-c", "--category", "categories", multiple=True, section="Run", help="Train this one only; repeat for several.")
+@option("--together", is_flag=True, section="Run", help="Train one model on all categories, to start others from.")
+@click.pass_context
+def draw(ctx: click.Context, /, categories: tuple[str, ...], together: bool, **options: Any) -> None:
     """Train a drawing model (a Sketch-RNN VAE) for each category of STORE, each in its own folder under --out.
 
     Finished ones are skipped. --together trains one model on all of them instead; with --start each category
@@ -59,35 +70,38 @@ def draw(store: Path, out: Path, categories: tuple[str, ...], together: bool, **
       train_or_test.py train draw datasets/all -o runs/all --together
       train_or_test.py train draw datasets/all -o runs/draw -c crab --start runs/all --steps 800
     """
-    sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
-    request = TrainingRequest(store, out, sizes, options_from(TrainConfig, options), watch=draw_run, **options)
     if together and categories:
         raise BadOption("--together trains on every category of the store; leave --category out")
+    if not together:
+        refuse(ctx, ("balance",), "without --together: each model learns one category")
+    sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
+    request = _request(options, sizes, options_from(DecoderTrainConfig, options))
     for line in train_decoders(request, categories, together):
         click.echo(line)
 
 
 @train.command()
-@training_options
-@options_of(ImageConfig)
-@click.option("--hidden", type=int, default=RouterConfig.hidden, show_default=True, help="Units of the classifier.")
-@click.option(
-    "--dropout", type=float, default=RouterConfig.dropout, show_default=True, help="Share of features dropped."
-)
-def predict(store: Path, out: Path, hidden: int, dropout: float, **options: Any) -> None:
+@training_options(TrainConfig)
+@options_of(ImageConfig, section="Model")
+@options_of(RouterConfig, "hidden", "dropout", section="Model")
+def predict(**options: Any) -> None:
     """Train the router: the shared encoder and its classifier, on incomplete sketches of all categories of STORE.
 
     \b
     Example:
       train_or_test.py train predict datasets/five -o runs/router --steps 4000
     """
-    encoder, raster = _encoder(options, RouterConfig().encoder), options_from(ImageConfig, options)
-    config = options_from(TrainConfig, options)
-    sizes = RouterConfig(encoder, raster, hidden=hidden, dropout=dropout)
-    for line in train_router(TrainingRequest(store, out, sizes, config, watch=draw_run, **options)):
+    encoder, image = _encoder(options, RouterConfig().encoder), options_from(ImageConfig, options)
+    sizes = RouterConfig(encoder, image, hidden=options.pop("hidden"), dropout=options.pop("dropout"))
+    for line in train_router(_request(options, sizes, options_from(TrainConfig, options))):
         click.echo(line)
 
 
 def _encoder(options: dict[str, Any], default: EncoderConfig) -> EncoderConfig:
-    size, dropout = options.pop("encoder_size"), options.pop("encoder_dropout")
-    return EncoderConfig(size=size, positions=default.positions, pooled=default.pooled, dropout=dropout)
+    return replace(default, size=options.pop("encoder_size"), dropout=options.pop("encoder_dropout"))
+
+
+def _request(options: dict[str, Any], sizes: VAEConfig | RouterConfig, config: TrainConfig) -> TrainingRequest:
+    if threads := options.pop("threads"):
+        torch.set_num_threads(threads)
+    return TrainingRequest(sizes=sizes, config=config, watch=draw_run, **options)

@@ -1,11 +1,12 @@
-"""Every choice of a training run, each default stated once. The configuration used is written into the run.
+"""Every choice of a training run, each default stated once, and the schedules that follow from it.
 
-Numbers that change with the step: pure functions of it."""
+The configuration is written into the run. The commands make their flags from its fields, with the help given here.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from codes.data.transforms import Augmentation
@@ -15,73 +16,56 @@ Precision = Literal["auto", "float32", "bfloat16"]
 Optimiser = Literal["adam", "rmsprop"]
 
 
+def setting(default: Any, section: str, text: str) -> Any:
+    """Return a dataclass field. ``section`` is the heading of its flag in the help, ``text`` explains it."""
+    return field(default=default, metadata={"section": section, "help": text})
+
+
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained.
+    """Say how a model is trained; this is all of it for a router.
 
-    Attributes:
-        steps: optimiser steps in all.
-        batch: sketches a step.
-        optimiser: adam or rmsprop.
-        learning_rate: at its highest, after the warm-up.
-        final_rate: at the last step; a cosine leads there.
-        warmup: steps in which the rate climbs from nothing.
-        weight_decay: decoupled from the gradient.
-        clip: largest norm of all gradients together.
-        average: decay of the running average of the weights that is validated and kept; 0 keeps the weights themselves.
-        kl_weight: of the KL term at the end of its annealing.
-        kl_start: share of ``kl_weight`` at step 0.
-        kl_decay: the distance to the full weight shrinks by this factor a step.
-        kl_tolerance: nats a latent number below which the KL term pushes no more.
-        mask: share of sketches that the encoder sees cut short.
-        shortest: smallest share of a cut sketch that is left.
-        scale, drop, mirror, rotate: augmentation, see :class:`codes.data.transforms.Augmentation`.
-        balance: 1 draws sketches alike, 0 draws categories alike.
-        longest: rows after which a sketch is left out of training.
-        seed: of everything random.
-        evaluate_every: steps between validations, each over the whole split.
-        save_every: steps between saves; at most these are lost when the machine dies.
-        patience: validations without a better one after which the run ends early.
-        precision: of the products; auto is bfloat16 where the processor has it.
+    Raises:
+        BadOption: a value is out of its range, or two contradict each other.
     """
 
-    steps: int = 10_000
-    batch: int = 100
-    optimiser: Optimiser = "adam"
-    learning_rate: float = 1e-3
-    final_rate: float = 1e-5
-    warmup: int = 100
-    weight_decay: float = 0.0
-    clip: float = 1.0
-    average: float = 0.999
-    kl_weight: float = 1.0
-    kl_start: float = 0.01
-    kl_decay: float = 0.9995
-    kl_tolerance: float = 0.05
-    mask: float = 0.75
-    shortest: float = 0.0
-    scale: float = 0.15
-    drop: float = 0.1
-    mirror: float = 0.0
-    rotate: float = 0.0
-    balance: float = 0.5
-    longest: int = 250
-    seed: int = 0
-    evaluate_every: int = 500
-    save_every: int = 250
-    patience: int = 10
-    precision: Precision = "auto"
+    steps: int = setting(10_000, "Optimiser", "Optimiser steps in all.")
+    batch: int = setting(100, "Optimiser", "Sketches in a step.")
+    optimiser: Optimiser = setting("adam", "Optimiser", "Adam or RMSprop.")  # noqa: RUF009
+    learning_rate: float = setting(1e-3, "Optimiser", "Learning rate at its highest, after the warm-up.")
+    final_rate: float = setting(1e-5, "Optimiser", "Learning rate at the last step; a cosine leads there.")
+    warmup: int = setting(100, "Optimiser", "Steps in which the learning rate climbs from nothing.")
+    weight_decay: float = setting(0.0, "Optimiser", "Weight decay, decoupled from the gradient; for adam only.")
+    clip: float = setting(1.0, "Optimiser", "Largest norm of all gradients together.")
+    average: float = setting(
+        0.999,
+        "Optimiser",
+        "Decay of the running average of the weights that is validated and kept; 0 keeps the weights themselves.",
+    )
+    precision: Precision = setting(  # noqa: RUF009
+        "auto", "Optimiser", "Number format of matrix products; auto is bfloat16 where the processor multiplies it."
+    )
+    seed: int = setting(0, "Optimiser", "Seed of all random numbers.")
+    mask: float = setting(0.75, "Sketches", "Share of the sketches that the encoder sees cut short.")
+    shortest: float = setting(0.0, "Sketches", "Smallest share that is left of a sketch that is cut short.")
+    longest: int = setting(250, "Sketches", "Rows after which a sketch is left out of training.")
+    balance: float = setting(0.5, "Sketches", "How often a category is drawn: by its count at 1, all alike at 0.")
+    scale: float = setting(0.15, "Sketches", "Width and height are multiplied by 1 minus this to 1 plus this.")
+    drop: float = setting(0.1, "Sketches", "Probability that a point inside a stroke is left out.")
+    mirror: float = setting(0.0, "Sketches", "Probability that a sketch is turned left to right.")
+    rotate: float = setting(0.0, "Sketches", "Degrees by which a sketch is rotated at most, either way.")
+    evaluate_every: int = setting(500, "Validation", "Steps between validations, each over the whole split.")
+    patience: int = setting(10, "Validation", "Validations without a better one after which the run ends early.")
+    save_every: int = setting(
+        250, "Validation", "Steps between saves; at most these are lost when the machine goes down."
+    )
 
     def __post_init__(self) -> None:
         for name in ("batch", "evaluate_every", "save_every", "patience", "longest"):
             if getattr(self, name) < 1:
                 raise BadOption(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("mask", "shortest", "scale", "drop", "mirror", "balance", "kl_start", "kl_decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadOption(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
-        for name in ("steps", "warmup", "final_rate", "weight_decay", "kl_weight", "kl_tolerance", "rotate"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise BadOption(f"{name} must not be negative, but it is {getattr(self, name)}")
+        self._check_shares("mask", "shortest", "scale", "drop", "mirror", "balance")
+        self._check_not_negative("steps", "warmup", "final_rate", "weight_decay", "rotate")
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise BadOption(f"{name} must be above 0, not {getattr(self, name)}")
@@ -89,25 +73,52 @@ class TrainConfig:
             raise BadOption(f"average must be at least 0 and below 1, not {self.average}")
         if not 0 <= self.seed < 2**32:
             raise BadOption(f"seed must be 0 to {2**32 - 1}, not {self.seed}")
+        if self.weight_decay and self.optimiser != "adam":
+            raise BadOption(f"weight_decay works with adam, not with {self.optimiser}; leave it out")
+
+    def _check_shares(self, *names: str) -> None:
+        for name in names:
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadOption(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
+
+    def _check_not_negative(self, *names: str) -> None:
+        for name in names:
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise BadOption(f"{name} must not be negative, but it is {getattr(self, name)}")
 
     @property
     def augmentation(self) -> Augmentation:
-        """What is done to each sketch before it is trained on."""
+        """Return what is done to each sketch before it is trained on."""
         return Augmentation(self.scale, self.drop, self.mirror, self.rotate)
 
+    def learning_rate_at(self, step: int) -> float:
+        """Climb linearly in the warm-up, then fall along half a cosine to ``final_rate`` at the last step."""
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        done = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))
+        return self.final_rate + (self.learning_rate - self.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
+
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
-def kl_weight(config: TrainConfig, step: int) -> float:
-    """The KL term's weight: ``w (1 - (1 - start) decay^step)`` (Ha and Eck 2017, section 4.2)."""
-    return config.kl_weight * (1 - (1 - config.kl_start) * config.kl_decay**step)
+@dataclass(frozen=True)
+class DecoderTrainConfig(TrainConfig):
+    """Say how a category's VAE is trained, of which the decoder is a part."""
 
+    kl_weight: float = setting(1.0, "Latent code", "Weight of the KL term at the end of its annealing.")
+    kl_start: float = setting(0.01, "Latent code", "Share of the KL weight that counts at step 0.")
+    kl_decay: float = setting(0.9995, "Latent code", "Factor by which the distance to the full weight shrinks a step.")
+    kl_tolerance: float = setting(
+        0.05, "Latent code", "Nats for each number of z below which the KL term pushes no more."
+    )
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """A linear warm-up, then half a cosine from ``learning_rate`` to ``final_rate`` at the last step."""
-    if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
-    done = min(1.0, (step - config.warmup) / max(1, config.steps - config.warmup))
-    return config.final_rate + (config.learning_rate - config.final_rate) * 0.5 * (1 + math.cos(math.pi * done))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._check_shares("kl_start", "kl_decay")
+        self._check_not_negative("kl_weight", "kl_tolerance")
+
+    def kl_weight_at(self, step: int) -> float:
+        """Return ``w (1 - (1 - start) decay^step)`` (Ha and Eck 2017, section 4.2)."""
+        return self.kl_weight * (1 - (1 - self.kl_start) * self.kl_decay**step)

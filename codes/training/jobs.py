@@ -1,10 +1,11 @@
 """What there is to train, as jobs: a VAE (of one category, or of several together) and the router.
 
-From a request to finished runs: opens the store, makes the folders, trains what is not finished."""
+From a request to finished runs: opens the store, makes the folders, trains what is not finished.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ import torch
 from torch import nn
 
 from codes.checkpoints.tensors import fill, load_tensors
-from codes.data.batches import Batch, BatchSource, ordered_batches
+from codes.data.batches import BatchSource, ordered_batches
 from codes.data.store import PackedSplit, Store
 from codes.data.transforms import Normaliser, fit_normaliser
 from codes.errors import BadOption, TrainingStopped
 from codes.model.config import RouterConfig, VAEConfig
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.training.config import TrainConfig
+from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.loop import Job, MakeObjective, Trainer
 from codes.training.objectives import DecoderObjective, RouterObjective
 from codes.training.run_folder import RunFolder
@@ -29,7 +30,7 @@ from codes.training.run_folder import RunFolder
 
 @dataclass(frozen=True)
 class Splits:
-    """What a model learns from and what it is chosen on.
+    """Hold what a model learns from, and what its best weights are chosen on.
 
     Raises:
         TrainingStopped: one of the two is empty.
@@ -45,7 +46,7 @@ class Splits:
 
     @classmethod
     def of(cls, store: Store, category: str | None = None) -> Splits:
-        """All categories of a store, or one of them."""
+        """Take all categories of a store, or one of them."""
         train, valid = store.split("train"), store.split("valid")
         if category is None:
             return cls(train, valid)
@@ -54,14 +55,14 @@ class Splits:
         return cls(train.only(category), valid.only(category))
 
 
-def decoder_job(splits: Splits, sizes: VAEConfig, config: TrainConfig, start: Path | None = None) -> Job:
-    """Train a VAE; ``start`` is a file of weights of the same sizes to begin from, its scale included."""
+def decoder_job(splits: Splits, sizes: VAEConfig, config: DecoderTrainConfig, start: Path | None = None) -> Job:
+    """Return the job of a VAE; ``start`` is a file of weights of the same sizes to begin from, with its scale."""
     torch.manual_seed(config.seed)
     return _job(SketchVAE(sizes), DecoderObjective, splits, config, start)
 
 
 def router_job(splits: Splits, sizes: RouterConfig, config: TrainConfig, start: Path | None = None) -> Job:
-    """Train the router on all categories of the splits."""
+    """Return the job of a router of all categories of the splits."""
     torch.manual_seed(config.seed)
     return _job(RouterNet(sizes), RouterObjective, splits, config, start)
 
@@ -69,12 +70,17 @@ def router_job(splits: Splits, sizes: RouterConfig, config: TrainConfig, start: 
 def _job(
     model: SketchVAE | RouterNet, objective: MakeObjective, splits: Splits, config: TrainConfig, start: Path | None
 ) -> Job:
-    normaliser = _begin(model, splits, start)
+    if start is None:
+        normaliser = fit_normaliser(splits.train)
+    else:
+        tensors, start_facts = load_tensors(start)
+        fill(model, tensors, start)
+        normaliser = Normaliser(scale=float(start_facts["scale"]))
     return Job(
         model=model,
         objective=objective,
         source=_source(splits.train, normaliser, config),
-        validation=_validation(splits.valid, normaliser),
+        validation=lambda: ordered_batches(splits.valid, normaliser),
         facts={
             "kind": "decoder" if isinstance(model, SketchVAE) else "router",
             "model": model.config.to_dict(),
@@ -83,15 +89,6 @@ def _job(
             "counts": [int(count) for count in splits.train.counts()],
         },
     )
-
-
-def _begin(model: nn.Module, splits: Splits, start: Path | None) -> Normaliser:
-    """The scale to work in, and the weights to start from where there are any."""
-    if start is None:
-        return fit_normaliser(splits.train)
-    tensors, facts = load_tensors(start)
-    fill(model, tensors, start)
-    return Normaliser(scale=float(facts["scale"]))
 
 
 def _source(split: PackedSplit, normaliser: Normaliser, config: TrainConfig) -> BatchSource:
@@ -109,16 +106,24 @@ def _source(split: PackedSplit, normaliser: Normaliser, config: TrainConfig) -> 
     )
 
 
-def _validation(split: PackedSplit, normaliser: Normaliser) -> Callable[[], Iterable[Batch]]:
-    return lambda: ordered_batches(split, normaliser)
-
-
 Watch = Callable[[RunFolder, Job], Callable[[nn.Module, int], None]]
 
 
 @dataclass(frozen=True)
 class TrainingRequest:
-    """What a person asked to train, and ``watch``: what is to be done after each validation of a run."""
+    """Say what to train, on what, and where to keep it.
+
+    Attributes:
+        store: folder of the packed sketches.
+        out: folder of the run, or of one run for each category.
+        sizes: of the model; a router gets its number of labels from the store.
+        config: how it is trained.
+        start: a run whose best weights are begun from.
+        watch: makes what is called after each validation of a run.
+        resume: whether to go on with an unfinished run.
+        device: name of the device; CUDA where there is one by default.
+        workers: processes that make batches ahead of the steps.
+    """
 
     store: Path
     out: Path
@@ -127,12 +132,11 @@ class TrainingRequest:
     start: Path | None = None
     watch: Watch | None = None
     resume: bool = False
-    threads: int | None = None
     device: str | None = None
     workers: int = 0
 
-    def written(self, categories: list[str]) -> dict[str, Any]:
-        """What goes into a run's config.json: everything that its weights depend on."""
+    def settings(self, categories: list[str]) -> dict[str, Any]:
+        """Return what is written into a run's config.json: everything that its weights depend on."""
         return {
             "store": str(self.store),
             "categories": categories,
@@ -141,42 +145,42 @@ class TrainingRequest:
             "train": self.config.to_dict(),
         }
 
+    @property
     def start_file(self) -> Path | None:
-        """The weights to begin from."""
+        """Return the file of weights to begin from."""
         return RunFolder(self.start).best if self.start else None
 
 
 def train_decoders(request: TrainingRequest, categories: tuple[str, ...] = (), together: bool = False) -> Iterator[str]:
-    """Train one VAE on all categories, or one for each; yields a line for each run."""
+    """Train one VAE on all categories together, or one for each; yield a line for each run."""
     assert isinstance(request.sizes, VAEConfig)
+    assert isinstance(request.config, DecoderTrainConfig)
     store = Store(request.store)
     for category in (None,) if together else categories or store.categories:
         folder = request.out if category is None else request.out / category
         splits = Splits.of(store, category)
-        job = decoder_job(splits, request.sizes, request.config, request.start_file())
+        job = decoder_job(splits, request.sizes, request.config, request.start_file)
         yield _run(request, RunFolder(folder), job)
 
 
 def train_router(request: TrainingRequest) -> Iterator[str]:
-    """Train the router; its number of labels is the store's number of categories."""
+    """Train the router; yield a line for its run."""
     assert isinstance(request.sizes, RouterConfig)
     store = Store(request.store)
     sizes = replace(request.sizes, labels=len(store.categories))
-    job = router_job(Splits.of(store), sizes, request.config, request.start_file())
+    job = router_job(Splits.of(store), sizes, request.config, request.start_file)
     yield _run(replace(request, sizes=sizes), RunFolder(request.out), job)
 
 
 def _run(request: TrainingRequest, run: RunFolder, job: Job) -> str:
-    """Train one job unless it is finished; returns what to say of it."""
-    run.prepare(request.written(job.facts["categories"]))
+    """Train one job unless it is finished, and return a line about it."""
+    run.prepare(request.settings(job.facts["categories"]))
     if run.finished():
         return f"{run.path}: finished before, nothing to do"
     if run.last.exists() and not request.resume:
         raise TrainingStopped(
             f"{run.path} holds an unfinished run; add --resume to go on with it, or name another folder"
         )
-    if request.threads:
-        torch.set_num_threads(request.threads)
     if request.watch:
         job = replace(job, on_validation=request.watch(run, job))
     best = Trainer(job, request.config, run, choose_device(request.device), request.workers).fit()
@@ -184,10 +188,10 @@ def _run(request: TrainingRequest, run: RunFolder, job: Job) -> str:
 
 
 def choose_device(name: str | None) -> torch.device:
-    """What was asked for, or CUDA where there is one.
+    """Return the named device, or CUDA where there is one.
 
     Raises:
-        BadOption: no such device here.
+        BadOption: there is no such device here.
     """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,6 +1,7 @@
-"""Averages over a whole split: sums over counts, whatever the batches.
+"""The one training loop. Always in the same order: stop, evaluate, sample, save, step, log.
 
-The one training loop. Always in the same order: stop, evaluate, sample, save, step, log."""
+Knows jobs and run folders; knows no stores, no models by name and no command line.
+"""
 
 from __future__ import annotations
 
@@ -19,46 +20,20 @@ from tqdm import tqdm
 
 from codes.data.batches import Batch, BatchSource, prefetch
 from codes.errors import TrainingStopped
+from codes.progress import progress as progress_bar
 from codes.runtime import keep_freed_memory
-from codes.training.config import TrainConfig, learning_rate
-from codes.training.objectives import Measures, Objective
+from codes.training.config import TrainConfig
+from codes.training.objectives import MeasureSums, Objective, evaluate
 from codes.training.run_folder import RunFolder
 from codes.training.state import TrainState
 
-
-class MeasureSums:
-    """Adds measures up; totals and counts are plain floats, so that they can be saved."""
-
-    def __init__(self, sums: dict[str, list[float]] | None = None) -> None:
-        self.sums = sums or {}
-
-    def add(self, measures: Measures) -> None:
-        """Take in one batch."""
-        for name, measure in measures.items():
-            total, count = self.sums.setdefault(name, [0.0, 0.0])
-            self.sums[name] = [total + float(measure.total.detach()), count + float(measure.count)]
-
-    def averages(self) -> dict[str, float]:
-        """Each sum over its count; a measure that counted nothing is left out."""
-        return {name: total / count for name, (total, count) in self.sums.items() if count}
-
-
-@torch.no_grad()
-def evaluate(objective: Objective, batches: Iterable[Batch], device: torch.device) -> dict[str, float]:
-    """The objective's measures over all batches."""
-    tally = MeasureSums()
-    for batch in batches:
-        tally.add(objective.measure(batch.to(device)))
-    return tally.averages()
-
-
-MakeObjective = Callable[[Any, TrainConfig], Objective]
+MakeObjective = Callable[[Any, Any], Objective]  # model and configuration
 NOISE_STREAM = 0x9E3779B9  # keeps the seeds of neighbouring runs' noise apart
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be trained, on what, and where it is kept.
+    """Say what is to be trained, and on what.
 
     Attributes:
         model: fresh, or with the weights to start from.
@@ -66,7 +41,7 @@ class Job:
         source: training batches by step.
         validation: every validation batch, anew at each call.
         facts: what is saved beside the best weights, so that they can be used alone.
-        on_validation: called with the averaged model and the step after each validation; draws samples.
+        on_validation: called with the averaged model and the step after each validation.
     """
 
     model: nn.Module
@@ -98,7 +73,7 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
 
 
 def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
-    """The type of products: what was asked, or bfloat16 where the hardware multiplies it."""
+    """Return the number format of matrix products: the one configured, or bfloat16 where the hardware multiplies it."""
     if config.precision != "auto":
         return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     if device.type == "cuda":
@@ -108,9 +83,14 @@ def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
 
 
 class Trainer:
-    """Trains one job in one run folder; goes on where the folder's last state stands.
+    """Train one job in one run folder, from where the folder's last state stands.
 
-    ``workers`` processes make its batches ahead of the steps; with none, each is made when it is wanted.
+    Args:
+        job: what is to be trained.
+        config: how.
+        run: where it is kept.
+        device: where it is computed.
+        workers: processes that make batches ahead of the steps; without any, each is made when it is wanted.
     """
 
     def __init__(self, job: Job, config: TrainConfig, run: RunFolder, device: torch.device, workers: int = 0) -> None:
@@ -122,25 +102,24 @@ class Trainer:
         if run.last.exists():
             self.state.load(run.last)
         self.batches = prefetch(job.source, range(self.state.progress.step, config.steps), workers)
-        self.tally = MeasureSums(self.state.progress.sums)
+        self.sums = MeasureSums(self.state.progress.sums)
         self.since = time.monotonic()
 
     @property
     def _kept(self) -> nn.Module:
-        """The weights that are validated and kept."""
+        """Return the model that is validated and kept."""
         averaged: nn.Module = self.state.average.module
         return averaged if self.config.average else self.state.model
 
     def fit(self) -> float:
-        """Train to the end of the schedule or of patience; returns the best validation figure.
-
-        Ctrl-C saves and raises again.
+        """Train to the end of the schedule or of patience, and return the best validation figure.
 
         Raises:
             TrainingStopped: the loss or the validation figure is no longer a number.
+            KeyboardInterrupt: Ctrl-C was pressed; the state is saved.
         """
         progress = self.state.progress
-        bar = tqdm(
+        bar: tqdm[Any] = progress_bar(
             total=self.config.steps, initial=progress.step, unit=" steps", desc=self.run.path.name, mininterval=0.5
         )
         with bar, deferred_interrupt() as interrupted:
@@ -150,7 +129,7 @@ class Trainer:
                     self.save()
                     raise KeyboardInterrupt
                 if not progress.finished:
-                    bar.set_postfix(loss=f"{self.step():.3f}", best=f"{progress.best:.3f}")
+                    bar.set_postfix(loss=f"{self.step():.3f}", best=f"{progress.best:.3f}", refresh=False)
                     bar.update()
         return progress.best
 
@@ -165,8 +144,8 @@ class Trainer:
             self.save()
 
     def _logged(self) -> bool:
-        """Whether this step was validated before the state was saved (the tally is empty only then)."""
-        return not self.tally.sums
+        """Tell whether this step was validated before the state was saved; the sums are empty only then."""
+        return not self.sums.totals
 
     def _validate(self) -> None:
         objective = self.job.objective(self._kept, self.config)
@@ -190,31 +169,31 @@ class Trainer:
     def _log(self, measures: dict[str, float]) -> None:
         elapsed, self.since = time.monotonic() - self.since, time.monotonic()
         row = {"step": self.state.progress.step, "seconds": round(elapsed, 1)}
-        train = {f"train/{name}": value for name, value in self.tally.averages().items()}
+        train = {f"train/{name}": value for name, value in self.sums.averages().items()}
         valid = {f"valid/{name}": value for name, value in measures.items()}
         self.run.append_log({**row, **train, **valid})
-        self.tally = MeasureSums()
+        self.sums = MeasureSums()
 
     def save(self) -> None:
-        """Write everything that going on takes."""
-        self.state.progress.sums = self.tally.sums
+        """Write everything that a resumed run needs."""
+        self.state.progress.sums = self.sums.totals
         self.state.save(self.run.last)
 
     def step(self) -> float:
-        """One optimiser step; returns its loss."""
+        """Take one optimiser step and return its loss."""
         progress = self.state.progress
         batch = next(self.batches).to(self.device)
         rng = torch.Generator(self.device).manual_seed(self.config.seed * NOISE_STREAM + progress.step)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             loss, measures = self.objective.loss(batch, progress.step, rng)
         self._descend(loss)
-        self.tally.add(measures)
+        self.sums.add(measures)
         progress.step += 1
         return float(loss.detach())
 
     def _descend(self, loss: Tensor) -> None:
         optimiser = self.state.optimiser
-        optimiser.param_groups[0]["lr"] = learning_rate(self.config, self.state.progress.step)
+        optimiser.param_groups[0]["lr"] = self.config.learning_rate_at(self.state.progress.step)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         loss = loss.detach()

@@ -5,6 +5,7 @@ A measure is always a sum and a count, never an average of averages: one batch o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -17,13 +18,14 @@ from torch.nn import functional as F
 from codes.data.batches import Batch
 from codes.model.mixture import PointDistribution
 from codes.model.router import RouterNet
-from codes.model.vae import Posterior, SketchVAE
-from codes.training.config import TrainConfig, kl_weight
+from codes.model.vae import SketchVAE
+from codes.sketch.stroke3 import DOWN, END, OFFSET, PEN
+from codes.training.config import DecoderTrainConfig, TrainConfig
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A sum, and how many it is over."""
+    """Hold a sum, and how many it is over."""
 
     total: Tensor
     count: Tensor
@@ -36,47 +38,73 @@ Measures = dict[str, Measure]
 
 
 class Objective(Protocol):
-    """What a run trains: a loss for the optimiser, and measures for people and for choosing the best weights."""
+    """Give a run its loss, and the measures by which people follow it and the best weights are chosen."""
 
     chosen_by: str
 
     def loss(self, batch: Batch, step: int, rng: torch.Generator) -> tuple[Tensor, Measures]:
-        """The number to go down at this step, and what it is made of."""
+        """Return the loss at this step, and the measures that it is made of."""
         ...
 
     def measure(self, batch: Batch) -> Measures:
-        """What validation adds up; deterministic."""
+        """Return what validation adds up; deterministic."""
         ...
 
 
+class MeasureSums:
+    """Add measures up. ``totals`` has a sum and a count for each, as plain floats, so that they can be saved."""
+
+    def __init__(self, totals: dict[str, list[float]] | None = None) -> None:
+        self.totals = totals or {}
+
+    def add(self, measures: Measures) -> None:
+        """Add one batch."""
+        for name, measure in measures.items():
+            total, count = self.totals.setdefault(name, [0.0, 0.0])
+            self.totals[name] = [total + float(measure.total.detach()), count + float(measure.count)]
+
+    def averages(self) -> dict[str, float]:
+        """Return each sum over its count; a measure that counted nothing is left out."""
+        return {name: total / count for name, (total, count) in self.totals.items() if count}
+
+
+@torch.no_grad()
+def evaluate(objective: Objective, batches: Iterable[Batch], device: torch.device) -> dict[str, float]:
+    """Average the objective's measures over all batches."""
+    sums = MeasureSums()
+    for batch in batches:
+        sums.add(objective.measure(batch.to(device)))
+    return sums.averages()
+
+
 def cut_lengths(lengths: Tensor, config: TrainConfig, rng: torch.Generator) -> Tensor:
-    """Rows that the encoder sees: for a share ``mask`` of the sketches, a uniform share of them, at least one row."""
+    """Draw how many rows the encoder sees, ``[B]``: of a share ``mask`` of the sketches a uniform share, else all."""
     chance, share = torch.rand(2, len(lengths), generator=rng, device=lengths.device)
     kept = (lengths * (config.shortest + (1 - config.shortest) * share)).round().long()
     return torch.where(chance < config.mask, kept.clamp(min=1), lengths)
 
 
 def half_lengths(lengths: Tensor) -> Tensor:
-    """The 50 % prefix of every sketch, at least one row (the rounding of the prefix law: half to even)."""
+    """Return the rows of each sketch's 50 % prefix, at least one; rounded as the prefix rules do, half to even."""
     return (lengths * 0.5).round().long().clamp(min=1)
 
 
 @dataclass(frozen=True)
 class PointNats:
-    """What each point of a batch costs; ``offset`` and ``pen`` are ``[B, T + 1]``, the last of a sketch is its end."""
+    """Hold what each point of a batch costs: ``offset`` and ``pen [B, T + 1]``, the last of a sketch being its end."""
 
     offset: Tensor
     pen: Tensor
 
     @classmethod
     def of(cls, distribution: PointDistribution, batch: Batch) -> PointNats:
-        """Nats of the batch under what was predicted; zero past each sketch's end.
+        """Return the negative log-likelihood of the batch, zero past each sketch's end.
 
         A row costs its offset and its pen; after the last row the end-of-sketch costs its pen.
         """
-        end = F.one_hot(torch.full((len(batch), 1), 2, device=batch.points.device), 3)
-        pen = torch.cat([batch.points[..., 2:], end.to(batch.points.dtype)], dim=1)
-        offsets = F.pad(batch.points[..., :2], (0, 0, 0, 1))
+        end = F.one_hot(torch.full((len(batch), 1), END - DOWN, device=batch.points.device), 3)
+        pen = torch.cat([batch.points[..., PEN], end.to(batch.points.dtype)], dim=1)
+        offsets = F.pad(batch.points[..., OFFSET], (0, 0, 0, 1))
         rows = torch.arange(offsets.shape[1], device=offsets.device)
         lengths = batch.lengths.unsqueeze(1)
         return cls(
@@ -85,65 +113,63 @@ class PointNats:
         )
 
     def after(self, prefix: Tensor) -> PointNats:
-        """Only what stands after the first ``prefix [B]`` rows."""
+        """Keep only what stands after the first ``prefix [B]`` rows."""
         later = torch.arange(self.pen.shape[1], device=self.pen.device) >= prefix.unsqueeze(1)
         return PointNats(self.offset * later, self.pen * later)
 
     def moving(self, batch: Batch) -> PointNats:
-        """Only offsets that move the pen, and every pen state.
+        """Keep only the offsets that move the pen, and every pen state.
 
         A dot is a row that moves nothing, and the density of standing still has no bound: what a few sketches full of
         dots cost can outweigh all others.
         """
-        moves = F.pad((batch.points[..., :2] != 0).any(dim=-1), (0, 1))
+        moves = F.pad((batch.points[..., OFFSET] != 0).any(dim=-1), (0, 1))
         return PointNats(self.offset * moves, self.pen)
 
     def over(self, points: Tensor) -> Measure:
-        """All of it, over so many points."""
+        """Sum all of it, over so many points."""
         return Measure(self.offset.sum() + self.pen.sum(), points)
 
 
 class DecoderObjective:
-    """Train a VAE to draw: the encoder sees a whole or a cut sketch, the decoder is to draw all of it.
+    """Train a VAE: the encoder sees a whole sketch or a prefix, and the decoder is to draw the whole.
 
     Because z is often inferred from a prefix in training, z from a prefix means something when a sketch is completed.
     """
 
     chosen_by = "moved"
 
-    def __init__(self, model: SketchVAE, config: TrainConfig) -> None:
+    def __init__(self, model: SketchVAE, config: DecoderTrainConfig) -> None:
         self.model = model
         self.config = config
 
     def loss(self, batch: Batch, step: int, rng: torch.Generator) -> tuple[Tensor, Measures]:
-        """Nats a point, and the weighted KL divergence above its tolerance."""
+        """Return nats per point, plus the weighted KL divergence above its tolerance."""
         seen = cut_lengths(batch.lengths, self.config, rng)
         posterior = self.model.encode(batch.points, seen, rng)
         nats = PointNats.of(self.model(batch.points, batch.lengths, posterior.rsample(rng), rng), batch)
         points = batch.lengths.sum()
         divergence = posterior.kl()
         excess = divergence.mean().clamp(min=self.config.kl_tolerance)
-        loss = (nats.offset.sum() + nats.pen.sum()) / points + kl_weight(self.config, step) * excess
-        return loss, _draw_measures(nats, points, divergence)
+        loss = (nats.offset.sum() + nats.pen.sum()) / points + self.config.kl_weight_at(step) * excess
+        return loss, _whole_measures(nats, points, divergence)
 
     def measure(self, batch: Batch) -> Measures:
-        """Nats a point of whole sketches, and of what follows a 50 % prefix with z from that prefix.
+        """Measure nats per point of whole sketches, and of what follows a 50 % prefix with z from that prefix.
 
         ``continuation`` is all of the latter, ``moved`` leaves out the offsets that move nothing.
         """
         whole = self.model.encode(batch.points, batch.lengths)
         nats = PointNats.of(self.model(batch.points, batch.lengths, whole.mean), batch)
-        measures = _draw_measures(nats, batch.lengths.sum(), whole.kl())
+        measures = _whole_measures(nats, batch.lengths.sum(), whole.kl())
         prefix = half_lengths(batch.lengths)
-        later = self._continuation(batch, prefix, self.model.encode(batch.points, prefix))
+        z = self.model.encode(batch.points, prefix).mean
+        later = PointNats.of(self.model(batch.points, batch.lengths, z), batch).after(prefix)
         remaining = (batch.lengths - prefix).sum()
         return {**measures, "continuation": later.over(remaining), "moved": later.moving(batch).over(remaining)}
 
-    def _continuation(self, batch: Batch, prefix: Tensor, posterior: Posterior) -> PointNats:
-        return PointNats.of(self.model(batch.points, batch.lengths, posterior.mean), batch).after(prefix)
 
-
-def _draw_measures(nats: PointNats, points: Tensor, divergence: Tensor) -> Measures:
+def _whole_measures(nats: PointNats, points: Tensor, divergence: Tensor) -> Measures:
     return {
         "offset": Measure(nats.offset.sum(), points),
         "pen": Measure(nats.pen.sum(), points),
@@ -162,20 +188,18 @@ class RouterObjective:
         self.config = config
 
     def loss(self, batch: Batch, step: int, rng: torch.Generator) -> tuple[Tensor, Measures]:
-        """Cross-entropy of the category, each sketch cut anew."""
+        """Return the cross-entropy of the category, each sketch cut anew."""
         logits = self.model(batch.points, cut_lengths(batch.lengths, self.config, rng), rng)
         costs = F.cross_entropy(logits, batch.labels, reduction="none")
         return costs.mean(), self._measures(costs, logits, batch)
 
     def measure(self, batch: Batch) -> Measures:
-        """Cross-entropy and hits, each sketch at four fractions."""
-        measures = [self._at(batch, fraction) for fraction in self.fractions]
-        return {name: reduce(add, (measure[name] for measure in measures)) for name in measures[0]}
-
-    def _at(self, batch: Batch, fraction: float) -> Measures:
-        kept = (batch.lengths * fraction).round().long().clamp(min=1)
-        logits = self.model(batch.points, kept)
-        return self._measures(F.cross_entropy(logits, batch.labels, reduction="none"), logits, batch)
+        """Measure cross-entropy and accuracy, each sketch at four fractions."""
+        measures = []
+        for fraction in self.fractions:
+            logits = self.model(batch.points, (batch.lengths * fraction).round().long().clamp(min=1))
+            measures.append(self._measures(F.cross_entropy(logits, batch.labels, reduction="none"), logits, batch))
+        return {name: reduce(add, (each[name] for each in measures)) for name in measures[0]}
 
     def _measures(self, costs: Tensor, logits: Tensor, batch: Batch) -> Measures:
         count = torch.tensor(len(batch))

@@ -1,4 +1,4 @@
-"""The folder of a run: what was asked, what came of it, and all that going on takes.
+"""The folder of a run: its configuration, its results, and all that a resumed run needs.
 
     config.json         the configuration, written once
     log.jsonl           a line of numbers for each validation
@@ -7,7 +7,7 @@
     curves.png          the log as a picture
     samples/            sketches drawn along the way
 
-Every file is replaced whole, so a run that is killed leaves the ones before it.
+Every file is replaced whole, so that a run that is killed leaves the last good ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from codes.formats.files import atomic_path
 
 
 class RunFolder:
-    """One run's folder."""
+    """Read and write one run's folder."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -43,9 +43,9 @@ class RunFolder:
         if written is None:
             self._write_text("config.json", json.dumps(config, indent=1))
         elif written != json.loads(json.dumps(config)):
-            odd = sorted(_differences(written, json.loads(json.dumps(config))))
+            names = sorted(_differences(written, json.loads(json.dumps(config))))
             raise TrainingStopped(
-                f"{self.path} holds a run with other settings ({', '.join(odd)}); "
+                f"{self.path} holds a run with other settings ({', '.join(names)}); "
                 "use those again to go on with it, or name another folder"
             )
 
@@ -65,31 +65,31 @@ class RunFolder:
             temporary.write_text(text)
 
     def log(self) -> list[dict[str, Any]]:
-        """Every logged line, oldest first."""
+        """Return every logged line, oldest first."""
         path = self.path / "log.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     def append_log(self, row: dict[str, Any]) -> None:
-        """Add a line; lines of this step or later, left by a run that was killed, go."""
+        """Add a line, and remove lines of this step or later that a killed run left."""
         rows = [old for old in self.log() if old["step"] < row["step"]]
         self._write_text("log.jsonl", "".join(json.dumps(old) + "\n" for old in [*rows, row]))
 
     def finished(self) -> bool:
-        """Whether the run came to its own end."""
+        """Tell whether the run came to its own end."""
         return self.last.exists() and bool(load_tensors(self.last)[1].get("finished"))
 
     def save_best(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
-        """Keep weights that validated better than all before."""
+        """Save weights that validated better than all before."""
         save_tensors(self.best, weights, facts)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> set[str]:
-    """Names, dotted, of the settings that are not the same."""
-    odd: set[str] = set()
+    """Return the dotted names of the settings that differ."""
+    names: set[str] = set()
     for name in old.keys() | new.keys():
         a, b = old.get(name), new.get(name)
         if isinstance(a, dict) and isinstance(b, dict):
-            odd |= _differences(a, b, f"{prefix}{name}.")
+            names |= _differences(a, b, f"{prefix}{name}.")
         elif a != b:
-            odd.add(prefix + name)
-    return odd
+            names.add(prefix + name)
+    return names

@@ -1,4 +1,4 @@
-"""Everything a run holds while it goes on, to disk and back, bit for bit.
+"""Everything that a run holds while it goes on, to disk and back, bit for bit.
 
 Batches, augmentation and noise are functions of the seed and the step, so the step is all of the random state.
 """
@@ -20,13 +20,13 @@ from codes.training.config import TrainConfig
 
 @dataclass
 class Progress:
-    """Where a run stands.
+    """Say where a run stands.
 
     Attributes:
         step: steps done.
         best: lowest validation figure so far.
         waited: validations since then.
-        finished: whether it came to its own end.
+        finished: whether the run came to its own end.
         sums: training measures since the last log line.
     """
 
@@ -38,12 +38,12 @@ class Progress:
 
 
 class TrainState:
-    """A model, its running average, its optimiser, and the progress."""
+    """Hold a model, its running average, its optimiser, and the progress."""
 
     def __init__(self, model: nn.Module, config: TrainConfig) -> None:
         self.model = model
         self.average: AveragedModel = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.average))  # type: ignore[no-untyped-call]
-        self.optimiser = _optimiser(model, config)
+        self.optimiser = make_optimiser(model, config)
         self.progress = Progress()
 
     def save(self, path: Path) -> None:
@@ -60,25 +60,26 @@ class TrainState:
         """Take up where the file left off.
 
         Raises:
-            BadFile: the file is damaged or of another model.
+            BadFile: the file is damaged or belongs to another model.
         """
         tensors, facts = load_tensors(path)
         try:
-            self.model.load_state_dict(_under(tensors, "model/"))
-            self.average.load_state_dict(_under(tensors, "average/"))
-            _restore_optimiser(self.optimiser, _under(tensors, "optimiser/"))
+            self.model.load_state_dict(_below(tensors, "model/"))
+            self.average.load_state_dict(_below(tensors, "average/"))
+            _restore_optimiser(self.optimiser, _below(tensors, "optimiser/"))
             self.progress = Progress(**{**facts, "best": float(facts["best"])})
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise BadFile(path, "the saved state does not fit this model") from error
 
 
-def _optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Return AdamW (Loshchilov and Hutter 2019), or RMSprop, which has no decoupled weight decay."""
     if config.optimiser == "rmsprop":
         return torch.optim.RMSprop(model.parameters(), lr=config.learning_rate)
     return torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from codes.building.bundle_builder import BundlePlan, make_bundle, runs_below
+from codes.building.bundle_builder import BundlePlan, build_bundle, runs_below
 from codes.checkpoints.tensors import load_tensors
 from codes.data.store_writer import pack
 from codes.errors import BadFile, BadOption, TrainingStopped
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
-from codes.training.config import TrainConfig
+from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import TrainingRequest, choose_device, train_decoders, train_router
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import CATEGORIES, TINY_ROUTER, TINY_VAE, doodles, prefixes
 
-CONFIG = TrainConfig(steps=4, batch=4, evaluate_every=2, save_every=2, precision="float32")
+CONFIG = DecoderTrainConfig(steps=4, batch=4, evaluate_every=2, save_every=2, precision="float32")
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +35,19 @@ def runs(store, tmp_path_factory) -> Path:
 
 def plan(runs: Path, store, **changes: object) -> BundlePlan:
     return BundlePlan(
-        **{"router": RunFolder(runs / "router"), "decoders": runs_below(runs / "draw"), "store": store, **changes}
+        **{
+            "router": RunFolder(runs / "router"),
+            "decoders": runs_below(runs / "draw"),
+            "store": store,
+            "critic_sketches": 0,
+            **changes,
+        }
     )
 
 
 @pytest.mark.parametrize("precision", ["float16", "float32"])
 def test_a_bundle_of_runs_draws_with_their_best_weights(runs, store, tmp_path, precision):
-    bundle = make_bundle(plan(runs, store, precision=precision), tmp_path / "made", "A card.")
+    bundle = build_bundle(plan(runs, store, precision=precision), tmp_path / "made", "A card.")
     assert bundle.categories == CATEGORIES[:2]
     for category in CATEGORIES[:2]:
         vae, config = bundle.vae(category)
@@ -71,14 +77,14 @@ def test_runs_are_found_below_a_folder_or_are_it(runs, tmp_path):
 def test_a_router_that_never_saw_a_category_is_refused_and_nothing_left(runs, store, tmp_path):
     odd = plan(runs, store, decoders={"cow": RunFolder(runs / "draw" / "circle")})
     with pytest.raises(BadOption, match="never saw cow"):
-        make_bundle(odd, tmp_path / "made", "")
+        build_bundle(odd, tmp_path / "made", "")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_store_of_other_categories_cannot_calibrate(runs, tmp_path):
     other = pack(tmp_path / "data", {"valid": {name: doodles(2, 0, (name,)) for name in reversed(CATEGORIES)}})
     with pytest.raises(BadOption, match="router's order"):
-        make_bundle(plan(runs, other), tmp_path / "made", "")
+        build_bundle(plan(runs, other), tmp_path / "made", "")
 
 
 def test_names_too_alike_and_no_names_are_refused(runs, store):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from codes.building.calibration_fit import (
-    Shown,
+    PrefixLogits,
     calibrate,
     fit_temperature,
-    logits_of_prefixes,
+    prefix_logits,
 )
-from codes.model.calibration import in_distribution_scores
+from codes.model.calibration import calibration_features, in_distribution_scores
 from tests.support.worlds import batch_of, generator
 
 
@@ -25,16 +26,16 @@ def overconfident(count: int, times: float) -> tuple[torch.Tensor, torch.Tensor]
 EVERY = [0, 1, 2, 3]
 
 
-def factors(shown: Shown) -> torch.Tensor:
+def factors(prefixes: PrefixLogits) -> torch.Tensor:
     """What the fitted calibration multiplies the logits of each sketch by."""
-    scaled = fit_temperature(shown, EVERY, shown.labels).scaled(shown.logits, shown.lengths)
-    return (scaled / shown.logits)[:, 0]
+    scaled = fit_temperature(prefixes, EVERY, prefixes.labels).scaled(prefixes.logits, prefixes.lengths)
+    return (scaled / prefixes.logits)[:, 0]
 
 
 @pytest.mark.parametrize("times", [0.5, 1.0, 3.0])
 def test_the_temperature_is_found(times):
     logits, labels = overconfident(20_000, times)
-    found = factors(Shown(logits, labels, torch.full((20_000,), 30)))
+    found = factors(PrefixLogits(logits, labels, torch.full((20_000,), 30)))
     assert found.mean().item() == pytest.approx(1 / times, rel=0.06)
     assert found.std().item() < 0.1 / times
 
@@ -42,19 +43,19 @@ def test_the_temperature_is_found(times):
 def test_one_that_is_always_right_may_be_sure_and_one_that_never_is_may_not():
     logits = torch.randn(50, 4, generator=generator(5))
     rows = torch.full((50,), 30)
-    assert factors(Shown(logits, logits.argmax(dim=-1), rows)).mean() > 3
-    assert factors(Shown(logits, logits.argmin(dim=-1), rows)).mean() < 0.2
+    assert factors(PrefixLogits(logits, logits.argmax(dim=-1), rows)).mean() > 3
+    assert factors(PrefixLogits(logits, logits.argmin(dim=-1), rows)).mean() < 0.2
 
 
-def shown_of(count: int, few: float, many: float) -> Shown:
+def prefixes_of(count: int, few: float, many: float) -> PrefixLogits:
     """Sketches of 5 rows that are overconfident by one factor, and of 80 rows by another."""
     short, long = (overconfident(count, times) for times in (few, many))
     lengths = torch.tensor([5, 80]).repeat_interleave(count)
-    return Shown(*(torch.cat(pair) for pair in zip(short, long, strict=True)), lengths)
+    return PrefixLogits(*(torch.cat(pair) for pair in zip(short, long, strict=True)), lengths)
 
 
 def test_how_much_was_seen_tells_how_sure_one_may_be():
-    found = factors(shown_of(20_000, 2.0, 0.8))
+    found = factors(prefixes_of(20_000, 2.0, 0.8))
     assert found[:20_000].mean().item() == pytest.approx(1 / 2.0, rel=0.15)
     assert found[20_000:].mean().item() == pytest.approx(1 / 0.8, rel=0.15)
 
@@ -65,9 +66,9 @@ def test_what_a_sketch_is_taken_for_tells_it_too():
     doubtful = logits[:, 0] > 0
     honest = torch.where(doubtful.unsqueeze(1), logits[:, 1:] / 2, logits[:, 1:])
     labels = torch.multinomial(honest.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
-    shown = Shown(logits, labels + 1, torch.full((20_000,), 30))
-    fitted = fit_temperature(shown, [1, 2, 3], labels)
-    found = (fitted.scaled(logits, shown.lengths) / logits)[:, 1]
+    prefixes = PrefixLogits(logits, labels + 1, torch.full((20_000,), 30))
+    fitted = fit_temperature(prefixes, [1, 2, 3], labels)
+    found = (fitted.scaled(logits, prefixes.lengths) / logits)[:, 1]
     assert found[doubtful].mean() < 0.8 * found[~doubtful].mean()
 
 
@@ -77,32 +78,47 @@ def test_of_one_thing_few_rows_may_say_more_than_many_of_another():
     doubtful = first == (lengths == 5)  # few rows of the first two, many of the others
     honest = torch.where(doubtful.unsqueeze(1), logits / 3, logits)
     labels = torch.multinomial(honest.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
-    found = factors(Shown(logits, labels, lengths))
+    found = factors(PrefixLogits(logits, labels, lengths))
     for group in (first, ~first):
         assert found[group & doubtful].mean() < 0.7 * found[group & ~doubtful].mean()
 
 
 def test_a_label_that_was_taught_afterwards_changes_no_other():
-    shown = shown_of(500, 2.0, 0.8)
-    fitted = fit_temperature(shown, EVERY, shown.labels)
-    wider = torch.cat([shown.logits, torch.full((1000, 1), 7.0)], dim=1)
-    assert torch.equal(fitted.scaled(wider, shown.lengths)[:, :4], fitted.scaled(shown.logits, shown.lengths))
+    prefixes = prefixes_of(500, 2.0, 0.8)
+    fitted = fit_temperature(prefixes, EVERY, prefixes.labels)
+    wider = torch.cat([prefixes.logits, torch.full((1000, 1), 7.0)], dim=1)
+    assert torch.equal(fitted.scaled(wider, prefixes.lengths)[:, :4], fitted.scaled(prefixes.logits, prefixes.lengths))
+
+
+def test_the_fit_is_where_cross_entropy_and_ridge_balance():
+    """At the least of their sum the slope of the cross-entropy is minus that of the ridge, for every weight."""
+    logits, labels = overconfident(300, 2.0)
+    prefixes = PrefixLogits(logits, labels, torch.linspace(5, 80, 300).round().long())
+    fitted = fit_temperature(prefixes, EVERY, labels)
+    weights = torch.tensor([fitted.logit_weights, fitted.probability_weights, fitted.length_weights]).flatten()
+    weights.requires_grad_(True)
+    factors = (fitted.log_inverse_temperature + calibration_features(logits, prefixes.lengths) @ weights).exp()
+    F.cross_entropy(logits * factors.unsqueeze(1), labels).backward()
+    units = torch.tensor([5.0, 1.0, 1.0]).repeat_interleave(4)
+    expected = -2 * 0.003 * weights.detach() * units**2
+    torch.testing.assert_close(weights.grad, expected, atol=2e-4, rtol=0.02)
+    assert expected.abs().max() > 0.002
 
 
 def test_nineteen_in_twenty_known_sketches_are_accepted():
-    shown = shown_of(2000, 1.5, 0.8)
-    settled = calibrate(shown, [0, 2])
-    mine = shown.where((shown.labels == 0) | (shown.labels == 2))
+    prefixes = prefixes_of(2000, 1.5, 0.8)
+    settled = calibrate(prefixes, [0, 2])
+    mine = prefixes.select((prefixes.labels == 0) | (prefixes.labels == 2))
     scores = in_distribution_scores(settled.scaled(mine.logits, mine.lengths), [0, 2])
     assert float((scores >= settled.known).float().mean()) == pytest.approx(0.95, abs=0.01)
 
 
 def test_prefixes_are_shown_at_four_fractions(router_net):
     batch = batch_of(5)
-    shown = logits_of_prefixes(router_net, [batch])
-    assert shown.logits.shape == (20, 3)
-    assert shown.labels.tolist() == batch.labels.tolist() * 4
+    prefixes = prefix_logits(router_net, [batch])
+    assert prefixes.logits.shape == (20, 3)
+    assert prefixes.labels.tolist() == batch.labels.tolist() * 4
     for i, fraction in enumerate((0.25, 0.5, 0.75, 1.0)):
         kept = torch.tensor([max(1, round(fraction * n)) for n in batch.lengths.tolist()])
-        assert torch.equal(shown.lengths[5 * i : 5 * i + 5], kept)
-        torch.testing.assert_close(shown.logits[5 * i : 5 * i + 5], router_net(batch.points, kept))
+        assert torch.equal(prefixes.lengths[5 * i : 5 * i + 5], kept)
+        torch.testing.assert_close(prefixes.logits[5 * i : 5 * i + 5], router_net(batch.points, kept))

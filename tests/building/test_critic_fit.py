@@ -10,21 +10,25 @@ import numpy as np
 import pytest
 import torch
 
-from codes.building import critic_fit as sharing
+from codes.building import critic_fit
 from codes.building.critic_fit import (
-    SEEN,
+    PREFIX_FRACTIONS,
     TEMPERATURES,
     CriticExamples,
     LabelledFeatures,
+    add_critic,
     critic_examples,
+    critic_sketches,
+    evenly_spaced,
     fit_critic,
     fit_shared,
 )
+from codes.data.store_writer import pack
 from codes.model import critic
 from codes.model.config import CriticConfig
 from codes.model.critic import shared_opinion
 from codes.model.router import Classifier
-from tests.support.worlds import doodles, generator
+from tests.support.worlds import doodles, generator, tiny_bundle
 
 
 def drawn(count: int, centre: float, seed: int, spread: float = 1.0) -> torch.Tensor:
@@ -55,10 +59,10 @@ def test_three_drawings_for_each_of_a_person_do_not_make_a_decoder_likelier():
 
 
 def test_units_of_a_feature_do_not_matter():
-    theirs, ours = drawn(200, 1.0, 0), drawn(200, -1.0, 1)
+    human, generated = drawn(200, 1.0, 0), drawn(200, -1.0, 1)
     scaled = torch.tensor([1000.0, 1.0, 0.001, 1.0, 1.0, 1.0])
-    plain = fit_critic({"cat": CriticExamples(theirs, ours)}).rows(theirs)
-    other = fit_critic({"cat": CriticExamples(theirs * scaled, ours * scaled)}).rows(theirs * scaled)
+    plain = fit_critic({"cat": CriticExamples(human, generated)}).rows(human)
+    other = fit_critic({"cat": CriticExamples(human * scaled, generated * scaled)}).rows(human * scaled)
     torch.testing.assert_close(plain, other, atol=1e-3, rtol=1e-3)
 
 
@@ -94,73 +98,85 @@ CONFIG = CriticConfig(features=6, categories=2, hidden=64)
 ALONE = CriticConfig(features=6, categories=1, hidden=64)
 
 
-def pile(*counts_and_centres: tuple[int, float]) -> LabelledFeatures:
+def features_of(*counts_and_centres: tuple[int, float]) -> LabelledFeatures:
     """Sketches of as many categories, each around its own centre of the feature that tells."""
-    return LabelledFeatures.of([drawn(count, centre, seed) for seed, (count, centre) in enumerate(counts_and_centres)])
+    return LabelledFeatures.concatenate(
+        [drawn(count, centre, seed) for seed, (count, centre) in enumerate(counts_and_centres)]
+    )
 
 
 def test_sketches_keep_the_rows_of_their_categories():
-    both = LabelledFeatures.of([torch.full((2, 3), 4.0), torch.full((5, 3), 7.0)])
-    assert both.rows.tolist() == [0, 0, 1, 1, 1, 1, 1]
-    some = both.some(generator(0))
-    assert some.features.shape == (sharing.HALF, 3)
-    assert torch.equal(some.features[:, 0], torch.tensor([4.0, 7.0])[some.rows])
-    assert set(some.rows.tolist()) == {0, 1}
+    both = LabelledFeatures.concatenate([torch.full((2, 3), 4.0), torch.full((5, 3), 7.0)])
+    assert both.labels.tolist() == [0, 0, 1, 1, 1, 1, 1]
+    some = both.sample(generator(0))
+    assert some.features.shape == (critic_fit.BATCH_PER_KIND, 3)
+    assert torch.equal(some.features[:, 0], torch.tensor([4.0, 7.0])[some.labels])
+    assert set(some.labels.tolist()) == {0, 1}
 
 
 def test_of_a_category_with_few_sketches_it_knows_what_others_have_taught():
-    shared = fit_shared(CONFIG, pile((4000, 1.0), (40, 1.0)), pile((8000, -1.0), (80, -1.0)))
+    shared = fit_shared(CONFIG, features_of((4000, 1.0), (40, 1.0)), features_of((8000, -1.0), (80, -1.0)))
     people, decoder = shared(drawn(300, 1.0, 8))[:, 1], shared(drawn(300, -1.0, 9))[:, 1]
-    few, ours = pile((40, 1.0)), pile((80, -1.0))
-    alone = fit_shared(ALONE, few, ours)(drawn(300, 1.0, 8))
+    few, generated = features_of((40, 1.0)), features_of((80, -1.0))
+    alone = fit_shared(ALONE, few, generated)(drawn(300, 1.0, 8))
     assert float(people.mean()) > 0.1 > -0.1 > float(decoder.mean())
     assert float(people.mean()) > 5 * float(alone.mean().abs())
 
 
 def test_categories_may_be_of_opposite_opinions():
-    shared = fit_shared(CONFIG, pile((2000, 1.5), (2000, -1.5)), pile((2000, -1.5), (2000, 1.5)))
+    shared = fit_shared(CONFIG, features_of((2000, 1.5), (2000, -1.5)), features_of((2000, -1.5), (2000, 1.5)))
     odds = shared(drawn(300, 1.5, 8)).mean(dim=0)
     assert float(odds[0]) > 0.3 > -0.3 > float(odds[1])
 
 
 def test_it_may_be_curved():
     """Neither much nor little of a feature is a person's, but what lies between: no row can say that."""
-    theirs = LabelledFeatures.of([drawn(4000, 0.0, 0, spread=0.3)])
-    ours = LabelledFeatures.of([torch.cat([drawn(2000, 2.0, 1, spread=0.3), drawn(2000, -2.0, 2, spread=0.3)])])
-    shared = fit_shared(ALONE, theirs, ours)
+    human = LabelledFeatures.concatenate([drawn(4000, 0.0, 0, spread=0.3)])
+    generated = LabelledFeatures.concatenate(
+        [torch.cat([drawn(2000, 2.0, 1, spread=0.3), drawn(2000, -2.0, 2, spread=0.3)])]
+    )
+    shared = fit_shared(ALONE, human, generated)
     middle, sides = drawn(200, 0.0, 3, 0.3), torch.cat([drawn(200, 2.0, 4, 0.3), drawn(200, -2.0, 5, 0.3)])
     assert float(shared(middle).mean()) > float(shared(sides).mean()) + 0.5
 
 
 def test_both_kinds_weigh_alike_however_many_there_are():
-    theirs, ours = pile((2000, 0.5)), LabelledFeatures.of([drawn(8000, -0.5, 1)])
-    shared = fit_shared(ALONE, theirs, ours)
+    human, generated = features_of((2000, 0.5)), LabelledFeatures.concatenate([drawn(8000, -0.5, 1)])
+    shared = fit_shared(ALONE, human, generated)
     middle = torch.cat([drawn(2000, 0.5, 4), drawn(2000, -0.5, 5)])
     assert float(shared(middle).mean()) == pytest.approx(0.0, abs=0.1)
 
 
 def test_units_and_zero_of_a_feature_do_not_matter():
     units, zero = torch.tensor([1000.0, 1.0, 5.0, 1.0, 30.0, 1.0]), torch.tensor([500.0, -20.0, 10.0, 0.0, 90.0, 3.0])
-    theirs, ours, seen = pile((1500, 1.0), (1500, 1.0)), pile((3000, -1.0), (3000, -1.0)), drawn(100, 0.0, 8)
-    plain = fit_shared(CONFIG, theirs, ours)(seen)
-    moved = (LabelledFeatures(each.features * units + zero, each.rows) for each in (theirs, ours))
+    human, generated, seen = (
+        features_of((1500, 1.0), (1500, 1.0)),
+        features_of((3000, -1.0), (3000, -1.0)),
+        drawn(100, 0.0, 8),
+    )
+    plain = fit_shared(CONFIG, human, generated)(seen)
+    moved = (LabelledFeatures(each.features * units + zero, each.labels) for each in (human, generated))
     other = fit_shared(CONFIG, *moved)(seen * units + zero)
     torch.testing.assert_close(plain, other, atol=0.03, rtol=0.03)
 
 
 def test_features_and_units_are_dropped_while_it_learns(monkeypatch):
-    theirs, ours, seen = pile((300, 1.0), (300, 1.0)), pile((600, -1.0), (600, -1.0)), drawn(100, 0.0, 8)
-    dropped = fit_shared(CONFIG, theirs, ours)(seen)
+    human, generated, seen = (
+        features_of((300, 1.0), (300, 1.0)),
+        features_of((600, -1.0), (600, -1.0)),
+        drawn(100, 0.0, 8),
+    )
+    dropped = fit_shared(CONFIG, human, generated)(seen)
     monkeypatch.setattr(critic, "DROPOUT", 0.0)
-    assert not torch.allclose(fit_shared(CONFIG, theirs, ours)(seen), dropped, atol=0.01)
+    assert not torch.allclose(fit_shared(CONFIG, human, generated)(seen), dropped, atol=0.01)
 
 
 def test_it_is_a_function_of_the_seed_and_leaves_other_randomness_alone():
-    theirs, ours = pile((40, 1.0), (40, 1.0)), pile((80, -1.0), (80, -1.0))
+    human, generated = features_of((40, 1.0), (40, 1.0)), features_of((80, -1.0), (80, -1.0))
     torch.manual_seed(3)
     expected = torch.rand(4)
     torch.manual_seed(3)
-    first, again, other = (fit_shared(CONFIG, theirs, ours, seed) for seed in (0, 0, 1))
+    first, again, other = (fit_shared(CONFIG, human, generated, seed) for seed in (0, 0, 1))
     assert torch.equal(torch.rand(4), expected)
     assert torch.equal(first.inner.weight, again.inner.weight)
     assert not torch.equal(first.inner.weight, other.inner.weight)
@@ -170,8 +186,8 @@ def test_it_sees_each_persons_sketch_so_many_times(monkeypatch):
     seen: list[int] = []
     forward = Classifier.forward
     monkeypatch.setattr(Classifier, "forward", lambda *asked: seen.append(len(asked[1])) or forward(*asked))
-    fit_shared(CONFIG, pile((30, 1.0), (34, 1.0)), pile((50, -1.0), (50, -1.0)))
-    assert sum(seen) / 2 == pytest.approx(sharing.EPOCHS * 64, abs=sharing.HALF)
+    fit_shared(CONFIG, features_of((30, 1.0), (34, 1.0)), features_of((50, -1.0), (50, -1.0)))
+    assert sum(seen) / 2 == pytest.approx(critic_fit.EPOCHS * 64, abs=critic_fit.BATCH_PER_KIND)
 
 
 def test_before_it_learns_it_says_nothing():
@@ -180,15 +196,15 @@ def test_before_it_learns_it_says_nothing():
 
 def test_each_sketch_is_seen_whole_and_finished_at_every_temperature(completer):
     sketches = doodles(7, categories=["square"])
-    practice = critic_examples(completer, "square", sketches)
+    examples = critic_examples(completer, "square", sketches)
     expected = next(completer.models.router.encode([each.astype(np.float64) for each in sketches])).features
-    torch.testing.assert_close(practice.theirs, expected.half())
-    assert practice.ours.shape == (7 * len(TEMPERATURES), expected.shape[1])
+    torch.testing.assert_close(examples.human, expected.half())
+    assert examples.generated.shape == (7 * len(TEMPERATURES), expected.shape[1])
 
 
 def test_it_is_a_function_of_the_seed(completer):
     sketches = doodles(4, categories=["zigzag"])
-    first, again, other = (critic_examples(completer, "zigzag", sketches, seed).ours for seed in (0, 0, 9))
+    first, again, other = (critic_examples(completer, "zigzag", sketches, seed).generated for seed in (0, 0, 9))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -201,7 +217,7 @@ def test_what_the_decoder_finishes_begins_as_the_persons_and_is_cut_within_bound
         completer, "complete_many", lambda begun, options: asked.append((begun, options)) or draw(begun, options)
     )
     critic_examples(completer, "zigzag", sketches)
-    assert [options.temperature for _, options in asked] == list(TEMPERATURES)
+    assert [options.temperature for _, options in asked] == list(TEMPERATURES) == [0.4, 0.4, 0.4, 0.6, 0.8]
     assert len({options.seed for _, options in asked}) == len(TEMPERATURES)
     assert all((options.category, options.candidates) == ("zigzag", 1) for _, options in asked)
     shares = []
@@ -209,5 +225,23 @@ def test_what_the_decoder_finishes_begins_as_the_persons_and_is_cut_within_bound
         for prefix, rows in zip(begun, sketches, strict=True):
             np.testing.assert_array_equal(prefix.points, rows[: len(prefix)])
             shares.append(len(prefix) / len(rows))
-    assert SEEN[0] - 0.05 <= min(shares) < 0.3
-    assert 0.7 < max(shares) <= SEEN[1] + 0.05
+    assert PREFIX_FRACTIONS[0] - 0.05 <= min(shares) < 0.3
+    assert 0.7 < max(shares) <= PREFIX_FRACTIONS[1] + 0.05
+
+
+def test_a_category_without_training_sketches_gets_no_row(tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny")
+    store = pack(tmp_path / "store", {"train": {"circle": doodles(4), "square": [], "zigzag": doodles(3)}})
+    sketches = critic_sketches(store, bundle.categories, 3)
+    facts = add_critic(bundle, sketches).critic()[1]
+    assert (facts.categories, facts.training) == (["circle", "zigzag"], {"counts": [3, 3]})
+
+
+def test_a_critics_sketches_are_spread_over_all_there_are():
+    sketches = doodles(23)
+    for most in (1, 2, 5, 22, 23, 500):
+        kept = [next(i for i, rows in enumerate(sketches) if rows is each) for each in evenly_spaced(sketches, most)]
+        assert kept == sorted(set(kept))
+        assert len(kept) == min(most, 23)
+        assert {0} <= set(kept) if most == 1 else {0, 22} <= set(kept)
+    assert evenly_spaced([], 5) == []

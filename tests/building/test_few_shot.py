@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from codes.building import few_shot as teaching
-from codes.building.few_shot import TEACHING, Examples, Lesson, average_of_nearest, extended, teach
+from codes.building import few_shot
+from codes.building.few_shot import TEACHING, LabelExamples, TeachingTask, average_of_nearest, teach, with_new_label
 from codes.checkpoints.part import sha256, write_part
 from codes.errors import BadOption
 from codes.evaluation.likelihood import decoder_quality
@@ -30,9 +30,9 @@ def spikes(count: int, seed: int = 0) -> list[np.ndarray]:
     ]
 
 
-def lesson(name: str = "comb", count: int = 15, **changes: object) -> Lesson:
+def task(name: str = "comb", count: int = 15, **changes: object) -> TeachingTask:
     others = {category: doodles(20, i, (category,)) for i, category in enumerate(CATEGORIES)}
-    return Lesson(name, spikes(count), others, **{"config": QUICK, "precision": "float16", **changes})
+    return TeachingTask(name, spikes(count), others, **{"config": QUICK, "precision": "float16", **changes})
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def taught(tmp_path_factory):
     """A bundle, and the one that learned combs from it."""
     folder = tmp_path_factory.mktemp("teaching")
     before = tiny_bundle(folder / "before")
-    return before, teach(before, lesson(), folder / "after", "A card.\n")
+    return before, teach(before, task(), folder / "after")
 
 
 def test_the_new_category_is_recognised_and_drawn(taught):
@@ -51,7 +51,8 @@ def test_the_new_category_is_recognised_and_drawn(taught):
     assert sum(route.category == "comb" for route in routes) >= 18
     completions = completer.complete(Sketch(points=spikes(1, seed=3)[0][:6]), category="comb", variations=2, seed=1)
     assert [each.category for each in completions] == ["comb"] * 2
-    assert (after.folder / "README.md").read_text() == "A card.\n"
+    assert (after.folder / "README.md").read_text().startswith("A tiny bundle.\n")
+    assert "Taught `comb` from 15 drawings" in (after.folder / "README.md").read_text()
 
 
 def test_all_that_was_there_is_still_the_same(taught):
@@ -77,7 +78,7 @@ def test_few_of_the_others_are_lost_to_it(taught):
 
 def test_a_label_that_was_only_background_needs_no_new_row(tmp_path):
     bundle = tiny_bundle(tmp_path / "before")
-    after = teach(bundle, lesson(BACKGROUND), tmp_path / "after", "")
+    after = teach(bundle, task(BACKGROUND), tmp_path / "after")
     assert after.categories[-1] == BACKGROUND
     assert (after.folder / "router/weights.safetensors").read_bytes() == (
         bundle.folder / "router/weights.safetensors"
@@ -87,20 +88,20 @@ def test_a_label_that_was_only_background_needs_no_new_row(tmp_path):
 @pytest.mark.parametrize("name", ["circle", "Circle"])
 def test_what_is_drawn_already_is_not_taught_again(tmp_path, bundle, name):
     with pytest.raises(BadOption, match="already"):
-        teach(bundle, lesson(name), tmp_path / "after", "")
+        teach(bundle, task(name), tmp_path / "after")
     assert not list(tmp_path.iterdir())
 
 
 def test_bad_lessons_are_one_sentence(tmp_path, bundle):
     with pytest.raises(BadOption, match="too few"):
-        lesson(count=9)
+        task(count=9)
     with pytest.raises(BadOption, match="needs a name"):
-        lesson(name=" ")
+        task(name=" ")
     with pytest.raises(BadOption, match="nothing to tell"):
-        Lesson("comb", spikes(12), {})
-    strange = Lesson("comb", spikes(12), {"dragon": doodles(3)}, QUICK)
+        teach(bundle, TeachingTask("comb", spikes(12), {}), tmp_path / "after")
+    strange = TeachingTask("comb", spikes(12), {"dragon": doodles(3)}, QUICK)
     with pytest.raises(BadOption, match="never learned dragon"):
-        teach(bundle, strange, tmp_path / "after", "")
+        teach(bundle, strange, tmp_path / "after")
     assert not list(tmp_path.iterdir())
 
 
@@ -129,7 +130,7 @@ def test_the_average_is_over_decoders_of_one_size_and_scale(tmp_path):
 
 
 def test_a_decoder_begins_from_those_that_find_the_drawings_likeliest(tmp_path, monkeypatch):
-    monkeypatch.setattr(teaching, "NEAREST", 1)
+    monkeypatch.setattr(few_shot, "NEAREST_DECODERS", 1)
     bundle, drawings = of_one_scale(tmp_path / "tiny"), spikes(6)
     parts = [bundle.vae(category) for category in CATEGORIES[:2]]
     nats = [decoder_quality(*part, drawings, 0.5).continuation.total for part in parts]
@@ -146,9 +147,9 @@ def test_a_lesson_drops_more_recurrent_weights_than_the_bundle_was_trained_with(
         asked.append(sizes)
         return decoder_job(splits, sizes, config, start)
 
-    monkeypatch.setattr(teaching, "decoder_job", watched)
-    teach(bundle, lesson(), tmp_path / "after", "")
-    assert [each.decoder.dropout for each in asked] == [teaching.DROPOUT]
+    monkeypatch.setattr(few_shot, "decoder_job", watched)
+    teach(bundle, task(), tmp_path / "after")
+    assert [each.decoder.dropout for each in asked] == [few_shot.RECURRENT_DROPOUT]
 
 
 def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
@@ -159,7 +160,7 @@ def test_a_new_row_finds_what_can_be_told_apart_and_leaves_old_logits():
     logits = net.classifier.outer(hidden)
     labels = logits.argmax(dim=-1)
     labels[:50] = 3
-    wider = extended(net, Examples(hidden, logits, labels))
+    wider = with_new_label(net, LabelExamples(hidden, logits, labels))
     found = wider.classifier.outer(hidden)
     torch.testing.assert_close(found[:, :3], logits)
     assert float((found.argmax(dim=-1) == labels).float().mean()) > 0.97
@@ -172,7 +173,7 @@ def test_a_category_of_few_examples_weighs_as_much_as_one_of_many():
     hidden = torch.ones(1010, net.config.hidden)
     logits = torch.tensor([[2.0, -9.0, -9.0]]).expand(1010, 3)
     labels = torch.cat([torch.full((10,), 3), torch.zeros(1000, dtype=torch.long)])
-    wider = extended(net, Examples(hidden, logits, labels))
+    wider = with_new_label(net, LabelExamples(hidden, logits, labels))
     score = hidden[0] @ wider.classifier.outer.weight[3] + wider.classifier.outer.bias[3]
     assert float(score) == pytest.approx(2.0, abs=0.2)
 

@@ -35,7 +35,6 @@ def commands(command: click.Command, *path: str) -> Iterator[tuple[str, click.Co
 
 SCRIPTS = (train_or_test, draw_client, predict_client)
 EVERY = [each for group in (*SCRIPTS, halfdrawn) for each in commands(group, group.name or "")]
-OWN = [each for each in EVERY if not {"train", "test", "bundle", "teach"} & set(each[0].split())]
 
 
 def problems(text: str | None) -> Iterator[str]:
@@ -51,7 +50,7 @@ def problems(text: str | None) -> Iterator[str]:
 def test_every_option_is_explained_in_a_sentence():
     wrong = {
         f"{words} {each.opts[-1]}: {problem}"
-        for words, command in OWN
+        for words, command in EVERY
         for each in command.params
         if isinstance(each, click.Option) and not each.hidden
         for problem in problems(each.help)
@@ -62,7 +61,7 @@ def test_every_option_is_explained_in_a_sentence():
 def test_every_command_says_what_it_does():
     """The first paragraph is a sentence that begins with a verb; examples follow below."""
     wrong = []
-    for words, command in OWN:
+    for words, command in EVERY:
         first = (command.help or "").split("\n\n")[0]
         wrong += [f"{words}: {problem}" for problem in problems(first)]
         wrong += [f"{words}: markup" for _ in MARKUP.finditer((command.help or "").replace("\b\n", ""))]
@@ -71,7 +70,7 @@ def test_every_command_says_what_it_does():
 
 
 def test_the_list_of_commands_says_of_each_how_its_help_begins():
-    for words, command in OWN:
+    for words, command in EVERY:
         if isinstance(command, LazyGroup):
             for name, home in command.homes.items():
                 below = command.get_command(click.Context(command), name)

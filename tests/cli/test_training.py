@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import fields
 
 import pytest
+import torch
 
 from codes.checkpoints.bundle import Bundle
-from codes.cli.build import criticised, evenly, to_practise
 from codes.cli.main import predict_client as predict_main
 from codes.cli.main import train_or_test as main
 from codes.data.store_writer import pack
 from codes.formats import npz
 from codes.inference.completer import load
 from codes.sketch.stroke3 import Sketch
+from codes.training.config import DecoderTrainConfig, TrainConfig
 from tests.support.running import flags, run, told, works
 from tests.support.worlds import CATEGORIES, doodles, sketch_of, tiny_bundle
 
@@ -112,6 +114,48 @@ def test_what_cannot_be_trained_is_one_sentence(store, tmp_path, words, part):
     assert part in told(main, "train", "draw", store.folder, "-o", tmp_path / "runs", *SMALL, *words)
 
 
+def changed(default: object) -> object:
+    """Another value of the same kind."""
+    if isinstance(default, str):
+        return "float32"
+    return default + 1 if isinstance(default, int) else default / 2 + 0.0625
+
+
+@pytest.mark.parametrize(("command", "config"), [("draw", DecoderTrainConfig), ("predict", TrainConfig)])
+def test_every_setting_has_a_flag_that_reaches_the_run(store, tmp_path, command, config):
+    settings = {each.name: changed(each.default) for each in fields(config) if each.name != "optimiser"}
+    asked = flags(**{**settings, "steps": 0, "encoder_size": 6})
+    together = ["--together"] if command == "draw" else []
+    works(main, "train", command, store.folder, "-o", tmp_path / "run", *asked, *together)
+    written = json.loads((tmp_path / "run" / "config.json").read_text())["train"]
+    assert written == {**settings, "steps": 0, "optimiser": "adam"}
+
+
+def test_threads_are_as_many_as_asked_for(store, tmp_path):
+    before = torch.get_num_threads()
+    try:
+        words = flags(steps=0, encoder_size=6, threads=before + 2)
+        works(main, "train", "predict", store.folder, "-o", tmp_path / "run", *words)
+        assert torch.get_num_threads() == before + 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["train", "predict", "--kl-weight", "0.5"], "No such option '--kl-weight'"),
+        (["train", "predict", "--weight-decay", "0.1", "--optimiser", "rmsprop"], "weight_decay works with adam"),
+        (["train", "predict", "--threads", "0"], "0 is not in the range"),
+        (["train", "draw", "--balance", "0.5"], "--balance does nothing without --together"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(store, tmp_path, words, part):
+    result = run(main, *words, store.folder, "-o", tmp_path / "run")
+    assert (result.exit_code, part in result.output) == (2, True), result.output
+    assert not (tmp_path / "run").exists()
+
+
 def test_no_store_says_how_to_make_one(tmp_path):
     assert "data import" in told(main, "train", "draw", tmp_path, "-o", tmp_path / "runs", *SMALL)
 
@@ -156,31 +200,13 @@ def test_a_bundle_has_a_critic_of_all_its_categories_and_passes_it_on(made, tmp_
     assert completer.complete(sketch_of(), category="snail", candidates=3, max_points=5)[0].category == "snail"
 
 
-def test_a_category_without_training_sketches_gets_no_row(tmp_path):
-    bundle = tiny_bundle(tmp_path / "tiny")
-    store = pack(tmp_path / "store", {"train": {"circle": doodles(4), "square": [], "zigzag": doodles(3)}})
-    sketches = to_practise(store, bundle.categories, 3)
-    facts = criticised(bundle, sketches).critic()[1]
-    assert (facts.categories, facts.training) == (["circle", "zigzag"], {"counts": [3, 3]})
-
-
-def test_a_bundle_is_not_replaced_where_there_is_nothing_to_practise_on(runs, store, tmp_path):
+def test_a_bundle_is_not_replaced_where_its_critic_would_have_nothing_to_learn_from(runs, store, tmp_path):
     """The store has no training sketches: that is told before the bundle that is there is touched."""
     there = tiny_bundle(tmp_path / "there")
     valid = pack(tmp_path / "valid", {"valid": {category: doodles(4) for category in store.categories}})
     words = ["--router", runs / "router", "--draw", runs / "draw", "--data", valid.folder, "-o", there.folder]
     assert "no split 'train'" in told(main, "bundle", *words)
     assert Bundle.open(there.folder) == there
-
-
-def test_practice_is_spread_over_all_there_is():
-    sketches = doodles(23)
-    for most in (1, 2, 5, 22, 23, 500):
-        kept = [next(i for i, rows in enumerate(sketches) if rows is each) for each in evenly(sketches, most)]
-        assert kept == sorted(set(kept))
-        assert len(kept) == min(most, 23)
-        assert {0} <= set(kept) if most == 1 else {0, 22} <= set(kept)
-    assert evenly([], 5) == []
 
 
 def test_bundling_what_is_not_there_is_one_sentence(runs, store, tmp_path):
@@ -230,6 +256,18 @@ def test_the_router_may_be_asked_about_some_or_about_everything(made, store):
     assert "never learned unicorn" in told(main, "test", "predict", store.folder, "-m", made, "-c", "unicorn")
 
 
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["--everything", "-c", "circle"], "leave --category out"),
+        (["--risk", "risk.svg"], "--risk writes a .png file"),
+        (["--confusion", "confusion"], "--confusion writes a .png file"),
+    ],
+)
+def test_contradictions_in_a_test_are_refused(made, store, words, part):
+    assert part in told(main, "test", "predict", store.folder, "-m", made, *words)
+
+
 def test_help_of_every_command_has_an_example():
     for words in (["train", "draw"], ["train", "predict"], ["test", "draw"], ["test", "predict"], ["bundle"]):
         result = run(main, *words, "--help")
@@ -246,6 +284,16 @@ def test_a_bundle_is_taught_a_category_from_a_file_of_drawings(made, tmp_path):
     assert "spiral from 14 drawings" in text
     assert Bundle.open(out).categories[-1] == "spiral"
     assert "Taught `spiral` from 14 drawings" in (out / "README.md").read_text()
+
+
+def test_data_for_a_category_that_the_router_knows_is_refused(runs, store, tmp_path):
+    words = ["--router", runs / "router", "--draw", runs / "draw", "--data", store.folder, "-c", "circle"]
+    works(main, "bundle", *words, "-o", tmp_path / "one", "--practice", 0)
+    npz.write_splits(tmp_path / "square.npz", {"train": doodles(12, 0, ("square",))})
+    words = ["teach", "square", tmp_path / "square.npz", "-m", tmp_path / "one", "--steps", 2, "-o", tmp_path / "two"]
+    assert "--data does nothing here" in told(main, *words, "--data", store.folder)
+    works(main, *words)
+    assert Bundle.open(tmp_path / "two").categories == ("circle", "square")
 
 
 def test_too_few_drawings_are_one_sentence_and_leave_nothing(made, tmp_path):

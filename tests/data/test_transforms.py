@@ -21,7 +21,7 @@ from codes.data.transforms import (
     rows_by_strokes,
     u50_lengths,
 )
-from codes.training.config import TrainConfig
+from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.objectives import half_lengths
 from tests.support.worlds import CATEGORIES, TINY_VAE, doodles
@@ -55,7 +55,7 @@ def test_all_splits_are_divided_by_the_scale_of_train(tmp_path):
     small = doodles(6, 0, CATEGORIES[:1])
     store = pack(tmp_path / "data", {"train": {"circle": small}, "valid": {"circle": large}})
     splits = Splits.of(store)
-    job = decoder_job(splits, TINY_VAE, TrainConfig(batch=2))
+    job = decoder_job(splits, TINY_VAE, DecoderTrainConfig(batch=2))
     assert job.facts["scale"] == pytest.approx(fit_normaliser(splits.train).scale)
     assert job.source.normaliser.scale == job.facts["scale"]
     shortest = min(large, key=len)

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from codes.training.config import TrainConfig
+from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job, router_job
 from codes.training.loop import Job, Trainer
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import TINY_ROUTER, TINY_VAE
 
-CONFIG = TrainConfig(steps=6, batch=8, warmup=2, mask=0.0, kl_weight=0.0, precision="float32")
+CONFIG = DecoderTrainConfig(steps=6, batch=8, warmup=2, mask=0.0, kl_weight=0.0, precision="float32")
 NO_GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 DEVICES = ["cpu", pytest.param("cuda", marks=[pytest.mark.gpu, NO_GPU])]
 

@@ -17,15 +17,15 @@ from torch import nn
 from codes.checkpoints.tensors import fill, load_tensors
 from codes.errors import BadFile, TrainingStopped
 from codes.model.vae import SketchVAE
-from codes.training.config import TrainConfig, learning_rate
+from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job, router_job
-from codes.training.loop import Job, Trainer, choose_precision, evaluate
-from codes.training.objectives import DecoderObjective
+from codes.training.loop import Job, Trainer, choose_precision
+from codes.training.objectives import DecoderObjective, evaluate
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import TINY_ROUTER, TINY_VAE
 
 CPU = torch.device("cpu")
-CONFIG = TrainConfig(
+CONFIG = DecoderTrainConfig(
     steps=12,
     batch=4,
     learning_rate=0.02,
@@ -44,13 +44,13 @@ DROPOUT = replace(
 def job(store) -> Callable[..., Job]:
     """Makes a fresh job: same seed, same job."""
 
-    def make(config: TrainConfig = CONFIG, **changes: object) -> Job:
+    def make(config: DecoderTrainConfig = CONFIG, **changes: object) -> Job:
         return replace(decoder_job(Splits.of(store, "circle"), DROPOUT, config), **changes)
 
     return make
 
 
-def train(job: Job, path: Path, config: TrainConfig = CONFIG, workers: int = 0) -> float:
+def train(job: Job, path: Path, config: DecoderTrainConfig = CONFIG, workers: int = 0) -> float:
     run = RunFolder(path)
     run.prepare(config.to_dict())
     return Trainer(job, config, run, CPU, workers).fit()
@@ -177,9 +177,21 @@ def test_every_step_has_the_rate_of_its_schedule_and_every_part_of_the_loss_is_c
     trainer = Trainer(job(), CONFIG, run, CPU)
     for step in range(5):
         trainer.step()
-        assert trainer.state.optimiser.param_groups[0]["lr"] == learning_rate(CONFIG, step)
+        assert trainer.state.optimiser.param_groups[0]["lr"] == CONFIG.learning_rate_at(step)
         norm = torch.stack([value.grad.square().sum() for value in trainer.state.model.parameters()]).sum().sqrt()
         assert float(norm) <= CONFIG.clip * 1.001
+
+
+def test_weights_decay_by_their_share_of_the_learning_rate(job, tmp_path):
+    """Decoupled from the gradient: where there is none, a step multiplies every weight by 1 - rate * decay."""
+    config = replace(CONFIG, weight_decay=0.3)
+    state = Trainer(job(config), config, RunFolder(tmp_path), CPU).state
+    before = {name: value.clone() for name, value in state.model.named_parameters()}
+    for value in state.model.parameters():
+        value.grad = torch.zeros_like(value)
+    state.optimiser.step()
+    for name, value in state.model.named_parameters():
+        torch.testing.assert_close(value.data, before[name] * (1 - config.learning_rate * 0.3))
 
 
 def test_a_finished_run_is_left_as_it_is(job, uninterrupted):

@@ -14,13 +14,12 @@ from codes.data.batches import Batch
 from codes.model.decoder import Stepper, start_row
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.training.config import TrainConfig, kl_weight
-from codes.training.loop import MeasureSums, evaluate
-from codes.training.objectives import DecoderObjective, PointNats, RouterObjective, cut_lengths
+from codes.training.config import DecoderTrainConfig
+from codes.training.objectives import DecoderObjective, MeasureSums, PointNats, RouterObjective, cut_lengths, evaluate
 from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of, generator, stirred_router, stirred_vae
 
 CPU = torch.device("cpu")
-CONFIG = TrainConfig()
+CONFIG = DecoderTrainConfig()
 
 
 def part_of(batch: Batch, start: int, end: int) -> Batch:
@@ -166,7 +165,7 @@ def test_measuring_is_deterministic_in_every_mode(kind):
     assert results[0] == results[1]
 
 
-def test_a_tally_that_counted_nothing_leaves_the_measure_out():
+def test_a_sum_that_counted_nothing_leaves_the_measure_out():
     single_rows = part_of(
         Batch(batch_of(3).points, torch.ones(3, dtype=torch.long), torch.zeros(3, dtype=torch.long)), 0, 3
     )
@@ -175,14 +174,14 @@ def test_a_tally_that_counted_nothing_leaves_the_measure_out():
     assert np.isfinite(list(averages.values())).all()
 
 
-def test_a_tally_goes_on_from_what_was_saved():
+def test_sums_go_on_from_what_was_saved():
     objective = RouterObjective(stirred_router(), CONFIG)
     whole, begun = MeasureSums(), MeasureSums()
-    for tally in (whole, begun):
-        tally.add(objective.measure(batch_of(4)))
-    resumed = MeasureSums(dict(begun.sums))
-    for tally in (whole, resumed):
-        tally.add(objective.measure(batch_of(5, seed=2)))
+    for sums in (whole, begun):
+        sums.add(objective.measure(batch_of(4)))
+    resumed = MeasureSums(dict(begun.totals))
+    for sums in (whole, resumed):
+        sums.add(objective.measure(batch_of(5, seed=2)))
     assert resumed.averages() == whole.averages()
 
 
@@ -205,7 +204,7 @@ def test_the_loss_is_nats_a_point_and_the_weighted_divergence():
     posterior = vae.encode(batch.points, batch.lengths, rng)
     nats = PointNats.of(vae(batch.points, batch.lengths, posterior.rsample(rng)), batch)
     expected = (nats.offset.sum() + nats.pen.sum()) / batch.lengths.sum()
-    torch.testing.assert_close(loss, expected + kl_weight(config, 300) * posterior.kl().mean())
+    torch.testing.assert_close(loss, expected + config.kl_weight_at(300) * posterior.kl().mean())
     assert float(measures["offset"].total) == pytest.approx(float(nats.offset.sum()))
 
 
