@@ -33,7 +33,7 @@ from codes.errors import BadFile, NotRecognised
 from codes.formats.npz import write_arrays
 from codes.formats.registry import read, read_all
 from codes.inference.completer import Completer, load, use_one_thread
-from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions, result_record
+from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions, result_record
 from codes.progress import progress
 from codes.sketch.stroke3 import Sketch
 
@@ -139,7 +139,7 @@ def _print_rows(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[R
 @option("--law", type=click.Choice(list(PREFIX_RULES)), default="points", show_default=True, section="Data",
         help="What the fraction is counted in.")  # fmt: skip
 @CATEGORY
-@option("-n", "--variations", type=click.IntRange(0, MOST_DRAWINGS), default=1, show_default=True, section="Drawing",
+@option("-n", "--variations", type=click.IntRange(0, MAX_DRAWINGS), default=1, show_default=True, section="Drawing",
         help="How many completions of each sketch; 0 only classifies.")  # fmt: skip
 @SAMPLING
 @option("-o", "--out", type=click.Path(path_type=Path), section="Output", help="An .npz file for the completions.")

@@ -1,1 +1,1 @@
-"""Distributions to sketches."""
+"""Distributions to sketches: routes, completions and drawings from nothing."""

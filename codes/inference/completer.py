@@ -17,7 +17,7 @@ from codes.checkpoints.bundle import Bundle
 from codes.errors import BadOption, NotRecognised
 from codes.inference.generate import CategorySampler
 from codes.inference.models import Models
-from codes.inference.options import MOST_DRAWINGS, Completion, Route, SamplingOptions
+from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions
 from codes.inference.requests import Completed, Event, PointsDrawn, Refused, SketchRequest, StreamedPoint
 from codes.inference.router import ROUTER_BATCH
 from codes.inference.scheduler import Scheduler, categories_to_draw
@@ -129,10 +129,10 @@ class Completer:
         self, sketches: Sequence[Sketch], routes: Sequence[Route], options: SamplingOptions
     ) -> list[list[Completion]]:
         """Draw category by category, and sketches of like length together; results in the order of the sketches."""
-        if options.variations * options.candidates > MOST_DRAWINGS:
+        if options.variations * options.candidates > MAX_DRAWINGS:
             raise BadOption(
                 f"{options.variations} variations of {options.candidates} candidates each are more than "
-                f"{MOST_DRAWINGS} drawings; ask for fewer of either"
+                f"{MAX_DRAWINGS} drawings; ask for fewer of either"
             )
         answers: list[list[Event]] = [[] for _ in sketches]
         requests = [

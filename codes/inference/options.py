@@ -1,6 +1,7 @@
-"""What can be asked of a completion and what comes back; both frozen, contradictions refused once, here.
+"""What can be asked of a completion and what comes back; contradictions are refused once, here.
 
-Results as plain values for JSON: one form for the command line, for HTTP and for whoever reads either."""
+Knows sketches, and how a result is written as plain values for JSON: one form for the command line and for HTTP.
+"""
 
 from __future__ import annotations
 
@@ -16,25 +17,25 @@ from codes.sketch.stroke3 import Sketch
 
 LatentSource = Literal["prefix", "zero", "prior"]
 Decision = Literal["known", "unsure", "unknown"]
-MOST_DRAWINGS = 4096  # of one sketch in one category, those that are not kept included
+MAX_DRAWINGS = 4096  # of one sketch in one category, candidates included
 
 
 @dataclass(frozen=True)
 class SamplingOptions:
-    """How a sketch is to be finished.
+    """Say how a sketch is to be finished.
 
     Attributes:
-        variations: how many ways to finish it, of each category drawn.
+        variations: ways to finish it, of each category drawn.
         temperature: near 0 is the same every time, 0.4 is careful, 1 is as varied as people; above 0, at most 2.
         seed: same seed, same drawing. Variation ``i`` depends on the sketch, the seed and ``i`` alone.
         category: draw this one, whatever the router says.
-        top: draw this many of the likeliest categories.
-        latent: where z comes from: inferred from the prefix, zero, or drawn from the prior.
-        candidates: draw this many for each variation and keep the one that the router takes most surely for its
-            category and the critic for a person's; 1 keeps what comes. Where rows are shown as they are drawn, nothing
-            can be chosen.
-        max_points: most points added; a drawing that is not ended by then is cut off.
-        draw_unknown: draw the likeliest category also where the sketch looks like none of them.
+        top: number of the likeliest categories to draw.
+        latent: source of z: inferred from the prefix, zero, or drawn from the prior.
+        candidates: drawings made for each variation, of which the best is kept: the one that the router recognises
+            most surely and that the critic finds most like a person's. 1 keeps whatever is drawn; points that are
+            streamed cannot be chosen among.
+        max_points: most points added; a drawing that has not ended by then is cut off.
+        draw_unknown: draw the likeliest category even if the sketch looks like none of them.
     """
 
     variations: int = 1
@@ -54,8 +55,8 @@ class SamplingOptions:
         if not isinstance(self.temperature, Real):
             raise BadOption(f"temperature must be a number, not {self.temperature!r}")
         for name in ("variations", "candidates"):
-            if not 1 <= getattr(self, name) <= MOST_DRAWINGS:
-                raise BadOption(f"{name} must be 1 to {MOST_DRAWINGS}, not {getattr(self, name)}")
+            if not 1 <= getattr(self, name) <= MAX_DRAWINGS:
+                raise BadOption(f"{name} must be 1 to {MAX_DRAWINGS}, not {getattr(self, name)}")
         if not 0 < self.temperature <= 2:
             raise BadOption(f"temperature must be above 0 and at most 2, not {self.temperature}")
         if not 0 <= self.seed < 2**63:
@@ -72,13 +73,13 @@ class SamplingOptions:
 
 @dataclass(frozen=True)
 class Route:
-    """What a sketch was recognised as.
+    """Hold what a sketch was recognised as.
 
     Attributes:
         category: the likeliest.
-        probabilities: of each category on offer, likeliest first, adding up to 1: of what it is, if it is one of them.
-        decision: ``known``; ``unsure`` where it is one of them but not yet clear which; ``unknown``.
-        known_score: log probability that it is one of them at all.
+        probabilities: of each category on offer, likeliest first, adding up to 1, given that it is one of them.
+        decision: ``known``; ``unsure`` if it is one of them but not yet clear which; ``unknown``.
+        known_score: log probability that it is one of them at all, in nats.
     """
 
     category: str
@@ -88,25 +89,25 @@ class Route:
 
     @property
     def probability(self) -> float:
-        """Of the likeliest category."""
+        """Return the probability of the likeliest category."""
         return self.probabilities[self.category]
 
     def log_probability(self, category: str) -> float:
-        """Of one of the categories, in nats; minus infinity where the probability is too small for a number."""
+        """Return the log probability of a category, in nats; minus infinity if the probability underflows to 0."""
         probability = self.probabilities[category]
         return log(probability) if probability else -inf
 
 
 @dataclass(frozen=True)
 class Completion:
-    """A finished sketch.
+    """Hold a finished sketch.
 
     Attributes:
         sketch: prefix and continuation in the prefix's own units and place; ``sketch.prefix_rows`` tells them apart.
         category: what was drawn.
         probability: the router's, of that category.
-        route: all that the router said.
-        ended: whether the model ended the drawing itself, before ``max_points``.
+        route: everything the router said of the prefix.
+        ended: true if the model ended the drawing itself, before ``max_points``.
         log_likelihood: log density of the added points and pen states, in nats, in the model's units at temperature 1.
     """
 
@@ -119,17 +120,17 @@ class Completion:
 
     @property
     def adds(self) -> bool:
-        """Whether anything was drawn at all."""
+        """Return true if anything was drawn at all."""
         return len(self.sketch) > (self.sketch.prefix_rows or 0)
 
 
 def result_record(route: Route, completions: Sequence[Completion]) -> dict[str, Any]:
-    """What became of one sketch."""
+    """Return a route and its completions as plain values."""
     return {**route_record(route), "completions": [_completion_record(each) for each in completions]}
 
 
 def route_record(route: Route) -> dict[str, Any]:
-    """What it was recognised as."""
+    """Return a route as plain values."""
     return {
         "category": route.category,
         "decision": route.decision,
