@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -139,16 +140,19 @@ class Completer:
             SketchRequest(sketch, options, events.append, route, streams=False)
             for sketch, route, events in zip(sketches, routes, answers, strict=True)
         ]
-        waiting = deque(sorted(requests, key=lambda each: (options.category or _likeliest(each), len(each.sketch))))
+        by_category = sorted(requests, key=lambda each: (_category(each, options), len(each.sketch)))
+        for _, group in groupby(by_category, key=lambda each: _category(each, options)):
+            self._turn_until_over(deque(group), options.variations * options.candidates * options.top)
+        return [_completions(events) for events in answers]
+
+    def _turn_until_over(self, waiting: deque[SketchRequest], drawings: int) -> None:
+        """Draw requests of ``drawings`` drawings each, about :data:`MAX_ACTIVE` together; refill when half are over."""
         scheduler = Scheduler(self.models, self.models.decoders.load, ranking_batch=ROUTER_BATCH)
-        drawings = options.variations * options.candidates * options.top
         while waiting or scheduler.requests:
             if scheduler.n_drawings <= MAX_ACTIVE // 2:
-                for _ in range(max(1, (MAX_ACTIVE - scheduler.n_drawings) // drawings)):
-                    if waiting:
-                        scheduler.submit(waiting.popleft())
+                for _ in range(min(len(waiting), max(1, (MAX_ACTIVE - scheduler.n_drawings) // drawings))):
+                    scheduler.submit(waiting.popleft())
             scheduler.turn()
-        return [_completions(events) for events in answers]
 
 
 def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> SamplingOptions:
@@ -164,9 +168,9 @@ def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> Sa
     return replace(options or SamplingOptions(), **changes)
 
 
-def _likeliest(request: SketchRequest) -> str:
+def _category(request: SketchRequest, options: SamplingOptions) -> str:
     assert request.route is not None
-    return request.route.category
+    return options.category or request.route.category
 
 
 def _completions(events: Sequence[Event]) -> list[Completion]:

@@ -129,18 +129,18 @@ class PreparedBatch:
 class Drawings:
     """Step all drawings of one decoder together; others may join, and any may leave, between two points.
 
-    A drawing does not depend on the others. Drawings are numbered in the order in which they join.
+    A drawing does not depend on the others. Drawings are numbered in the order in which they join. Tables hold a row
+    for each drawing that was not collected: its noise, and, once they have been scored, its points and their nats.
     """
 
     def __init__(self, stepper: Stepper) -> None:
         self.stepper = stepper
         self._active: ActiveBatch | None = None
-        self._noise = torch.empty(0)  # [slots, T, K]
-        self._points = torch.empty(0)  # [slots, T, 5]
+        self._noise, self._points, self._nats = torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0)
+        self._slots: dict[int, int] = {}  # rows of the tables, by number
+        self._n_steps: dict[int, int] = {}  # of drawings that are over
         self._joined = 0
-        self._over: dict[int, NDArray[np.float64]] = {}  # rows of drawings that are over and not collected
-        self._nats: dict[int, float] = {}
-        self._unscored: list[Step] = []
+        self._unscored: list[tuple[Step, ActiveBatch]] = []
         self._n_unscored = 0
 
     def __len__(self) -> int:
@@ -148,23 +148,25 @@ class Drawings:
 
     def join(self, prepared: PreparedBatch) -> range:
         """Add drawings and return their numbers, in order."""
+        self._score()
         numbers = range(self._joined, self._joined + len(prepared.active))
-        newcomers, noise = replace(prepared.active, numbers=torch.tensor(numbers)), prepared.noise
-        points = noise.new_zeros(*noise.shape[:2], 5)
-        if self._active:
-            kept = self._active.slots  # the rows of drawings that are gone are dropped
-            noise, points = _stacked(self._noise[kept], noise), _stacked(self._points[kept], points)
-            stayers = replace(self._active, slots=torch.arange(len(kept)))
-            newcomers = stayers.joined(replace(newcomers, slots=newcomers.slots + len(kept)))
-        self._active, self._noise, self._points, self._joined = newcomers, noise, points, numbers.stop
-        self._nats |= dict.fromkeys(numbers, 0.0)
+        kept = torch.tensor(list(self._slots.values()), dtype=torch.long)
+        empty = prepared.noise.new_zeros(*prepared.noise.shape[:2], 5)
+        self._noise = _stacked(self._noise[kept], prepared.noise)
+        self._points = _stacked(self._points[kept], empty)
+        self._nats = torch.cat([self._nats[kept], empty.new_zeros(len(numbers))])
+        self._slots = {number: slot for slot, number in enumerate([*self._slots, *numbers])}
+        active = replace(prepared.active, numbers=torch.tensor(numbers))
+        active = self._active.joined(active) if self._active else active
+        self._active = replace(active, slots=torch.tensor([self._slots[number] for number in active.numbers.tolist()]))
+        self._joined = numbers.stop
         return numbers
 
     def leave(self, numbers: Collection[int]) -> None:
         """Forget these drawings, whether they are over or not."""
         for number in numbers:
-            self._over.pop(number, None)
-            self._nats.pop(number, None)
+            self._slots.pop(number, None)
+            self._n_steps.pop(number, None)
         if self._active:
             stays = [number not in numbers for number in self._active.numbers.tolist()]
             self._keep(self._active.select(torch.tensor(stays, dtype=torch.bool)))
@@ -175,50 +177,42 @@ class Drawings:
         assert self._active, "nothing is being drawn"
         active = self._active
         drawn = active.following.sample(self._noise[active.slots, active.n_drawn])
-        self._points[active.slots, active.n_drawn] = drawn
         over = (drawn[:, END] == 1) | (active.n_drawn == active.max_points)
         step = Step(active.numbers, drawn, active.following, over)
-        self._unscored.append(step)
+        self._unscored.append((step, active))
         self._n_unscored += len(drawn)
         if self._n_unscored > MAX_UNSCORED:
             self._score()
-        self._advance(active, drawn, over)
-        return step
-
-    def collect(self, numbers: Sequence[int]) -> list[Continuation]:
-        """Return, and forget, what was drawn of drawings that are over."""
-        self._score()
-        return [_continuation(self._over.pop(number), self._nats.pop(number)) for number in numbers]
-
-    def _advance(self, active: ActiveBatch, drawn: Tensor, over: Tensor) -> None:
-        """Put away the drawings that are over and show the decoder the points of the others."""
         if over.any():
-            done = over.nonzero().squeeze(1)
-            rows = self._points[active.slots[done]].double().numpy()
+            done, stay = over.nonzero().squeeze(1), (~over).nonzero().squeeze(1)
             counts = (active.n_drawn[done] + 1).tolist()
-            self._over |= {
-                number: table[:count]
-                for number, table, count in zip(active.numbers[done].tolist(), rows, counts, strict=True)
-            }
-            stay = (~over).nonzero().squeeze(1)
+            self._n_steps |= dict(zip(active.numbers[done].tolist(), counts, strict=True))
             active, drawn = active.select(stay), drawn[stay]
         if len(active):
             following, state = self.stepper.step(drawn, active.static_input, active.state)
             active = replace(active, following=following, state=state, n_drawn=active.n_drawn + 1)
         self._keep(active)
+        return step
+
+    def collect(self, numbers: Sequence[int]) -> list[Continuation]:
+        """Return, and forget, what was drawn of drawings that are over."""
+        self._score()
+        slots = torch.tensor([self._slots.pop(number) for number in numbers], dtype=torch.long)
+        rows, nats = self._points[slots].double().numpy(), self._nats[slots].tolist()
+        counts = [self._n_steps.pop(number) for number in numbers]
+        return [_continuation(table[:count], each) for table, count, each in zip(rows, counts, nats, strict=True)]
 
     def _keep(self, active: ActiveBatch) -> None:
         self._active = active if len(active) else None
-        if not len(active):
-            self._noise, self._points = torch.empty(0), torch.empty(0)
 
     def _score(self) -> None:
-        """Add up the likelihoods of the points that wait."""
+        """Write the points that wait, and their nats, into the tables."""
         if self._unscored:
-            points, self._unscored, self._n_unscored = Step.joined(self._unscored), [], 0
-            for number, nats in zip(points.drawings.tolist(), points.log_prob().tolist(), strict=True):
-                if number in self._nats:
-                    self._nats[number] += nats
+            waiting, self._unscored, self._n_unscored = self._unscored, [], 0
+            slots = torch.cat([active.slots for _, active in waiting])
+            steps = Step.joined([step for step, _ in waiting])
+            self._points[slots, torch.cat([active.n_drawn for _, active in waiting])] = steps.points
+            self._nats.index_add_(0, slots, steps.log_prob())
 
 
 def draw(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> list[Continuation]:
@@ -329,5 +323,7 @@ def _continuation(rows: NDArray[np.float64], log_likelihood: float) -> Continuat
 
 def _stacked(first: Tensor, second: Tensor) -> Tensor:
     """Return ``[A, T, K]`` and ``[B, U, K]`` as ``[A + B, max(T, U), K]``."""
+    if not len(first):
+        return second
     longest = max(first.shape[1], second.shape[1])
     return torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in (first, second)])

@@ -196,6 +196,8 @@ class Scheduler:
 
     def _classify(self) -> None:
         """Classify in one batch whatever was not classified before, and plan what is to be drawn."""
+        if not self._submitted:
+            return
         submitted, self._submitted = [each for each in self._submitted if not each.over], []
         unknown = [request for request in submitted if request.route is None]
         with _answering(unknown):
@@ -256,8 +258,9 @@ class Scheduler:
 
     def _rank(self) -> None:
         """Choose among the candidates of those whose drawings are over, and hand over what is chosen."""
-        n_unranked = sum(len(completions) for _, completions in self._unranked)
-        if not n_unranked or (self._batches and n_unranked < self.ranking_batch):
+        if not self._unranked:
+            return
+        if self._batches and sum(len(completions) for _, completions in self._unranked) < self.ranking_batch:
             return
         unranked, self._unranked = [each for each in self._unranked if not each[0].request.over], []
         with _answering([owner.request for owner, _ in unranked]):
