@@ -1,1 +1,1 @@
-"""Flags to calls."""
+"""Turn flags into calls; hold no library logic."""

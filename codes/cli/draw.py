@@ -22,7 +22,7 @@ from codes.cli.common import (
     options_of,
     print_json,
 )
-from codes.cli.output import check_suffix
+from codes.cli.output import PICTURES, check_suffix
 from codes.errors import BadOption
 from codes.formats.polyline_json import record_of
 from codes.formats.registry import read, write, write_sheet
@@ -157,7 +157,7 @@ def _check(out: Path | None, as_json: bool) -> None:
 
 def _write(sketches: list[Sketch], sheet: Sheet, out: Path | None, as_json: bool) -> None:
     """Write the sketches, several as a sheet where a picture is asked for, and print them as JSON or say where."""
-    if out is not None and out.suffix.lower() in (".svg", ".png", ".gif") and len(sketches) > 1:
+    if out is not None and out.suffix.lower() in PICTURES and len(sketches) > 1:
         write_sheet(out, sheet)
     elif out is not None:
         write(out, sketches)

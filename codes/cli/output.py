@@ -1,4 +1,7 @@
-"""Results to files: one sketch as itself, several as a sheet, by the suffix that was asked for."""
+"""Results to files: one sketch as itself, several as a sheet.
+
+Knows which suffix asks for a picture; the formats themselves are :mod:`codes.formats`'s.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ PICTURES = (".svg", ".png", ".gif")
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a suffix that nothing writes before any work is done.
+    """Refuse, before any work is done, a file that could not be written.
 
     Raises:
         BadFile: no such format, or the folder is not there.
@@ -28,7 +31,7 @@ def check_suffix(path: Path) -> None:
 
 
 def completion_row(prefix: Sketch, completions: Sequence[Completion], caption: str) -> list[Cell]:
-    """The prefix and what became of it, all in one frame."""
+    """Return a row of cells: the prefix, then its completions, all in one frame."""
     view = view_of(prefix, *(completion.sketch for completion in completions))
     later = [Cell(each.sketch, f"{each.category} {each.probability:.0%}", view) for each in completions]
     return [Cell(prefix, caption if later else "none of these", view), *later]
