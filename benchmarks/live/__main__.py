@@ -32,6 +32,7 @@ from benchmarks.live.users import Asked, Moment, Person, moments
 from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer, load, use_one_thread
 from codes.inference.options import Completion, SamplingOptions
+from codes.sketch.stroke3 import OFFSET
 
 START = 120.0  # seconds that a server may take to start
 MOMENTS = 12  # at which the memory is looked at
@@ -176,7 +177,7 @@ def _is_part(ink: Sequence[Sequence[float]], number: int, alone: Completion) -> 
     """Whether what came of a variation is the beginning of what the Completer draws, and its end if it ended."""
     mine = [row for row in ink if row[0] == number]
     rows = [row[1:3] for row in mine if not row[4]]
-    theirs = alone.sketch.points[alone.sketch.prefix_rows :, :2]
+    theirs = alone.sketch.points[alone.sketch.prefix_rows :, OFFSET]
     ended = bool(mine) and bool(mine[-1][4])
     return len(rows) <= len(theirs) and (not ended or len(rows) == len(theirs)) and _near(rows, theirs[: len(rows)])
 

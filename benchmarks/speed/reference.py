@@ -20,6 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Floats = NDArray[np.float32]
+LIFT = 2  # the last column of stroke-3
+OFFSET, DOWN, UP, END = slice(0, 2), 2, 3, 4  # the columns of stroke-5
+PEN = slice(2, 5)
 KL_WEIGHT = 0.5
 CLIP = 1.0
 
@@ -67,21 +70,21 @@ class Corpus:
 
     def _scaled(self, sketch: Floats) -> Floats:
         scaled = sketch.copy()
-        scaled[:, :2] *= self.rng.uniform(0.85, 1.15, size=2).astype(np.float32)
+        scaled[:, OFFSET] *= self.rng.uniform(0.85, 1.15, size=2).astype(np.float32)
         return scaled
 
 
 def padded(sketches: Sequence[Floats], rows: int) -> tuple[Tensor, Tensor]:
     """Stroke-3 sketches to ``[B, rows + 1, 5]`` stroke-5, start row first, and their lengths ``[B]``."""
     points = np.zeros((len(sketches), rows + 1, 5), dtype=np.float32)
-    points[:, 0, 2] = 1
-    points[:, 1:, 4] = 1
+    points[:, 0, DOWN] = 1
+    points[:, 1:, END] = 1
     for row, sketch in zip(points, sketches, strict=True):
         inside = row[1 : len(sketch) + 1]
-        inside[:, :2] = sketch[:, :2]
-        inside[:, 2] = 1 - sketch[:, 2]
-        inside[:, 3] = sketch[:, 2]
-        inside[:, 4] = 0
+        inside[:, OFFSET] = sketch[:, OFFSET]
+        inside[:, DOWN] = 1 - sketch[:, LIFT]
+        inside[:, UP] = sketch[:, LIFT]
+        inside[:, END] = 0
     return torch.from_numpy(points), torch.tensor([len(sketch) for sketch in sketches])
 
 
@@ -140,8 +143,8 @@ def reconstruction(outputs: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
     """Nats a row of ``targets [B, T, 5]`` under ``outputs [B, T, 6 M + 3]``; offsets past the length cost nothing."""
     pen, mixture = outputs[..., :3], outputs[..., 3:]
     inside = torch.arange(targets.shape[1]) < lengths.unsqueeze(1)
-    offset_nats = -(mixture_log_density(mixture, targets[..., :2]) * inside).sum()
-    pen_nats = F.cross_entropy(pen.flatten(0, 1), targets[..., 2:].argmax(dim=-1).flatten(), reduction="sum")
+    offset_nats = -(mixture_log_density(mixture, targets[..., OFFSET]) * inside).sum()
+    pen_nats = F.cross_entropy(pen.flatten(0, 1), targets[..., PEN].argmax(dim=-1).flatten(), reduction="sum")
     return (offset_nats + pen_nats) / inside.numel()
 
 
@@ -201,7 +204,7 @@ def continue_sketch(
     drawn: list[Floats] = []
     while len(drawn) < count:
         drawn.append(sample_point(outputs[0, -1].numpy(), temperature, rng))
-        if drawn[-1][4] == 1:
+        if drawn[-1][END] == 1:
             break
         outputs, state = vae.decoder(torch.from_numpy(drawn[-1]).reshape(1, 1, 5), z, state)
     return np.stack(drawn)
@@ -216,8 +219,8 @@ def sample_point(outputs: Floats, temperature: float, rng: np.random.Generator) 
     shared = np.tanh(raw[chosen]) * 0.999 * sd_x * sd_y
     covariance = np.array([[sd_x**2, shared], [shared, sd_y**2]]) * temperature
     point = np.zeros(5, dtype=np.float32)
-    point[:2] = rng.multivariate_normal([mean_x[chosen], mean_y[chosen]], covariance)
-    point[2 + rng.choice(3, p=_softmax(values[:3] / temperature))] = 1
+    point[OFFSET] = rng.multivariate_normal([mean_x[chosen], mean_y[chosen]], covariance)
+    point[DOWN + rng.choice(3, p=_softmax(values[:3] / temperature))] = 1
     return point
 
 

@@ -13,6 +13,7 @@ from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
 from codes.model.lstm import LSTM, CellState
 from codes.model.mixture import PointDistribution, outputs_for
 from codes.model.packed_linear import packed_linear
+from codes.sketch.stroke3 import DOWN, OFFSET
 
 
 class DecoderState(NamedTuple):
@@ -35,7 +36,7 @@ class DecoderState(NamedTuple):
 def start_row(like: Tensor) -> Tensor:
     """The row before the first: no move, pen down; ``[B, 1, 5]``."""
     row = like.new_zeros(len(like), 1, POINT)
-    row[..., 2] = 1.0
+    row[..., DOWN] = 1.0
     return row
 
 
@@ -81,7 +82,7 @@ class Decoder(nn.Module):
         """
         _, last = self._run(points, lengths, z)
         rows = torch.arange(points.shape[1], device=points.device)
-        moves = points[..., :2].masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
+        moves = points[..., OFFSET].masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
         return self._distribution(last.hidden), DecoderState(last.hidden, last.cell, moves.sum(dim=1))
 
     def _run(
@@ -120,7 +121,7 @@ class Stepper:
 
         Returns the distribution of the next, ``[B]``, and the state.
         """
-        position = state.position + points[:, :2]
+        position = state.position + points[:, OFFSET]
         positions = self.decoder.config.positions
         inputs = torch.cat([points, position * POSITION_SCALE], dim=1) if positions else points
         hidden, cell = self._lstm_step(inputs, static_gates, state.hidden, state.cell)

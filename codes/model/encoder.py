@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from codes.model.config import EncoderConfig
 from codes.model.lstm import LSTM
+from codes.sketch.stroke3 import OFFSET
 
 POINT = 5
 POSITION = 2
@@ -16,7 +17,7 @@ POSITION_SCALE = 0.25  # positions reach several times as far as offsets do
 
 def with_positions(points: Tensor) -> Tensor:
     """Append where the pen is after each row, counted from the sketch's origin: ``[B, T, 5]`` to ``[B, T, 7]``."""
-    return torch.cat([points, points[..., :2].cumsum(dim=1) * POSITION_SCALE], dim=-1)
+    return torch.cat([points, points[..., OFFSET].cumsum(dim=1) * POSITION_SCALE], dim=-1)
 
 
 class Encoder(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codes.model.config import ImageConfig
+from codes.sketch.stroke3 import OFFSET, UP
 
 CHANNELS = 2  # ink, and how late it was laid down
 OFF_THE_EDGE = (
@@ -83,7 +84,7 @@ def rasterise(points: Tensor, lengths: Tensor, side: int) -> Tensor:
     """
     batch, rows = points.shape[:2]
     inside = torch.arange(rows, device=points.device) < lengths.unsqueeze(1)
-    ends = points[..., :2].masked_fill(~inside.unsqueeze(-1), 0.0).cumsum(dim=1)
+    ends = points[..., OFFSET].masked_fill(~inside.unsqueeze(-1), 0.0).cumsum(dim=1)
     starts = F.pad(ends, (0, 0, 1, 0))[:, :-1]
     on_paper = inside & ~_in_air(points)
     shares = torch.linspace(0, 1, SAMPLES, device=points.device).view(1, 1, -1, 1)
@@ -100,7 +101,7 @@ def rasterise(points: Tensor, lengths: Tensor, side: int) -> Tensor:
 
 def _in_air(points: Tensor) -> Tensor:
     """Which rows the pen moved to through the air: those after a lift; ``[B, T]``."""
-    return F.pad(points[..., 3] == 1, (1, 0))[:, :-1]
+    return F.pad(points[..., UP] == 1, (1, 0))[:, :-1]
 
 
 def _cells(spots: Tensor, ends: Tensor, side: int) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 PEN_STATES = 3  # DOWN, UP, END
-OFFSET = 2
+OFFSET_SIZE = 2
 PARTS = 6  # of a component: weight, mean of x and y, log sd of x and y, atanh of the correlation
 PEN_POWER = 1 / 8  # of the temperature, by which the pen's logits are divided
 PEN_COLD = 20.0  # times the temperature is the most that they are divided by: near 0 the pen freezes too
@@ -30,7 +30,7 @@ def outputs_for(mixtures: int) -> int:
 
 def noise_for(mixtures: int) -> int:
     """Random numbers that one sample takes."""
-    return mixtures + PEN_STATES + OFFSET
+    return mixtures + PEN_STATES + OFFSET_SIZE
 
 
 def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
@@ -39,8 +39,8 @@ def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
     The numbers are taken point by point, so more steps begin with the same points.
     """
     uniform = torch.rand(steps, noise_for(mixtures), generator=rng, dtype=torch.float64)
-    gumbel = -torch.log(-torch.log(uniform[:, :-OFFSET]))
-    radius, turn = uniform[:, -OFFSET:].unbind(dim=-1)
+    gumbel = -torch.log(-torch.log(uniform[:, :-OFFSET_SIZE]))
+    radius, turn = uniform[:, -OFFSET_SIZE:].unbind(dim=-1)
     normal = torch.polar(torch.sqrt(-2 * torch.log1p(-radius)), 2 * math.pi * turn)  # Box and Muller 1958
     return torch.cat([gumbel, torch.view_as_real(normal)], dim=-1).float()
 
@@ -58,7 +58,7 @@ def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
     """
     heat = temperature.unsqueeze(-1)
     pen = torch.minimum(heat**PEN_POWER, heat * PEN_COLD)
-    counts = (noise.shape[-1] - PEN_STATES - OFFSET, PEN_STATES, OFFSET)
+    counts = (noise.shape[-1] - PEN_STATES - OFFSET_SIZE, PEN_STATES, OFFSET_SIZE)
     factors = zip((heat, pen, heat.sqrt()), counts, strict=True)
     return noise * torch.cat([factor.expand(*factor.shape[:-1], count) for factor, count in factors], dim=-1).to(noise)
 
@@ -145,10 +145,10 @@ class PointDistribution:
         :func:`apply_temperature` for temperatures.
         """
         parts = self._parts
-        gumbel_weights, gumbel_pen, normal = torch.split(noise, [parts.shape[-1], PEN_STATES, OFFSET], dim=-1)
+        gumbel_weights, gumbel_pen, normal = torch.split(noise, [parts.shape[-1], PEN_STATES, OFFSET_SIZE], dim=-1)
         chosen = (parts[..., 0, :] + gumbel_weights).argmax(dim=-1, keepdim=True).unsqueeze(-1)
         picked = parts.gather(-1, chosen.expand(*parts.shape[:-1], 1)).squeeze(-1)
-        _, mean, log_sd, atanh_rho = torch.split(picked, [1, OFFSET, OFFSET, 1], dim=-1)
+        _, mean, log_sd, atanh_rho = torch.split(picked, [1, OFFSET_SIZE, OFFSET_SIZE, 1], dim=-1)
         first, second = torch.split(normal, 1, dim=-1)
         tilted = torch.addcdiv(first * atanh_rho.tanh(), second, atanh_rho.cosh())
         offset = torch.addcmul(mean, log_sd.exp(), torch.cat([first, tilted], dim=-1))
