@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from codes.inference.completer import Completer
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from tests.support.asgi import Client
+from tests.support.asks import HOST
 from tests.support.worlds import tiny_bundle
 
 QUICK = Limits(frame=0.001, messages_a_second=10_000.0, burst=10_000)
@@ -24,18 +26,28 @@ def gallery(tmp_path):
 
 
 @pytest.fixture
-def serving(gallery) -> Iterator[Callable[..., Client]]:
+def app(bundle, gallery) -> Callable[..., Starlette]:
+    """Make an application that nothing runs yet; ``limits`` are changes to lenient ones."""
+
+    def make(completer: Completer | None = None, hosts: Any = None, **limits: Any) -> Starlette:
+        return make_app(completer or Completer(bundle), gallery, replace(QUICK, **limits), hosts)
+
+    return make
+
+
+@pytest.fixture
+def serving(app) -> Iterator[Callable[..., TestClient]]:
     """Serve a completer; ``limits`` are changes to lenient ones."""
     with ExitStack() as stack:
 
-        def serve(completer: Completer, hosts: Any = None, **limits: Any) -> Client:
-            return stack.enter_context(Client(make_app(completer, gallery, replace(QUICK, **limits), hosts)))
+        def serve(completer: Completer, hosts: Any = None, **limits: Any) -> TestClient:
+            return stack.enter_context(TestClient(app(completer, hosts, **limits), f"http://{HOST}"))
 
         yield serve
 
 
 @pytest.fixture
-def client(serving, bundle) -> Client:
+def client(serving, bundle) -> TestClient:
     return serving(Completer(bundle))
 
 

@@ -26,14 +26,14 @@ TWO = {"strokes": [[[0, 0], [90, 0], [90, 60]], [[20, 20], [30, 40]]], "unit": 1
 
 def test_the_page_is_there(client):
     answer = client.get("/")
-    assert answer.status == 200 and answer.headers["content-type"].startswith("text/html")
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/html")
 
 
 def test_the_icon_is_where_browsers_look_for_it(client):
     """A browser asks for it by itself, and would log an error that the tests of the page take for one of the page."""
     answer = client.get("/favicon.ico")
-    assert answer.status == 200 and answer.headers["content-type"] == "image/svg+xml"
-    assert answer.body == (endpoints.STATIC / "icon.svg").read_bytes()
+    assert answer.status_code == 200 and answer.headers["content-type"] == "image/svg+xml"
+    assert answer.content == (endpoints.STATIC / "icon.svg").read_bytes()
 
 
 def test_an_application_without_its_page_is_refused(completer, monkeypatch, tmp_path):
@@ -50,8 +50,8 @@ def test_the_model_says_what_it_draws(client, bundle):
 
 
 def test_health_counts(client):
-    client.post("/api/complete", {"sketch": TWO})
-    client.post("/api/complete", {"sketch": []})
+    client.post("/api/complete", json={"sketch": TWO})
+    client.post("/api/complete", json={"sketch": []})
     health = client.get("/health").json()
     assert health["counts"] == {"misunderstood": 1, "questions": 1}
     assert health["seconds"] > 0 and (health["connections"], health["requests"], health["drawings"]) == (0, 0, 0)
@@ -72,7 +72,7 @@ def test_a_completion_is_the_command_lines(client, bundle, tmp_path, options):
     told = works(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
     (theirs,) = json.loads(told)["results"]
     del theirs["file"]
-    ours = client.post("/api/complete", {"sketch": record, "options": options}).json()
+    ours = client.post("/api/complete", json={"sketch": record, "options": options}).json()
     assert ours.keys() == theirs.keys()
     assert [ours[name] for name in ("category", "decision")] == [theirs[name] for name in ("category", "decision")]
     assert ours["probabilities"] == pytest.approx(theirs["probabilities"], rel=1e-4)
@@ -86,22 +86,22 @@ def test_a_completion_is_the_command_lines(client, bundle, tmp_path, options):
 
 @pytest.mark.parametrize("kind", ["svg", "png", "gif", "ndjson"])
 def test_a_sketch_is_converted_as_the_writers_do(client, tmp_path, kind):
-    answer = client.post(f"/api/convert?to={kind}", {"sketch": TWO})
-    assert answer.status == 200
+    answer = client.post(f"/api/convert?to={kind}", json={"sketch": TWO})
+    assert answer.status_code == 200
     assert answer.headers["content-disposition"] == f'attachment; filename="drawing.{kind}"'
     write(tmp_path / f"drawing.{kind}", sketch_from_record(TWO))
-    assert answer.body == (tmp_path / f"drawing.{kind}").read_bytes()
+    assert answer.content == (tmp_path / f"drawing.{kind}").read_bytes()
 
 
 def test_a_picture_is_a_picture(client):
     for kind in ("png", "gif"):
-        with Image.open(BytesIO(client.post(f"/api/convert?to={kind}", {"sketch": TWO}).body)) as picture:
+        with Image.open(BytesIO(client.post(f"/api/convert?to={kind}", json={"sketch": TWO}).content)) as picture:
             assert picture.format == kind.upper()
 
 
 @pytest.mark.parametrize(("first", "own", "added"), [(None, 2, 0), (0, 0, 2), (1, 1, 1), (2, 2, 0)])
 def test_the_machines_strokes_have_their_own_ink(client, first, own, added):
-    text = client.post("/api/convert?to=svg", {"sketch": TWO, "drawn": first}).body.decode()
+    text = client.post("/api/convert?to=svg", json={"sketch": TWO, "drawn": first}).content.decode()
     colours = [group.partition('"')[0] for group in text.split('<g stroke="')[1:]]
     paths = [group.count("<path") for group in text.split('<g stroke="')[1:]]
     counts = dict(zip(colours, paths, strict=True))
@@ -112,7 +112,7 @@ def test_the_machines_strokes_have_their_own_ink(client, first, own, added):
 def test_a_file_is_read_as_the_readers_do(client, tmp_path, name):
     path = tmp_path / ("file" + name[name.rindex(".") :].lower())
     write(path, sketch_from_record(TWO))
-    answer = client.post(f"/api/read?name={name}", path.read_bytes())
+    answer = client.post(f"/api/read?name={name}", content=path.read_bytes())
     expected = next((svg_in if path.suffix == ".svg" else ndjson).iterate(path))
     done = sketch_from_record(answer.json()["sketch"])
     np.testing.assert_allclose(done.points, expected.points)
@@ -152,15 +152,15 @@ def test_a_file_is_read_as_the_readers_do(client, tmp_path, name):
     ],
 )
 def test_what_cannot_be_answered_is_one_sentence(client, path, body, part):
-    answer = client.post(path, body)
-    assert answer.status == 400
+    answer = client.post(path, content=body) if isinstance(body, bytes) else client.post(path, json=body)
+    assert answer.status_code == 400
     (error,) = answer.json().values()
     assert part in error and "\n" not in error
 
 
 def test_addresses_that_are_none_and_ways_that_are_wrong(client):
     assert client.get("/nowhere").json() == {"error": "there is nothing at this address"}
-    assert client.get("/api/complete").status == 405
+    assert client.get("/api/complete").status_code == 405
     assert "error" in client.get("/api/complete").json()
 
 
@@ -168,5 +168,5 @@ def test_our_own_mistake_is_told_without_its_details(serving, bundle, monkeypatc
     monkeypatch.setattr("codes.web.endpoints.convert", lambda *_: 1 / 0)
     client = serving(Completer(bundle))
     with pytest.raises(ZeroDivisionError):  # the server that runs the application writes it to its log
-        client.post("/api/convert?to=svg", {"sketch": TWO})
+        client.post("/api/convert?to=svg", json={"sketch": TWO})
     assert client.get("/health").json()["requests"] == 0

@@ -20,8 +20,8 @@ from tests.support.worlds import sketch_of
 
 
 def keep(client, word="circle", seed=0):
-    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of("circle", seed)), "word": word})
-    assert answer.status == 200, answer.body
+    answer = client.post("/api/gallery", json={"sketch": sketch_record(sketch_of("circle", seed)), "word": word})
+    assert answer.status_code == 200, answer.content
     return answer.json()["name"]
 
 
@@ -63,8 +63,8 @@ def test_what_is_kept_can_be_imported_and_so_taught(client, gallery, tmp_path):
     "word", ["../../evil", "/etc/passwd", "a\x00b", "", " ", ".hidden", "a" * 41, "a\nb", None, ["cat"]]
 )
 def test_no_word_leads_out_of_the_folder(client, gallery, tmp_path, word):
-    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": word})
-    assert answer.status == 400 and "word" in answer.json()["error"]
+    answer = client.post("/api/gallery", json={"sketch": sketch_record(sketch_of()), "word": word})
+    assert answer.status_code == 400 and "word" in answer.json()["error"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,7 +72,10 @@ def test_names_are_made_by_the_server(client, gallery):
     names = {keep(client) for _ in range(5)}
     assert len(names) == 5
     assert all(re.fullmatch(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}", name) for name in names)
-    assert client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": "x", "name": "y"}).status == 400
+    assert (
+        client.post("/api/gallery", json={"sketch": sketch_record(sketch_of()), "word": "x", "name": "y"}).status_code
+        == 400
+    )
 
 
 def test_files_of_others_are_not_shown_and_damaged_ones_are_counted(client, gallery):
@@ -87,11 +90,11 @@ def test_a_full_gallery_says_so(serving, bundle):
     client = serving(Completer(bundle), kept=2)
     for _ in range(2):
         keep(client)
-    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": "circle"})
-    assert answer.status == 507 and "at most 2" in answer.json()["error"]
+    answer = client.post("/api/gallery", json={"sketch": sketch_record(sketch_of()), "word": "circle"})
+    assert answer.status_code == 507 and "at most 2" in answer.json()["error"]
 
 
 def test_a_gallery_that_cannot_be_made_is_told(client, gallery):
     gallery.write_text("a file is in the way")
-    answer = client.post("/api/gallery", {"sketch": sketch_record(sketch_of()), "word": "circle"})
-    assert answer.status == 400 and "made" in answer.json()["error"]
+    answer = client.post("/api/gallery", json={"sketch": sketch_record(sketch_of()), "word": "circle"})
+    assert answer.status_code == 400 and "made" in answer.json()["error"]

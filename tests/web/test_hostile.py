@@ -9,7 +9,7 @@ import pytest
 from codes.inference.requests import OUR_MISTAKE
 from codes.web.limits import Limits
 from codes.web.protocol import InvalidMessage, parse_message
-from tests.support.asks import ask
+from tests.support.asks import answers_to, ask, canvas
 from tests.support.worlds import prefixes
 
 DOT = {"strokes": [[[0, 0], [9, 9]]]}
@@ -149,23 +149,23 @@ def test_a_sketch_that_is_absurd_but_a_sketch_is_answered(client):
         {"strokes": [[[0, 0], [9, 9]]], "unit": 1e6},
         {"strokes": [[], [[0, 0], [9, 9]], []], "pen_down": True},
     ]
-    with client.socket() as socket:
+    with canvas(client) as socket:
         for number, sketch in enumerate(absurd):
-            socket.say({"type": "ask", "id": number, "sketch": sketch, "draw": 2, "draw_unknown": True})
-            assert socket.hear_out(number)[-1]["type"] in ("done", "refused"), sketch
-        socket.say(ask(99, prefixes(1)[0]))
-        assert socket.hear_out(99)[-1]["type"] == "done"
+            socket.send_json({"type": "ask", "id": number, "sketch": sketch, "draw": 2, "draw_unknown": True})
+            assert answers_to(number, socket)[-1]["type"] in ("done", "refused"), sketch
+        socket.send_json(ask(99, prefixes(1)[0]))
+        assert answers_to(99, socket)[-1]["type"] == "done"
 
 
 def test_a_canvas_that_sends_nonsense_is_answered_all_the_same(client):
-    with client.socket() as socket:
+    with canvas(client) as socket:
         for text in HOSTILE:
-            socket.say(text)
-            assert socket.hear()["type"] == "refused"
-        socket.exchange.give({"type": "websocket.receive", "bytes": b"\x00\x01"})
-        assert "text frame" in socket.hear()["error"]
-        socket.say(ask(2, prefixes(1)[0]))
-        assert socket.hear_out(2)[-1]["type"] == "done"
+            socket.send_text(text)
+            assert socket.receive_json()["type"] == "refused"
+        socket.send_bytes(b"\x00\x01")
+        assert "text frame" in socket.receive_json()["error"]
+        socket.send_json(ask(2, prefixes(1)[0]))
+        assert answers_to(2, socket)[-1]["type"] == "done"
     health = client.get("/health").json()
     assert health["counts"]["misunderstood"] >= len(HOSTILE) - 5
     assert health["connections"] == 0
@@ -173,12 +173,12 @@ def test_a_canvas_that_sends_nonsense_is_answered_all_the_same(client):
 
 def test_lines_that_are_cut_at_any_moment_leave_nothing_behind(client):
     for moment in range(6):
-        with client.socket() as socket:
-            socket.say(ask(1, prefixes(1)[0], draw=9))
+        with canvas(client) as socket:
+            socket.send_json(ask(1, prefixes(1)[0], draw=9))
             for _ in range(min(moment, 3)):
-                socket.hear()
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0]))
-        assert socket.hear_out(1)[-1]["type"] == "done"
+                socket.receive_json()
+    with canvas(client) as socket:
+        socket.send_json(ask(1, prefixes(1)[0]))
+        assert answers_to(1, socket)[-1]["type"] == "done"
     health = client.get("/health").json()
     assert (health["connections"], health["drawings"]) == (0, 0)

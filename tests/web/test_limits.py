@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict
+from types import SimpleNamespace
 
+import anyio
 import numpy as np
 import pytest
+from starlette.websockets import WebSocketDisconnect
 
 from codes.inference.completer import Completer
 from codes.sketch.stroke3 import Sketch
 from codes.web.limits import Counters, Limits, TokenBucket
 from codes.web.socket import Outbox
-from tests.support.asgi import Exchange, scope_of
-from tests.support.asks import ask, sketch_record
+from tests.support.asgi import run, running
+from tests.support.asks import answers_to, ask, canvas, sketch_record, wait_for
 from tests.support.worlds import prefixes
 
 DOT = {"strokes": [[[0, 0], [9, 9]]]}
@@ -40,56 +42,64 @@ def saw(strokes: int, points: int, reach: float = 60.0) -> dict[str, object]:
 )
 def test_too_much_in_a_message_is_refused_and_counted(serving, bundle, limit, most, message):
     client = serving(Completer(bundle), **{limit: most})
-    with client.socket() as socket:
-        socket.say(message)
-        heard = socket.hear()
+    with canvas(client) as socket:
+        socket.send_json(message)
+        heard = socket.receive_json()
         assert heard["type"] == "refused" and str(most) in heard["error"] and "\n" not in heard["error"]
         assert heard["id"] == (None if limit == "message_bytes" else 1)
-        socket.say({"type": "ask", "id": 2, "sketch": DOT, "max_points": 3})
-        assert socket.hear_out(2)[-1]["type"] == "done"
+        socket.send_json({"type": "ask", "id": 2, "sketch": DOT, "max_points": 3})
+        assert answers_to(2, socket)[-1]["type"] == "done"
     assert client.get("/health").json()["limits"][limit] == 1
 
 
 def test_exactly_as_much_as_is_allowed_is_taken(serving, bundle):
     client = serving(Completer(bundle), points=21, strokes=3, variations=3, top=2, max_points=5)
-    with client.socket() as socket:
-        socket.say({"type": "ask", "id": 1, "sketch": saw(3, 7), "draw": 3, "top": 2, "max_points": 5})
-        assert len(socket.hear_out(1)[-1]["drawings"]) == 6
+    with canvas(client) as socket:
+        socket.send_json({"type": "ask", "id": 1, "sketch": saw(3, 7), "draw": 3, "top": 2, "max_points": 5})
+        assert len(answers_to(1, socket)[-1]["drawings"]) == 6
     assert not any(client.get("/health").json()["limits"].values())
 
 
 def test_one_canvas_too_many_is_turned_away_until_another_leaves(serving, bundle):
     client = serving(Completer(bundle), connections=2)
-    with client.socket(), client.socket() as second:
-        with client.socket() as third:
-            assert "2 others are drawing" in third.hear()["error"]
-            closed = third.hear()
-            assert (closed["type"], closed["code"]) == ("close", 1013)
-        second.leave()
-        with client.socket() as fourth:
-            fourth.say(ask(1, prefixes(1)[0], draw=0))
-            assert fourth.hear_out(1)[-1]["type"] == "done"
+    with canvas(client), canvas(client) as second:
+        with canvas(client) as third:
+            assert "2 others are drawing" in third.receive_json()["error"]
+            with pytest.raises(WebSocketDisconnect) as closed:
+                third.receive_json()
+            assert closed.value.code == 1013
+        second.close()
+        wait_for(lambda: client.get("/health").json()["connections"] == 1)
+        with canvas(client) as fourth:
+            fourth.send_json(ask(1, prefixes(1)[0], draw=0))
+            assert answers_to(1, fourth)[-1]["type"] == "done"
     health = client.get("/health").json()
     assert (health["limits"]["connections"], health["connections"]) == (1, 0)
 
 
-def test_whoever_sends_too_fast_is_told_and_read_slowly(serving, bundle):
+def test_a_client_that_sends_too_fast_is_told_and_read_slowly(serving, bundle, monkeypatch):
+    naps = []
+
+    async def nap(seconds):
+        naps.append(seconds)
+        await anyio.sleep(0)
+
+    monkeypatch.setattr("codes.web.socket.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("codes.web.socket.sleep", nap)
     client = serving(Completer(bundle), messages_a_second=4.0, burst=3)
-    with client.socket() as socket:
-        started = time.monotonic()
+    with canvas(client) as socket:
         for _ in range(8):
-            socket.say("[]")
-        errors = [socket.hear()["error"] for _ in range(8)]
-        spent = time.monotonic() - started
-    told = [error for error in errors if "4 messages a second" in error]
-    assert 1 <= len(told) <= 5 and len(told) == client.get("/health").json()["limits"]["messages_a_second"]
-    assert spent > 0.25 * len(told) * 0.9
+            socket.send_text("[]")
+        errors = [socket.receive_json()["error"] for _ in range(8)]
+    told = ["4 messages a second" in error for error in errors]
+    assert told == [False] * 3 + [True] * 5 and naps.count(1 / 4.0) == 5
+    assert client.get("/health").json()["limits"]["messages_a_second"] == 5
 
 
 def test_one_request_too_many_is_told_to_come_again(serving, bundle):
     client = serving(Completer(bundle), requests=0)
-    answer = client.post("/api/complete", {"sketch": DOT})
-    assert answer.status == 503 and "try again later" in answer.json()["error"]
+    answer = client.post("/api/complete", json={"sketch": DOT})
+    assert answer.status_code == 503 and "try again later" in answer.json()["error"]
     assert client.get("/health").json()["limits"]["requests"] == 1
 
 
@@ -98,19 +108,29 @@ def test_one_request_too_many_is_told_to_come_again(serving, bundle):
 )
 def test_a_body_that_is_too_long_is_refused_before_it_is_read(serving, bundle, path, limit):
     client = serving(Completer(bundle), **{limit: 100})
-    answer = client.post(path, b"x" * 101)
-    assert answer.status == 413 and "100 bytes" in answer.json()["error"]
+    answer = client.post(path, content=b"x" * 101)
+    assert answer.status_code == 413 and "100 bytes" in answer.json()["error"]
     assert client.get("/health").json()["limits"][limit] == 1
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(serving, bundle):
-    client = serving(Completer(bundle), client_timeout=0.05)
-    exchange = Exchange(client, {"type": "http", "method": "POST", **scope_of("/api/complete", {})})
-    exchange.give({"type": "http.request", "body": b"{", "more_body": True})
-    assert exchange.take()["status"] == 408
-    assert "did not come" in json.loads(exchange.take()["body"])["error"]
-    exchange.over.result(10)
-    assert client.get("/health").json()["requests"] == 0
+async def health_of(connect):
+    connection = connect({"type": "http", "method": "GET", "path": "/health"})
+    await connection.over()
+    await connection.receive()
+    return json.loads((await connection.receive())["body"])
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(app):
+    async def test():
+        async with running(app(client_timeout=0.05)) as connect:
+            connection = connect({"type": "http", "method": "POST", "path": "/api/complete"})
+            connection.sent.put_nowait({"type": "http.request", "body": b"{", "more_body": True})
+            assert (await connection.receive())["status"] == 408
+            assert "did not come" in json.loads((await connection.receive())["body"])["error"]
+            await connection.over()
+            assert (await health_of(connect))["requests"] == 0
+
+    run(test)
 
 
 def test_ink_is_joined_while_it_waits_and_thrown_away_when_it_is_stopped():
@@ -133,17 +153,23 @@ def test_a_box_that_is_full_takes_nothing_in():
     assert len(box.take()) <= 4
 
 
-def test_whoever_does_not_read_is_cut_off(serving, bundle):
-    """The line takes nothing more; the session ends, and what waited is gone."""
-    client = serving(Completer(bundle), client_timeout=0.05)
-    with client.socket() as socket:
-        socket.say({"type": "ask", "id": 1, "sketch": DOT, "draw": 0})
-        socket.hear_out(1)
-        socket.exchange.block()
-        socket.say({"type": "ask", "id": 2, "sketch": DOT})
-        socket.exchange.over.result(10)
-    health = client.get("/health").json()
-    assert (health["limits"]["client_timeout"], health["connections"]) == (1, 0)
+def test_a_client_that_does_not_read_is_cut_off(app, monkeypatch):
+    """The connection takes nothing more; the session ends, and what waited is gone."""
+    monkeypatch.setattr("codes.web.socket.GOODBYE", 0.05)
+
+    async def test():
+        async with running(app(client_timeout=0.05)) as connect:
+            connection = connect({"type": "websocket", "path": "/live"})
+            connection.sent.put_nowait({"type": "websocket.connect"})
+            assert (await connection.receive())["type"] == "websocket.accept"
+            connection.takes.clear()
+            connection.send_json({"type": "ask", "id": 1, "sketch": DOT})
+            await connection.over()
+            assert connection.received.empty()
+            health = await health_of(connect)
+            assert (health["limits"]["client_timeout"], health["connections"]) == (1, 0)
+
+    run(test)
 
 
 def test_tokens_come_back_with_time():
@@ -169,5 +195,5 @@ def test_a_real_sketch_is_within_the_limits(client):
     heading = np.cumsum(rng.normal(scale=0.2, size=3000))
     lifts = np.arange(3000) % 100 == 99
     sketch = Sketch(np.column_stack([np.cos(heading), np.sin(heading), lifts]), drawn=True, unit=1.0)
-    answer = client.post("/api/complete", {"sketch": sketch_record(sketch), "options": {"max_points": 5}})
-    assert answer.status == 200, answer.json()
+    answer = client.post("/api/complete", json={"sketch": sketch_record(sketch), "options": {"max_points": 5}})
+    assert answer.status_code == 200, answer.json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from threading import Semaphore
 
@@ -15,7 +16,7 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.inference.requests import OUR_MISTAKE
 from codes.inference.scheduler import DecoderBatch
-from tests.support.asks import ask, drawn, sketch_record, types
+from tests.support.asks import answers_to, ask, canvas, drawn, sketch_record, types, wait_for
 from tests.support.worlds import CATEGORIES, prefixes, tiny_bundle
 
 
@@ -50,9 +51,9 @@ def assert_same(heard, completions):
 
 
 def test_an_ask_is_answered_in_order(client):
-    with client.socket() as socket:
-        socket.say(ask(7, prefixes(1)[0], draw=3))
-        heard = socket.hear_out(7)
+    with canvas(client) as socket:
+        socket.send_json(ask(7, prefixes(1)[0], draw=3))
+        heard = answers_to(7, socket)
     assert types(heard) == ["route", "drawing", "ink", "done"]
     route, drawing = heard[0], heard[1]
     assert next(iter(route["probabilities"])) == route["category"]
@@ -65,9 +66,9 @@ def test_an_ask_is_answered_in_order(client):
 )
 def test_what_is_streamed_is_what_the_completer_draws(client, bundle, options):
     for sketch in prefixes(3):
-        with client.socket() as socket:
-            socket.say(ask(1, sketch, **options))
-            heard = socket.hear_out(1)
+        with canvas(client) as socket:
+            socket.send_json(ask(1, sketch, **options))
+            heard = answers_to(1, socket)
         changed = {**options, "variations": options["draw"]}
         del changed["draw"]
         assert_same(heard, expected(bundle, sketch, **changed))
@@ -75,9 +76,9 @@ def test_what_is_streamed_is_what_the_completer_draws(client, bundle, options):
 
 def test_variations_run_on_through_the_categories(client, bundle):
     sketch = prefixes(1)[0]
-    with client.socket() as socket:
-        socket.say(ask(1, sketch, draw=2, top=3))
-        heard = socket.hear_out(1)
+    with canvas(client) as socket:
+        socket.send_json(ask(1, sketch, draw=2, top=3))
+        heard = answers_to(1, socket)
     order = list(heard[0]["probabilities"])
     assert heard[1]["categories"] == [name for name in order for _ in range(2)]
     assert_same(heard, expected(bundle, sketch, variations=2, top=3))
@@ -94,53 +95,53 @@ def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monk
     asked = [
         {"draw": 1 + i % 3, "seed": i, "temperature": 0.3 + 0.2 * i, "max_points": 5 + 30 * (i % 2)} for i in range(6)
     ]
-    sockets = [client.socket().__enter__() for _ in sketches]
-    for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
-        socket.say(ask(number, sketch, category="square", **options))
-        assert socket.hear()["type"] == "route"
-        assert socket.hear()["type"] == "drawing"
-    for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
-        heard = [{"rows": []}, *socket.hear_out(number)]
-        changed = {**options, "variations": options["draw"], "category": "square"}
-        del changed["draw"]
-        assert_same(heard, expected(bundle, sketch, **changed))
-        socket.leave()
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(canvas(client)) for _ in sketches]
+        for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
+            socket.send_json(ask(number, sketch, category="square", **options))
+            assert socket.receive_json()["type"] == "route"
+            assert socket.receive_json()["type"] == "drawing"
+        for number, (socket, sketch, options) in enumerate(zip(sockets, sketches, asked, strict=True)):
+            heard = [{"rows": []}, *answers_to(number, socket)]
+            changed = {**options, "variations": options["draw"], "category": "square"}
+            del changed["draw"]
+            assert_same(heard, expected(bundle, sketch, **changed))
     assert max(under_way) > 1
 
 
 def test_a_new_ask_stops_the_old_one_at_the_next_point(serving, endless, gate):
     client = serving(endless)
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0], draw=9, max_points=200))
-        assert [socket.hear()["type"] for _ in range(2)] == ["route", "drawing"]
+    with canvas(client) as socket:
+        socket.send_json(ask(1, prefixes(1)[0], draw=9, max_points=200))
+        assert [socket.receive_json()["type"] for _ in range(2)] == ["route", "drawing"]
         gate.release(3)
-        while socket.hear()["type"] != "ink":
+        while socket.receive_json()["type"] != "ink":
             pass
-        socket.say(ask(2, prefixes(1)[0], draw=1, max_points=4))
+        socket.send_json(ask(2, prefixes(1)[0], draw=1, max_points=4))
         gate.release(100)
-        first = socket.hear_out(1)
+        first = answers_to(1, socket)
         assert first[-1] == {"type": "stopped", "id": 1}
         assert sum(len(message.get("rows", [])) for message in first) < 9 * 100
-        assert socket.hear_out(2)[-1]["type"] == "done"
+        assert answers_to(2, socket)[-1]["type"] == "done"
 
 
 def test_stop_stops_and_nothing_more_is_said(serving, endless, gate):
     client = serving(endless)
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0]))
-        assert [socket.hear()["type"] for _ in range(2)] == ["route", "drawing"]
-        socket.say({"type": "stop"})
+    with canvas(client) as socket:
+        socket.send_json(ask(1, prefixes(1)[0]))
+        assert [socket.receive_json()["type"] for _ in range(2)] == ["route", "drawing"]
+        socket.send_json({"type": "stop"})
         gate.release(5)
-        assert socket.hear_out(1)[-1]["type"] == "stopped"
-        socket.say({"type": "stop"})
-        socket.say("nonsense")
-        assert socket.hear()["type"] == "refused"
+        assert answers_to(1, socket)[-1]["type"] == "stopped"
+        socket.send_json({"type": "stop"})
+        socket.send_text("nonsense")
+        assert socket.receive_json()["type"] == "refused"
 
 
 def test_without_anything_to_draw_it_is_only_recognised(client):
-    with client.socket() as socket:
-        socket.say(ask(3, prefixes(1)[0], draw=0))
-        heard = socket.hear_out(3)
+    with canvas(client) as socket:
+        socket.send_json(ask(3, prefixes(1)[0], draw=0))
+        heard = answers_to(3, socket)
     assert types(heard) == ["route", "done"]
     assert heard[-1]["drawings"] == []
 
@@ -153,19 +154,19 @@ def wary(tmp_path) -> Bundle:
 
 def test_the_unknown_is_routed_and_not_drawn_unless_it_is_asked_for(serving, wary):
     client = serving(Completer(wary))
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0]))
-        heard = socket.hear_out(1)
+    with canvas(client) as socket:
+        socket.send_json(ask(1, prefixes(1)[0]))
+        heard = answers_to(1, socket)
         assert types(heard) == ["route", "done"] and heard[0]["decision"] == "unknown"
         for changes in ({"draw_unknown": True}, {"category": "circle"}):
-            socket.say(ask(2, prefixes(1)[0], **changes))
-            assert types(socket.hear_out(2))[1] == "drawing"
+            socket.send_json(ask(2, prefixes(1)[0], **changes))
+            assert types(answers_to(2, socket))[1] == "drawing"
 
 
 def test_a_category_that_there_is_not_is_refused_in_a_sentence(client):
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0], category="cow"))
-        heard = socket.hear_out(1)
+    with canvas(client) as socket:
+        socket.send_json(ask(1, prefixes(1)[0], category="cow"))
+        heard = answers_to(1, socket)
     assert heard[-1]["error"] == f"no category 'cow'; there are {', '.join(CATEGORIES)}"
 
 
@@ -173,44 +174,41 @@ def test_a_decoder_that_is_damaged_is_told_and_others_are_drawn(serving, tmp_pat
     bundle = tiny_bundle(tmp_path / "damaged")
     (bundle.folder / "decoders" / "circle" / "weights.safetensors").write_bytes(b"nonsense")
     client = serving(Completer(bundle))
-    with client.socket() as socket:
+    with canvas(client) as socket:
         for _ in range(2):
-            socket.say(ask(1, prefixes(1)[0], category="circle"))
-            assert "sha256" in socket.hear_out(1)[-1]["error"]
-        socket.say(ask(2, prefixes(1)[0], category="square"))
-        assert socket.hear_out(2)[-1]["type"] == "done"
+            socket.send_json(ask(1, prefixes(1)[0], category="circle"))
+            assert "sha256" in answers_to(1, socket)[-1]["error"]
+        socket.send_json(ask(2, prefixes(1)[0], category="square"))
+        assert answers_to(2, socket)[-1]["type"] == "done"
 
 
 def test_our_own_mistake_is_told_logged_and_the_engine_goes_on(serving, bundle, monkeypatch, caplog):
     client = serving(Completer(bundle))
     step = DecoderBatch.step
     monkeypatch.setattr(DecoderBatch, "step", lambda self: 1 / 0)
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0]))
-        heard = socket.hear_out(1)
+    with canvas(client) as socket:
+        socket.send_json(ask(1, prefixes(1)[0]))
+        heard = answers_to(1, socket)
         assert heard[-1] == {
             "type": "refused",
             "id": 1,
             "error": OUR_MISTAKE,
         }
         monkeypatch.setattr(DecoderBatch, "step", step)
-        socket.say(ask(2, prefixes(1)[0]))
-        assert socket.hear_out(2)[-1]["type"] == "done"
+        socket.send_json(ask(2, prefixes(1)[0]))
+        assert answers_to(2, socket)[-1]["type"] == "done"
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_whoever_leaves_is_not_drawn_for(serving, endless, gate):
     client = serving(endless)
-    with client.socket() as socket:
-        socket.say(ask(1, prefixes(1)[0], draw=9))
-        assert [socket.hear()["type"] for _ in range(2)] == ["route", "drawing"]
+    with canvas(client) as socket:
+        socket.send_json(ask(1, prefixes(1)[0], draw=9))
+        assert [socket.receive_json()["type"] for _ in range(2)] == ["route", "drawing"]
         gate.release(1)
-        assert socket.hear()["type"] == "ink"
+        assert socket.receive_json()["type"] == "ink"
     gate.release(100)
-    for _ in range(1000):
-        if client.get("/health").json()["drawings"] == 0:
-            break
-    assert client.get("/health").json()["drawings"] == 0
+    wait_for(lambda: client.get("/health").json()["drawings"] == 0)
 
 
 def test_the_pen_that_is_still_down_goes_on_from_there(client, bundle):
@@ -218,6 +216,6 @@ def test_the_pen_that_is_still_down_goes_on_from_there(client, bundle):
     points = np.array(sketch.points)
     points[-1, 2] = 0
     down = replace(sketch, points=points)
-    with client.socket() as socket:
-        socket.say(ask(1, down, category="circle"))
-        assert_same(socket.hear_out(1), expected(bundle, down, category="circle"))
+    with canvas(client) as socket:
+        socket.send_json(ask(1, down, category="circle"))
+        assert_same(answers_to(1, socket), expected(bundle, down, category="circle"))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from starlette.testclient import WebSocketDenialResponse
 
 from codes.inference.completer import Completer
 from codes.web.security import POLICY
-from tests.support.asgi import HOST
+from tests.support.asks import HOST, answers_to, canvas
 
 DOT = {"strokes": [[[0, 0], [9, 9]]]}
 
@@ -37,30 +38,40 @@ STRANGERS = [
 
 @pytest.mark.parametrize("origin", STRANGERS)
 def test_a_strangers_page_may_not_ask(client, origin):
-    refused = client.post("/api/complete", {"sketch": DOT}, origin=origin)
-    assert refused.status == 403 and "own page" in refused.json()["error"]
-    socket = client.socket(origin=origin)
-    assert socket.exchange.take()["status"] == 403
+    refused = client.post("/api/complete", json={"sketch": DOT}, headers={"origin": origin})
+    assert refused.status_code == 403 and "own page" in refused.json()["error"]
+    with pytest.raises(WebSocketDenialResponse) as denied, canvas(client, origin=origin):
+        raise AssertionError("the socket was opened")
+    assert denied.value.status_code == 403
     assert client.get("/health").json()["counts"]["origin"] == 2
 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": f"http://{HOST}"}, {"origin": f"http://{HOST.upper()}"}])
 def test_our_own_page_and_scripts_may(client, headers):
-    assert client.post("/api/complete", {"sketch": DOT}, **headers).status == 200
-    with client.socket(**headers) as socket:
-        socket.say({"type": "ask", "id": 1, "sketch": DOT, "draw": 0})
-        assert socket.hear_out(1)[-1]["type"] == "done"
+    assert client.post("/api/complete", json={"sketch": DOT}, headers=headers).status_code == 200
+    with canvas(client, **headers) as socket:
+        socket.send_json({"type": "ask", "id": 1, "sketch": DOT, "draw": 0})
+        assert answers_to(1, socket)[-1]["type"] == "done"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "[", ""])
 def test_a_name_that_is_not_ours_leads_nowhere(serving, bundle, host):
     """DNS rebinding: a stranger's name that leads to this machine has the stranger's page as its origin."""
     client = serving(Completer(bundle), hosts={"127.0.0.1", "localhost", "::1"})
-    assert client.get("/api/gallery", host=host).status == 400
-    assert client.socket(host=host).exchange.take()["status"] == 400
-    assert client.get("/", host="localhost:8000").status == client.get("/", host="[::1]:8000").status == 200
+    assert client.get("/api/gallery", headers={"host": host}).status_code == 400
+    with pytest.raises(WebSocketDenialResponse) as denied, canvas(client, host=host):
+        raise AssertionError("the socket was opened")
+    assert denied.value.status_code == 400
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "LOCALHOST", "[::1]", "[::1]:8000"])
+def test_a_name_that_is_ours_leads_here(serving, bundle, host):
+    client = serving(Completer(bundle), hosts={"127.0.0.1", "localhost", "::1"})
+    assert client.get("/api/gallery", headers={"host": host}).status_code == 200
+    with canvas(client, host=host):
+        assert client.get("/health", headers={"host": host}).json()["connections"] == 1
 
 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/..%2fapp.py", "/static//etc/passwd", "/static/"])
 def test_nothing_but_the_page_is_served(client, path):
-    assert client.get(path).status == 404
+    assert client.get(path).status_code == 404
