@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ def served(tmp_path) -> Iterator:
     def serve(completer: Completer, **limits) -> int:
         allowed = replace(Limits(), **limits)
         listener = ListeningSocket("127.0.0.1", 0)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # full soon where a client does not read
         server = server_of(make_app(completer, tmp_path / "kept", allowed), listener, allowed)
         thread = Thread(target=server.run, args=[[listener]])
         thread.start()
@@ -101,10 +103,13 @@ def test_a_port_that_is_taken_is_told():
         ListeningSocket("127.0.0.1", taken.getsockname()[1])
 
 
-def test_whoever_never_reads_is_cut_off_and_others_are_answered(served, endless):
-    """Answers pile up in the buffers of both sides until nothing leaves any more."""
+def test_a_client_that_never_reads_is_cut_off_and_others_are_answered(served, endless):
+    """Answers pile up in the buffers of both sides, which are small here, until nothing leaves any more."""
     port = served(endless, client_timeout=0.5, frame=0.001, messages_a_second=1e6, burst=10**6)
-    with connect(f"ws://127.0.0.1:{port}/live", max_queue=1) as deaf:
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    narrow.connect(("127.0.0.1", port))
+    with connect(f"ws://127.0.0.1:{port}/live", sock=narrow, max_queue=1) as deaf:
         deadline = time.monotonic() + 60
         with pytest.raises((ConnectionClosed, TimeoutError, OSError)):
             while time.monotonic() < deadline:
@@ -118,10 +123,10 @@ def test_whoever_never_reads_is_cut_off_and_others_are_answered(served, endless)
 
 def test_a_message_that_is_far_too_long_closes_the_line(served, bundle):
     port = served(Completer(bundle), message_bytes=1000)
-    with connect(f"ws://127.0.0.1:{port}/live") as socket:
-        socket.send("x" * 1001)
-        assert "at most 1000" in json.loads(socket.recv(timeout=30))["error"]
-        socket.send("x" * 4001)
+    with connect(f"ws://127.0.0.1:{port}/live") as canvas:
+        canvas.send("x" * 1001)
+        assert "at most 1000" in json.loads(canvas.recv(timeout=30))["error"]
+        canvas.send("x" * 4001)
         with pytest.raises(ConnectionClosed) as closed:
-            socket.recv(timeout=30)
+            canvas.recv(timeout=30)
     assert closed.value.rcvd is not None and closed.value.rcvd.code == 1009
