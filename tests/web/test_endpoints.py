@@ -61,7 +61,7 @@ def test_health_counts(client):
     "options",
     [{}, {"variations": 3, "seed": 4}, {"top": 2}, {"category": "square"}, {"latent": "prior"}, {"latent": "zero"}],
 )
-def test_a_completion_is_the_command_lines(client, bundle, tmp_path, options):
+def test_a_completion_equals_that_of_the_command_line(client, bundle, tmp_path, options):
     """The same object, numbers up to rounding."""
     sketch = prefixes(1)[0]
     record = sketch_record(sketch)
@@ -85,7 +85,7 @@ def test_a_completion_is_the_command_lines(client, bundle, tmp_path, options):
 
 
 @pytest.mark.parametrize("kind", ["svg", "png", "gif", "ndjson"])
-def test_a_sketch_is_converted_as_the_writers_do(client, tmp_path, kind):
+def test_a_converted_sketch_equals_the_file_a_writer_makes(client, tmp_path, kind):
     answer = client.post(f"/api/convert?to={kind}", json={"sketch": TWO})
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == f'attachment; filename="drawing.{kind}"'
@@ -93,14 +93,14 @@ def test_a_sketch_is_converted_as_the_writers_do(client, tmp_path, kind):
     assert answer.content == (tmp_path / f"drawing.{kind}").read_bytes()
 
 
-def test_a_picture_is_a_picture(client):
+def test_a_picture_has_the_format_of_its_name(client):
     for kind in ("png", "gif"):
         with Image.open(BytesIO(client.post(f"/api/convert?to={kind}", json={"sketch": TWO}).content)) as picture:
             assert picture.format == kind.upper()
 
 
 @pytest.mark.parametrize(("first", "own", "added"), [(None, 2, 0), (0, 0, 2), (1, 1, 1), (2, 2, 0)])
-def test_the_machines_strokes_have_their_own_ink(client, first, own, added):
+def test_strokes_of_the_machine_have_a_colour_of_their_own(client, first, own, added):
     text = client.post("/api/convert?to=svg", json={"sketch": TWO, "drawn": first}).content.decode()
     colours = [group.partition('"')[0] for group in text.split('<g stroke="')[1:]]
     paths = [group.count("<path") for group in text.split('<g stroke="')[1:]]
@@ -109,7 +109,7 @@ def test_the_machines_strokes_have_their_own_ink(client, first, own, added):
 
 
 @pytest.mark.parametrize("name", ["mine.svg", "../../MINE.SVG", "mine.ndjson"])
-def test_a_file_is_read_as_the_readers_do(client, tmp_path, name):
+def test_a_file_is_read_as_the_readers_of_formats_read_it(client, tmp_path, name):
     path = tmp_path / ("file" + name[name.rindex(".") :].lower())
     write(path, sketch_from_record(TWO))
     answer = client.post(f"/api/read?name={name}", content=path.read_bytes())
@@ -151,20 +151,20 @@ def test_a_file_is_read_as_the_readers_do(client, tmp_path, name):
         ("/api/gallery", {"sketch": TWO, "word": 7}, "word"),
     ],
 )
-def test_what_cannot_be_answered_is_one_sentence(client, path, body, part):
+def test_a_bad_request_is_answered_with_one_sentence(client, path, body, part):
     answer = client.post(path, content=body) if isinstance(body, bytes) else client.post(path, json=body)
     assert answer.status_code == 400
     (error,) = answer.json().values()
     assert part in error and "\n" not in error
 
 
-def test_addresses_that_are_none_and_ways_that_are_wrong(client):
+def test_unknown_addresses_and_wrong_methods_are_answered_with_a_sentence(client):
     assert client.get("/nowhere").json() == {"error": "there is nothing at this address"}
     assert client.get("/api/complete").status_code == 405
     assert "error" in client.get("/api/complete").json()
 
 
-def test_our_own_mistake_is_told_without_its_details(serving, bundle, monkeypatch):
+def test_an_internal_error_is_answered_without_details(serving, bundle, monkeypatch):
     monkeypatch.setattr("codes.web.endpoints.convert", lambda *_: 1 / 0)
     client = serving(Completer(bundle))
     with pytest.raises(ZeroDivisionError):  # the server that runs the application writes it to its log

@@ -49,7 +49,7 @@ def test_the_newest_come_first_and_only_so_many(serving, bundle):
     np.testing.assert_allclose(sketch_from_record(shown[0]["sketch"]).points, as_kept(4), atol=0.02)
 
 
-def test_what_is_kept_can_be_imported_and_so_taught(client, gallery, tmp_path):
+def test_kept_drawings_can_be_imported_for_training(client, gallery, tmp_path):
     for seed in range(10):
         keep(client, "snail", seed)
     works(data, "import", gallery, "-o", tmp_path / "store", "--json")

@@ -92,7 +92,7 @@ def asking(**changes):
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_what_makes_no_sense_is_one_sentence(text):
+def test_a_bad_message_is_answered_with_one_sentence(text):
     said = parse_message(text, Limits())
     assert isinstance(said, InvalidMessage)
     sentence = str(said.error)
@@ -133,14 +133,14 @@ def test_the_sentence_names_the_field_and_the_fault(text, sentence):
     assert "\n" not in str(message.error) and len(str(message.error)) < 300
 
 
-def test_our_own_mistake_in_reading_is_told_and_logged(monkeypatch, caplog):
+def test_an_internal_error_in_parsing_is_answered_and_logged(monkeypatch, caplog):
     monkeypatch.setattr("codes.web.protocol.simplify_drawn", lambda sketch: 1 / 0)
     said = parse_message(json.dumps(ask(4, prefixes(1)[0])), Limits())
     assert said == InvalidMessage(4, said.error) and str(said.error) == OUR_MISTAKE
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_sketch_that_is_absurd_but_a_sketch_is_answered(client):
+def test_an_absurd_but_valid_sketch_is_answered(client):
     absurd = [
         {"strokes": [[[5, 5]]]},
         {"strokes": [[[5, 5]] * 2000]},
@@ -157,7 +157,7 @@ def test_a_sketch_that_is_absurd_but_a_sketch_is_answered(client):
         assert answers_to(99, socket)[-1]["type"] == "done"
 
 
-def test_a_canvas_that_sends_nonsense_is_answered_all_the_same(client):
+def test_a_canvas_that_sent_nonsense_is_still_answered(client):
     with canvas(client) as socket:
         for text in HOSTILE:
             socket.send_text(text)
@@ -171,7 +171,7 @@ def test_a_canvas_that_sends_nonsense_is_answered_all_the_same(client):
     assert health["connections"] == 0
 
 
-def test_lines_that_are_cut_at_any_moment_leave_nothing_behind(client):
+def test_sockets_closed_at_any_moment_leave_nothing_behind(client):
     for moment in range(6):
         with canvas(client) as socket:
             socket.send_json(ask(1, prefixes(1)[0], draw=9))

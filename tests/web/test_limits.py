@@ -52,7 +52,7 @@ def test_too_much_in_a_message_is_refused_and_counted(serving, bundle, limit, mo
     assert client.get("/health").json()["limits"][limit] == 1
 
 
-def test_exactly_as_much_as_is_allowed_is_taken(serving, bundle):
+def test_exactly_the_limit_is_allowed(serving, bundle):
     client = serving(Completer(bundle), points=21, strokes=3, variations=3, top=2, max_points=5)
     with canvas(client) as socket:
         socket.send_json({"type": "ask", "id": 1, "sketch": saw(3, 7), "draw": 3, "top": 2, "max_points": 5})
@@ -60,7 +60,7 @@ def test_exactly_as_much_as_is_allowed_is_taken(serving, bundle):
     assert not any(client.get("/health").json()["limits"].values())
 
 
-def test_one_canvas_too_many_is_turned_away_until_another_leaves(serving, bundle):
+def test_a_canvas_too_many_is_turned_away_until_another_leaves(serving, bundle):
     client = serving(Completer(bundle), connections=2)
     with canvas(client), canvas(client) as second:
         with canvas(client) as third:
@@ -96,7 +96,7 @@ def test_a_client_that_sends_too_fast_is_told_and_read_slowly(serving, bundle, m
     assert client.get("/health").json()["limits"]["messages_a_second"] == 5
 
 
-def test_one_request_too_many_is_told_to_come_again(serving, bundle):
+def test_a_request_too_many_is_told_to_try_again_later(serving, bundle):
     client = serving(Completer(bundle), requests=0)
     answer = client.post("/api/complete", json={"sketch": DOT})
     assert answer.status_code == 503 and "try again later" in answer.json()["error"]
@@ -120,7 +120,7 @@ async def health_of(connect):
     return json.loads((await connection.receive())["body"])
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(app):
+def test_a_body_that_does_not_come_is_refused_after_a_time(app):
     async def test():
         async with running(app(client_timeout=0.05)) as connect:
             connection = connect({"type": "http", "method": "POST", "path": "/api/complete"})
@@ -133,7 +133,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(app):
     run(test)
 
 
-def test_ink_is_joined_while_it_waits_and_thrown_away_when_it_is_stopped():
+def test_waiting_ink_is_joined_and_thrown_away_when_its_request_is_stopped():
     woken = []
     box = Outbox(3, lambda: woken.append(1))
     for row in range(1000):
@@ -145,7 +145,7 @@ def test_ink_is_joined_while_it_waits_and_thrown_away_when_it_is_stopped():
     assert box.take() == []
 
 
-def test_a_box_that_is_full_takes_nothing_in():
+def test_a_full_outbox_takes_no_more_messages():
     box = Outbox(3, lambda: None)
     for number in range(100):
         box.put({"type": "refused", "id": number})
@@ -172,21 +172,21 @@ def test_a_client_that_does_not_read_is_cut_off(app, monkeypatch):
     run(test)
 
 
-def test_tokens_come_back_with_time():
+def test_a_token_bucket_refills_with_time():
     pace = TokenBucket(rate=2.0, burst=2, now=0.0)
     assert [pace.take(0.0) for _ in range(3)] == [True, True, False]
     assert [pace.take(0.6), pace.take(0.6)] == [True, False]
     assert [pace.take(100.0) for _ in range(3)] == [True, True, False]
 
 
-def test_counters_count():
+def test_counters_are_sorted_by_name():
     counters = Counters()
     for name in ("b", "a", "b"):
         counters.add(name)
     assert list(counters.counts().items()) == [("a", 1), ("b", 2)]
 
 
-def test_the_limits_are_told_to_the_page(client):
+def test_the_model_lists_all_limits(client):
     assert client.get("/api/model").json()["limits"].keys() == asdict(Limits()).keys()
 
 

@@ -64,7 +64,7 @@ def test_an_ask_is_answered_in_order(client):
 @pytest.mark.parametrize(
     "options", [{"draw": 1}, {"draw": 4, "seed": 5, "temperature": 1.0}, {"draw": 2, "max_points": 3}]
 )
-def test_what_is_streamed_is_what_the_completer_draws(client, bundle, options):
+def test_streamed_points_equal_those_of_the_completer(client, bundle, options):
     for sketch in prefixes(3):
         with canvas(client) as socket:
             socket.send_json(ask(1, sketch, **options))
@@ -125,7 +125,7 @@ def test_a_new_ask_stops_the_old_one_at_the_next_point(serving, endless, gate):
         assert answers_to(2, socket)[-1]["type"] == "done"
 
 
-def test_stop_stops_and_nothing_more_is_said(serving, endless, gate):
+def test_nothing_more_is_sent_after_stop(serving, endless, gate):
     client = serving(endless)
     with canvas(client) as socket:
         socket.send_json(ask(1, prefixes(1)[0]))
@@ -138,7 +138,7 @@ def test_stop_stops_and_nothing_more_is_said(serving, endless, gate):
         assert socket.receive_json()["type"] == "refused"
 
 
-def test_without_anything_to_draw_it_is_only_recognised(client):
+def test_a_sketch_with_nothing_to_draw_is_only_recognised(client):
     with canvas(client) as socket:
         socket.send_json(ask(3, prefixes(1)[0], draw=0))
         heard = answers_to(3, socket)
@@ -152,7 +152,7 @@ def wary(tmp_path) -> Bundle:
     return tiny_bundle(tmp_path / "wary", {"known": 1.0, "sure": 0.5})
 
 
-def test_the_unknown_is_routed_and_not_drawn_unless_it_is_asked_for(serving, wary):
+def test_an_unknown_sketch_is_drawn_only_if_asked_for(serving, wary):
     client = serving(Completer(wary))
     with canvas(client) as socket:
         socket.send_json(ask(1, prefixes(1)[0]))
@@ -163,14 +163,14 @@ def test_the_unknown_is_routed_and_not_drawn_unless_it_is_asked_for(serving, war
             assert types(answers_to(2, socket))[1] == "drawing"
 
 
-def test_a_category_that_there_is_not_is_refused_in_a_sentence(client):
+def test_an_unknown_category_is_refused_with_a_sentence(client):
     with canvas(client) as socket:
         socket.send_json(ask(1, prefixes(1)[0], category="cow"))
         heard = answers_to(1, socket)
     assert heard[-1]["error"] == f"no category 'cow'; there are {', '.join(CATEGORIES)}"
 
 
-def test_a_decoder_that_is_damaged_is_told_and_others_are_drawn(serving, tmp_path):
+def test_a_damaged_decoder_is_reported_and_others_still_draw(serving, tmp_path):
     bundle = tiny_bundle(tmp_path / "damaged")
     (bundle.folder / "decoders" / "circle" / "weights.safetensors").write_bytes(b"nonsense")
     client = serving(Completer(bundle))
@@ -182,7 +182,7 @@ def test_a_decoder_that_is_damaged_is_told_and_others_are_drawn(serving, tmp_pat
         assert answers_to(2, socket)[-1]["type"] == "done"
 
 
-def test_our_own_mistake_is_told_logged_and_the_engine_goes_on(serving, bundle, monkeypatch, caplog):
+def test_an_internal_error_is_reported_and_logged_and_the_engine_goes_on(serving, bundle, monkeypatch, caplog):
     client = serving(Completer(bundle))
     step = DecoderBatch.step
     monkeypatch.setattr(DecoderBatch, "step", lambda self: 1 / 0)
@@ -200,7 +200,7 @@ def test_our_own_mistake_is_told_logged_and_the_engine_goes_on(serving, bundle, 
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_whoever_leaves_is_not_drawn_for(serving, endless, gate):
+def test_drawings_stop_when_their_client_leaves(serving, endless, gate):
     client = serving(endless)
     with canvas(client) as socket:
         socket.send_json(ask(1, prefixes(1)[0], draw=9))
@@ -211,7 +211,7 @@ def test_whoever_leaves_is_not_drawn_for(serving, endless, gate):
     wait_for(lambda: client.get("/health").json()["drawings"] == 0)
 
 
-def test_the_pen_that_is_still_down_goes_on_from_there(client, bundle):
+def test_a_pen_that_is_still_down_goes_on_from_there(client, bundle):
     sketch = prefixes(1)[0]
     points = np.array(sketch.points)
     points[-1, 2] = 0

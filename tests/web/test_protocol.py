@@ -61,7 +61,7 @@ def block(language: str) -> str:
     return found
 
 
-def test_the_client_in_python_works_as_printed(served, bundle):
+def test_the_python_client_of_the_docs_works(served, bundle):
     text = block("python").replace("127.0.0.1:8000", f"127.0.0.1:{served(Completer(bundle))}")
     assert len(text.splitlines()) <= 11
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
@@ -72,33 +72,33 @@ def test_the_client_in_python_works_as_printed(served, bundle):
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
-def test_the_line_of_curl_works_as_printed(served, bundle):
+def test_the_curl_command_of_the_docs_works(served, bundle):
     line = block("sh").replace("127.0.0.1:8000", f"127.0.0.1:{served(Completer(bundle))}")
     done = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=60, check=True)
     answer = json.loads(done.stdout)
     assert answer["completions"][0]["sketch"]["prefix_rows"] == 2
 
 
-def test_the_messages_of_the_page_are_those_that_are_understood():
+def test_the_message_of_the_docs_has_every_field():
     example = json.loads(block("json"))
     assert example.keys() == ask(7, prefixes(1)[0]).keys() | {
         "draw", "top", "temperature", "seed", "category", "max_points", "draw_unknown"
     }  # fmt: skip
 
 
-def test_the_defaults_of_the_page_are_those_of_the_options():
+def test_the_docs_state_the_defaults_of_the_options():
     options = {each.name: each.default for each in fields(SamplingOptions)}
     for name in ("top", "temperature", "seed", "category", "max_points", "draw_unknown"):
         assert f"| `{name}` | {json.dumps(options[name])} |" in PAGE
 
 
-def test_the_table_of_limits_is_that_of_the_code():
+def test_the_docs_state_the_limits_of_the_code():
     meanings = attribute_docs(Limits)
     for each in fields(Limits):
         assert f"| `{each.name}` | {each.default:.7g} | {meanings[each.name].rstrip('.')} |" in PAGE
 
 
-def test_a_port_that_is_taken_is_told():
+def test_a_port_in_use_is_reported():
     with ListeningSocket("127.0.0.1", 0) as taken, pytest.raises(BadOption, match="cannot be listened at"):
         ListeningSocket("127.0.0.1", taken.getsockname()[1])
 
@@ -121,7 +121,7 @@ def test_a_client_that_never_reads_is_cut_off_and_others_are_answered(served, en
             assert said["type"] in ("route", "drawing", "ink")
 
 
-def test_a_message_that_is_far_too_long_closes_the_line(served, bundle):
+def test_a_message_far_too_long_closes_the_socket(served, bundle):
     port = served(Completer(bundle), message_bytes=1000)
     with connect(f"ws://127.0.0.1:{port}/live") as canvas:
         canvas.send("x" * 1001)

@@ -13,14 +13,14 @@ DOT = {"strokes": [[[0, 0], [9, 9]]]}
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/api/model", "/nowhere", "/static/nothing.js", "/api/complete"])
-def test_every_answer_says_what_a_page_may_load(client, path):
+def test_every_answer_has_the_security_headers(client, path):
     headers = client.get(path).headers
     assert headers["content-security-policy"] == POLICY
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
 
 
-def test_the_policy_lets_no_page_run_what_is_not_ours():
+def test_the_policy_allows_only_our_own_code():
     rules = dict(rule.split(" ", 1) for rule in POLICY.split("; "))
     assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == rules["form-action"] == "'none'"
     assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
@@ -37,7 +37,7 @@ STRANGERS = [
 
 
 @pytest.mark.parametrize("origin", STRANGERS)
-def test_a_strangers_page_may_not_ask(client, origin):
+def test_a_page_of_another_origin_is_refused(client, origin):
     refused = client.post("/api/complete", json={"sketch": DOT}, headers={"origin": origin})
     assert refused.status_code == 403 and "own page" in refused.json()["error"]
     with pytest.raises(WebSocketDenialResponse) as denied, canvas(client, origin=origin):
@@ -47,7 +47,7 @@ def test_a_strangers_page_may_not_ask(client, origin):
 
 
 @pytest.mark.parametrize("headers", [{}, {"origin": f"http://{HOST}"}, {"origin": f"http://{HOST.upper()}"}])
-def test_our_own_page_and_scripts_may(client, headers):
+def test_our_own_page_and_programs_are_answered(client, headers):
     assert client.post("/api/complete", json={"sketch": DOT}, headers=headers).status_code == 200
     with canvas(client, **headers) as socket:
         socket.send_json({"type": "ask", "id": 1, "sketch": DOT, "draw": 0})
@@ -55,7 +55,7 @@ def test_our_own_page_and_scripts_may(client, headers):
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "[", ""])
-def test_a_name_that_is_not_ours_leads_nowhere(serving, bundle, host):
+def test_a_foreign_host_name_is_refused(serving, bundle, host):
     """DNS rebinding: a stranger's name that leads to this machine has the stranger's page as its origin."""
     client = serving(Completer(bundle), hosts={"127.0.0.1", "localhost", "::1"})
     assert client.get("/api/gallery", headers={"host": host}).status_code == 400
@@ -65,7 +65,7 @@ def test_a_name_that_is_not_ours_leads_nowhere(serving, bundle, host):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "LOCALHOST", "[::1]", "[::1]:8000"])
-def test_a_name_that_is_ours_leads_here(serving, bundle, host):
+def test_our_own_host_names_are_answered(serving, bundle, host):
     client = serving(Completer(bundle), hosts={"127.0.0.1", "localhost", "::1"})
     assert client.get("/api/gallery", headers={"host": host}).status_code == 200
     with canvas(client, host=host):

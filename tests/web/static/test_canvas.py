@@ -65,7 +65,7 @@ def test_half_a_bicycle_is_recognised_finished_undone_and_saved(request, screen,
     assert len(codes.read(file).polylines()) == 2 + added
 
 
-def test_what_is_saved_is_what_was_drawn(page, half, tmp_path):
+def test_a_saved_file_holds_what_was_drawn(page, half, tmp_path):
     """The SVG holds the person's strokes where they were drawn, to a fraction of a unit."""
     strokes = half("half-a-cat")
     page.draw(strokes)
@@ -149,7 +149,7 @@ def test_there_are_nine_variations_and_a_new_seed_draws_others(page, half):
     assert page.kept()["seed"] == 1
 
 
-def test_what_it_does_not_know_is_said_and_not_drawn(page, half):
+def test_an_unknown_sketch_is_named_as_such_and_not_finished(page, half):
     page.draw(half("none-of-these"))
     page.wait("return document.querySelector('#sentence').textContent.startsWith('That is none')")
     assert page.text("#sentence") == f"That is none of the {len(codes.load('starter').categories)} things I know."
@@ -267,7 +267,7 @@ def test_together_the_machine_adds_one_stroke_after_each(page, half):
     number_of_strokes(page, strokes - 1)
 
 
-def test_a_file_is_gone_on_with(page):
+def test_a_file_can_be_opened_and_continued(page):
     page.driver.find_element("id", "file").send_keys(str(SKETCHES / "half-a-crab.svg"))
     page.suggested()
     assert next(iter(bars(page))) == "crab"
@@ -289,7 +289,7 @@ def test_a_file_can_be_dropped_on_the_paper(page):
     assert next(iter(bars(page))) == "cat"
 
 
-def test_a_drawing_is_hung_in_the_gallery_and_gone_on_with(page, half):
+def test_a_drawing_in_the_gallery_can_be_continued(page, half):
     page.draw(half("half-a-bicycle"))
     page.suggested()
     page.click("#open-gallery")
@@ -306,7 +306,7 @@ def test_a_drawing_is_hung_in_the_gallery_and_gone_on_with(page, half):
     assert next(iter(bars(page))) == "bicycle"
 
 
-def test_a_drawing_is_shown_again(open_page, half):
+def test_a_drawing_can_be_replayed(open_page, half):
     page = open_page(Screen())
     page.draw(half("half-a-bicycle"))
     page.suggested()
@@ -366,7 +366,7 @@ def test_strokes_become_notes_once_music_is_switched_on(page, half):
     page.wait("return window.notes > 0")
 
 
-def test_those_who_listen_are_told_what_it_recognises(page, half):
+def test_screen_readers_are_told_what_is_recognised(page, half):
     page.draw(half("half-a-bicycle"))
     page.wait("return document.querySelector('#live').textContent.includes('a bicycle')")
     script = """

@@ -83,7 +83,7 @@ def test_text_can_be_read_by_all(scheme, text, ground):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("part", "ground"), PARTS)
-def test_edges_of_what_is_pressed_can_be_seen(scheme, part, ground):
+def test_edges_of_buttons_can_be_seen(scheme, part, ground):
     known = colours(scheme)
     assert contrast(known[part], known[ground]) >= 3
 
@@ -105,12 +105,12 @@ def test_the_page_runs_no_code_of_its_own(tags):
 
 
 @pytest.mark.parametrize("path", sorted(STATIC.iterdir()), ids=lambda path: path.name)
-def test_nothing_comes_from_elsewhere(path):
+def test_nothing_is_loaded_from_elsewhere(path):
     addresses = re.findall(r"(?:https?:)?//[\w-]+\.[\w./-]+", path.read_text(encoding="utf-8"))
     assert [each for each in addresses if each != "http://www.w3.org/2000/svg"] == []
 
 
-def test_all_that_is_named_is_there(tags):
+def test_every_id_and_file_that_is_referred_to_exists(tags):
     ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
     assert len(ids) == HTML.count(' id="')
     for _, attributes in tags:

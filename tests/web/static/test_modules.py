@@ -64,7 +64,7 @@ def test_only_whole_strokes_can_be_taken(call):
 
 
 @pytest.mark.parametrize("size", [3.0, 120.0, 600.0, 1400.0])
-def test_the_scale_is_that_of_the_file_formats(call, size):
+def test_the_scale_equals_that_of_the_file_formats(call, size):
     """A drawing on the paper counts as large as the same in an SVG of the paper's size."""
     points = np.array([[100.0, 100.0], [100.0 + size, 150.0]])
     ours = call("return toWire([stroke(given[0], 'me')]).unit", points.tolist())
@@ -87,7 +87,7 @@ def test_a_strangers_sketch_is_brought_into_view(call):
     assert end[1] - start[1] == pytest.approx(0.9 * (end[0] - start[0]))
 
 
-def test_the_pen_is_where_its_way_brought_it(call):
+def test_strokes_are_revealed_up_to_the_length_the_pen_travelled(call):
     strokes = [[[0, 0], [100, 0], [100, 100]], [[100, 400], [200, 400]]]
     script = """
         const strokes = given[0].map((points) => stroke(points, "machine"));
@@ -101,7 +101,7 @@ def test_the_pen_is_where_its_way_brought_it(call):
     assert way == pytest.approx(200 + 300 / 3 + 100)
 
 
-def test_unsure_is_told_apart_from_unknown_in_plain_words(call):
+def test_the_page_says_unsure_and_unknown_in_different_words(call):
     script = """
         const history = begun([stroke([[0, 0]], "me")]);
         const probabilities = { ant: 0.5, hourglass: 0.3, eyeglasses: 0.2 };
@@ -119,7 +119,7 @@ def test_unsure_is_told_apart_from_unknown_in_plain_words(call):
     ]
 
 
-def test_nothing_is_quite_certain(call):
+def test_no_percentage_is_0_or_100(call):
     assert call("return [0.9999, 0.994, 0.5, 0.004].map(percent)") == ["> 99%", "99%", "50%", "< 1%"]
 
 
@@ -148,12 +148,12 @@ def test_categories_have_voices_of_their_own(call):
     "kept",
     ["", "no json", "[]", '{"form": 1}', '{"form": 1, "drawing": [{"points": [["x", 1]], "by": "me"}]}', '{"form": 9}'],
 )
-def test_what_makes_no_sense_is_not_recalled(call, kept):
+def test_invalid_stored_drawings_are_not_restored(call, kept):
     call("localStorage.setItem('halfdrawn', given[0]); return null", kept)
     assert call("return recall()") == {}
 
 
-def test_the_line_comes_back_and_asks_again(call):
+def test_a_broken_connection_comes_back_and_asks_again(call):
     """A socket that breaks before the answer: the same question goes out on the next one, and is answered once."""
     script = """
         const sockets = [];
@@ -186,7 +186,7 @@ def test_the_line_comes_back_and_asks_again(call):
     assert call(script) == [[[1], [1]], [True, False, True, "route", "done"], False]
 
 
-def test_keys_mean_something_only_on_the_paper(call):
+def test_single_keys_work_only_on_the_paper(call):
     script = """
         const key = (key, more = {}) => ({ key, ctrlKey: false, metaKey: false, altKey: false, shiftKey: false,
                                            target: document.documentElement, ...more });

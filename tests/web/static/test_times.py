@@ -13,7 +13,7 @@ def test_the_page_marks_when_it_answers(page, half):
     assert 0 < bars < 20_000 and 0 < first_ink < 20_000
 
 
-def test_strokes_without_an_answer_are_counted_apart():
+def test_strokes_without_an_answer_are_counted_separately():
     waits = Waits()
     for marks in ([10.0, 20.0], None, [30.0, 60.0], [20.0, 40.0]):
         waits.add(marks)
