@@ -156,6 +156,28 @@ def test_no_function_changes_a_global():
     assert [where(path, node) for path, node in nodes if isinstance(node, ast.Global)] == []
 
 
+def process_switches(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield what sets threads, the environment, the allocator or a default of torch for the whole process."""
+    setters = {"mallopt", "putenv", "unsetenv", "set_num_threads", "set_num_interop_threads", "set_default_dtype"}
+    writes = {f"os.environ.{name}" for name in ("setdefault", "update", "pop", "popitem", "clear")}
+    for node in ast.walk(tree):
+        named = isinstance(node, ast.Attribute) and (node.attr in setters or ast.unparse(node) in writes)
+        stored = isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load)
+        if named or (stored and ast.unparse(node.value) == "os.environ"):
+            yield node
+
+
+def test_only_commands_set_switches_of_the_whole_process():
+    """A library does not know what else runs beside it."""
+    runtime = CODES / "runtime.py"
+    assert len(list(process_switches(MODULES[runtime]))) == 3
+    rooms = {path: tree for path, tree in MODULES.items() if path != runtime}
+    assert [where(path, node) for path, tree in rooms.items() for node in process_switches(tree)] == []
+    switches = {"codes.runtime.use_threads", "codes.runtime.keep_freed_memory", "codes.runtime.keep_few_kernels"}
+    library = {path: tree for path, tree in rooms.items() if not path.is_relative_to(CODES / "cli")}
+    assert [where(path) for path, tree in library.items() if switches & set(imported(tree))] == []
+
+
 def unpicklings(tree: ast.Module) -> Iterator[ast.AST]:
     """Yield calls that run code out of a file, or may."""
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):

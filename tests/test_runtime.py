@@ -1,6 +1,4 @@
-"""Freed memory is kept where the C library can be told to.
-
-What the server keeps for nothing."""
+"""Process-wide switches do what they say, each seen in a process of its own."""
 
 from __future__ import annotations
 
@@ -13,10 +11,10 @@ import sys
 import pytest
 import torch
 
-from codes import runtime as allocator
-from codes.runtime import CAPACITIES, resident_megabytes
+from codes import runtime
+from codes.runtime import CACHE_CAPACITIES, resident_megabytes
 
-FAULTS = """
+PAGE_FAULTS = """
 import json, resource, sys
 import torch
 from codes.runtime import keep_freed_memory
@@ -29,55 +27,67 @@ for _ in range(20):
 print(json.dumps([told, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before]))
 """
 
-
-def faults(word: str) -> tuple[bool | None, int]:
-    """What was answered, and the page faults of twenty blocks of 32 MB, each freed before the next."""
-    done = subprocess.run([sys.executable, "-c", FAULTS, word], check=True, capture_output=True, text=True)
-    told, count = json.loads(done.stdout)
-    return told, count
-
-
-def test_a_block_that_was_freed_is_not_faulted_in_again():
-    if not hasattr(ctypes.CDLL(None), "mallopt"):
-        pytest.skip("this C library has no mallopt")
-    told, kept = faults("keep")
-    _, returned = faults("return")
-    assert told is True
-    assert kept < returned / 2
-
-
-def test_another_c_library_is_left_alone(monkeypatch):
-    monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: object())
-    assert allocator.keep_freed_memory() is False
-
-
-pytestmark = pytest.mark.skipif(resident_megabytes() is None, reason="this system does not say what memory is held")
-
 MANY_SHAPES = """
-import sys
+import json, sys
 from codes.model.packed_linear import packed_linear
-from codes.runtime import keep_few_kernels, resident_megabytes
+from codes.runtime import keep_few_kernels, resident_megabytes, use_threads
 import torch
-
 if sys.argv[1] == "few":
     keep_few_kernels()
-torch.set_num_threads(1)
+use_threads(1)
 with torch.no_grad():
     product = packed_linear(torch.randn(256, 64))
     product(torch.randn(1, 64))
     before = resident_megabytes()
     for rows in range(2, 600):
         product(torch.randn(rows, 64))
-    print(resident_megabytes() - before)
+    print(json.dumps(resident_megabytes() - before))
+"""
+
+THREADS = """
+import json, sys
+from codes.runtime import use_threads
+import torch
+use_threads(int(sys.argv[1]))
+print(json.dumps(torch.get_num_threads()))
 """
 
 
-def _growth(kept: str) -> float:
-    environment = {name: value for name, value in os.environ.items() if name not in CAPACITIES}
-    command = [sys.executable, "-c", MANY_SHAPES, kept]
-    return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+def answer_of(program: str, word: str) -> object:
+    """Return what a new process prints, in which no kernel cache has been set."""
+    environment = {name: value for name, value in os.environ.items() if name not in CACHE_CAPACITIES}
+    command = [sys.executable, "-c", program, word]
+    return json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
+def test_a_block_that_was_freed_is_not_faulted_in_again():
+    if not hasattr(ctypes.CDLL(None), "mallopt"):
+        pytest.skip("this C library has no mallopt")
+    told, kept = answer_of(PAGE_FAULTS, "keep")
+    _, returned = answer_of(PAGE_FAULTS, "return")
+    assert told is True
+    assert kept < returned / 2
+
+
+def test_another_c_library_is_left_alone(monkeypatch):
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: object())
+    assert runtime.keep_freed_memory() is False
+
+
+@pytest.mark.skipif(resident_megabytes() is None, reason="this system does not say what memory is held")
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this build of torch has no oneDNN")
 def test_kernels_of_shapes_that_are_not_met_again_are_forgotten():
-    assert _growth("few") < 0.5 * _growth("all")
+    assert answer_of(MANY_SHAPES, "few") < 0.5 * answer_of(MANY_SHAPES, "all")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_torch_uses_as_many_threads_as_it_is_told(count):
+    assert answer_of(THREADS, str(count)) == count
+
+
+def test_memory_is_measured_where_the_system_says_so(monkeypatch, tmp_path):
+    statm = tmp_path / "statm"
+    monkeypatch.setattr(runtime, "STATM", statm)
+    assert resident_megabytes() is None
+    statm.write_text("900 512 3 4 5 6 7\n")
+    assert resident_megabytes() == round(512 * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)

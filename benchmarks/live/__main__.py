@@ -30,8 +30,9 @@ from benchmarks.live.hostile import flood
 from benchmarks.live.simulation import Play
 from benchmarks.live.users import Asked, Moment, Person, moments
 from codes.formats.polyline_json import sketch_from_record
-from codes.inference.completer import Completer, load, use_one_thread
+from codes.inference.completer import Completer, load
 from codes.inference.options import Completion, SamplingOptions
+from codes.runtime import use_threads
 from codes.sketch.stroke3 import OFFSET
 
 START = 120.0  # seconds that a server may take to start
@@ -122,7 +123,7 @@ async def _draw(crowd: Sequence[Person], server: Server, pause: float) -> list[f
 @click.option("-m", "--model", default="starter", show_default=True)
 def engine_(count: int, seconds: float, draw: int, model: str) -> None:
     """The same people and the engine alone, in processor time: what else the machine does counts little."""
-    use_one_thread()
+    use_threads(1)
     played = Play(load(model), [moments(number, seconds, draw) for number in range(count)])
     asked = played.run()
     figures = {"people": count, "seconds": seconds, "draw": draw, **waits(asked), **played.figures()}
@@ -147,7 +148,7 @@ def waits(asked: Sequence[Asked]) -> dict[str, Any]:
 
 def check(completer: Completer, asked: Sequence[Asked]) -> dict[str, Any]:
     """How many answers are those of the Completer alone; of those that were stopped, as far as they went."""
-    use_one_thread()
+    use_threads(1)
     routed = [each for each in asked if each.routed is not None]
     wrong = sum(not _is_right(completer, each) for each in tqdm(routed, unit=" answers"))
     return {"checked": len(routed), "wrong": wrong}

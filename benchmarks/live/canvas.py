@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks import EXAMPLES
 from benchmarks.live.browser import Page, canvas_of, on_paper
 from codes.formats.registry import read
-from codes.inference.completer import use_one_thread
+from codes.runtime import use_threads
 
 SKETCHES = sorted(EXAMPLES.glob("half-*.svg"))
 MARKS = """
@@ -98,7 +98,7 @@ def measure(rounds: int, model: str) -> dict[str, float]:
 @click.option("-m", "--model", default="starter", show_default=True)
 def canvas(rounds: int, model: str) -> None:
     """Measure how soon the canvas answers in a real browser, from pen-up to new bars and to the first ink."""
-    use_one_thread()
+    use_threads(1)
     figures = measure(rounds, model)
     for name, target in TARGETS.items():
         click.echo(f"{name}: {figures[name]:.0f} (wanted: at most {target})", err=True)

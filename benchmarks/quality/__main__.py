@@ -32,7 +32,7 @@ from benchmarks.quality.trials import (
     measured_categories,
 )
 from codes.formats.registry import write_sheet
-from codes.inference.completer import use_one_thread
+from codes.runtime import use_threads
 from codes.sketch.layout import view_of
 from codes.sketch.sheet import Cell, Sheet
 
@@ -66,7 +66,7 @@ def main(data: Path, out: Path, headline: bool, workers: int, write: bool, **ask
     plan = QualityPlan(asked["model"], asked["judge"], seed=asked["seed"])
     plan = replace(plan, **QUICK) if asked["quick"] else plan
     facts = run_facts(plan, asked["quick"])
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), use_one_thread) as pool:
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), use_threads, (1,)) as pool:
         if headline:
             figures = json.loads(out.read_text()) if out.exists() else {}
             figures["headline"] = {**facts, **headline_figures(_each(measure_headline, data, plan, pool))}

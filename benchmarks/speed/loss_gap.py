@@ -15,6 +15,7 @@ from benchmarks.speed.training import vae_sizes
 from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.model.lstm import LSTM
+from codes.runtime import keep_freed_memory
 from codes.training.config import DecoderTrainConfig, Precision
 from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer
@@ -37,6 +38,7 @@ def loss_after(steps: int, store: Store, folder: Path, precision: Precision, min
     """Nats a point on the validation split; torch's kernel runs batches below ``min_packed_batch``."""
     config = DecoderTrainConfig(steps=max(steps, 1), average=0.0, precision=precision)
     job = decoder_job(Splits.of(store), vae_sizes(SIZES), config)
+    keep_freed_memory()
     trainer = Trainer(job, config, RunFolder(folder), torch.device("cpu"))
     for module in trainer.state.model.modules():
         if isinstance(module, LSTM):

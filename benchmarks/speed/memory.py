@@ -19,6 +19,7 @@ from benchmarks.speed.reference import Sizes
 from benchmarks.speed.training import vae_sizes
 from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
+from codes.runtime import keep_freed_memory
 from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer
@@ -58,6 +59,7 @@ def peaks_of_training(store: Path, steps: int) -> dict[str, float]:
     """Train for a while; the most memory that was resident, and the most of it that was no file's, in megabytes."""
     config = DecoderTrainConfig()
     job = decoder_job(Splits.of(Store(store)), vae_sizes(SMALL), config)
+    keep_freed_memory()
     trainer = Trainer(job, config, RunFolder(store / "run"), torch.device("cpu"))
     own = 0.0
     for _ in range(steps):

@@ -20,6 +20,7 @@ from benchmarks.speed.workload import Effort, Figures
 from codes.data.store import Store
 from codes.data.transforms import fit_normaliser
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
+from codes.runtime import keep_freed_memory
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import Splits, decoder_job, router_job
 from codes.training.loop import Job, Trainer
@@ -45,6 +46,7 @@ class OurTraining:
     """A trainer, run for a pool of batches at a time: short batches and long ones in their true proportion."""
 
     def __init__(self, job: Job, config: TrainConfig, folder: Path) -> None:
+        keep_freed_memory()
         self.trainer = Trainer(job, config, RunFolder(folder), torch.device("cpu"))
         self.source, self.config = job.source, config
         self.pool = job.source.pool

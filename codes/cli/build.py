@@ -23,6 +23,7 @@ from codes.checkpoints.tensors import Precision
 from codes.cli.common import MODEL, SectionedCommand, option
 from codes.data.store import Store
 from codes.errors import BadOption
+from codes.runtime import keep_freed_memory
 from codes.training.run_folder import RunFolder
 
 FOLDER = click.Path(path_type=Path)
@@ -133,5 +134,6 @@ def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out
     if not known:
         others = sketches_from_data(bundle, data) if data else sketches_from_decoders(bundle, asked["seed"])
         task = replace(task, others=others)
+    keep_freed_memory()
     made = teach_bundle(bundle, task, out)
     click.echo(f"{made.folder}: {len(made.categories)} categories, {name} from {len(drawings)} drawings")

@@ -26,8 +26,9 @@ from codes.cli.output import PICTURES, check_suffix
 from codes.errors import BadOption
 from codes.formats.polyline_json import record_of
 from codes.formats.registry import read, write, write_sheet
-from codes.inference.completer import Completer, load, use_one_thread
+from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
+from codes.runtime import use_threads
 from codes.sketch.sheet import Cell, Sheet, contact_sheet
 from codes.sketch.stroke3 import Sketch
 
@@ -138,7 +139,7 @@ def interpolate(
 
 
 def _load(model: str) -> Completer:
-    use_one_thread()
+    use_threads(1)
     return load(model)
 
 

@@ -10,7 +10,8 @@ import click
 
 from codes.cli.common import MODEL, SectionedCommand, option
 from codes.errors import BadOption
-from codes.inference.completer import load, use_one_thread
+from codes.inference.completer import load
+from codes.runtime import keep_few_kernels, use_threads
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 GALLERY = Path("drawings")
@@ -39,12 +40,11 @@ def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
       predict_client.py live --model my-model --port 9000 --no-open
     """
     try:
-        from codes.runtime import keep_few_kernels
         from codes.web.app import LIMITS, make_app
         from codes.web.server import ListeningSocket, server_of
     except ModuleNotFoundError as error:
         raise BadOption(f"a live canvas needs {error.name}; get it with: pip install 'halfdrawn[live]'") from error
-    use_one_thread()
+    use_threads(1)
     keep_few_kernels()
     app = make_app(load(model), gallery, hosts=LOOPBACK if host in LOOPBACK else None)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"

@@ -32,9 +32,10 @@ from codes.data.transforms import PREFIX_RULES, PrefixRule
 from codes.errors import BadFile, NotRecognised
 from codes.formats.npz import write_arrays
 from codes.formats.registry import read, read_all
-from codes.inference.completer import Completer, load, use_one_thread
+from codes.inference.completer import Completer, load
 from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions, result_record
 from codes.progress import progress
+from codes.runtime import use_threads
 from codes.sketch.stroke3 import Sketch
 
 Row = tuple[Sketch, Sequence[Completion], str]
@@ -86,7 +87,7 @@ def complete(
         check_suffix(out)
     if options["category"] is not None:
         refuse(ctx, ("draw_unknown",), "where --category says what to draw")
-    use_one_thread()
+    use_threads(1)
     completer, asked = load(model), options_from(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
     started = time.perf_counter()

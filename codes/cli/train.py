@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from codes.cli.common import STORE, Command, ErrorHandlingGroup, option, options_from, options_of, refuse
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_run
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
+from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import TrainingRequest, train_decoders, train_router
 
@@ -102,6 +102,7 @@ def _encoder(options: dict[str, Any], default: EncoderConfig) -> EncoderConfig:
 
 
 def _request(options: dict[str, Any], sizes: VAEConfig | RouterConfig, config: TrainConfig) -> TrainingRequest:
+    keep_freed_memory()
     if threads := options.pop("threads"):
-        torch.set_num_threads(threads)
+        use_threads(threads)
     return TrainingRequest(sizes=sizes, config=config, watch=draw_run, **options)

@@ -12,8 +12,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from codes.checkpoints.bundle import Bundle
 from codes.errors import BadOption, NotRecognised
 from codes.inference.generate import CategorySampler
@@ -25,11 +23,6 @@ from codes.inference.scheduler import Scheduler, categories_to_draw
 from codes.sketch.stroke3 import Sketch
 
 MAX_ACTIVE = 512  # drawings that are stepped together, unless one request alone has more
-
-
-def use_one_thread() -> None:
-    """Give a few sketches to one processor."""
-    torch.set_num_threads(1)
 
 
 def load(name_or_path: str | Path = "starter") -> Completer:

@@ -21,7 +21,6 @@ from tqdm import tqdm
 from codes.data.batches import Batch, BatchSource, prefetch
 from codes.errors import TrainingStopped
 from codes.progress import progress as progress_bar
-from codes.runtime import keep_freed_memory
 from codes.training.config import TrainConfig
 from codes.training.objectives import MeasureSums, Objective, evaluate
 from codes.training.run_folder import RunFolder
@@ -95,7 +94,6 @@ class Trainer:
 
     def __init__(self, job: Job, config: TrainConfig, run: RunFolder, device: torch.device, workers: int = 0) -> None:
         self.job, self.config, self.run, self.device = job, config, run, device
-        keep_freed_memory()
         self.state = TrainState(job.model.to(device), config)
         self.objective = job.objective(self.state.model, config)
         self.dtype = choose_precision(config, device)

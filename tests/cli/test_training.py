@@ -85,6 +85,17 @@ def test_batches_may_be_made_by_other_processes_and_the_run_is_the_same(runs, st
     assert best[0] == best[1]
 
 
+@pytest.mark.parametrize(("command", "work"), [("predict", "train_router"), ("draw", "train_decoders")])
+def test_freed_memory_is_kept_from_before_training(runs, store, monkeypatch, command, work):
+    from codes.cli import train
+
+    calls: list[str] = []
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: calls.append("kept"))
+    monkeypatch.setattr(train, work, lambda *some: calls.append("trained") or [])
+    works(main, "train", command, store.folder, "-o", runs / command, *QUICK)
+    assert calls == ["kept", "trained"]
+
+
 def test_fewer_workers_than_none_are_refused(store, tmp_path):
     told(main, "train", "predict", store.folder, "-o", tmp_path / "run", *QUICK, "--workers", "-1")
     assert not (tmp_path / "run").exists()
