@@ -129,7 +129,7 @@ def sketches_from_data(bundle: Bundle, data: Path) -> dict[str, list[AnyStroke3]
 def sketches_from_decoders(bundle: Bundle, seed: int) -> dict[str, list[AnyStroke3]]:
     """Let each of the bundle's decoders draw sketches of its own."""
     options = replace(FROM_DECODERS, seed=seed)
-    categories = progress(bundle.categories, desc="practice", unit=" categories")
+    categories = progress(bundle.categories, desc="other categories", unit=" categories")
     samplers = (CategorySampler(LoadedDecoder(*bundle.vae(category), category)) for category in categories)
     return {each.decoder.category: _as_pixels(each.sample(options)) for each in samplers}
 

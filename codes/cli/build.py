@@ -26,12 +26,12 @@ from codes.errors import BadOption
 from codes.runtime import keep_freed_memory
 from codes.training.run_folder import RunFolder
 
-FOLDER = click.Path(path_type=Path)
+PATH = click.Path(path_type=Path)
 
 
 @click.command(cls=SectionedCommand)
-@option("--router", type=FOLDER, required=True, section="Parts", help="The run of the router, from train predict.")
-@option("--draw", "decoders", type=FOLDER, required=True, section="Parts", help="The folder of train draw runs.")
+@option("--router", type=PATH, required=True, section="Parts", help="The run of the router, from train predict.")
+@option("--draw", "decoders", type=PATH, required=True, section="Parts", help="The folder of train draw runs.")
 @option(
     "-c",
     "--category",
@@ -40,7 +40,7 @@ FOLDER = click.Path(path_type=Path)
     section="Parts",
     help="Put in this category only; repeat for several, in their order.",
 )
-@option("--data", type=FOLDER, required=True, section="Data", help="The store that the router was trained on.")
+@option("--data", type=PATH, required=True, section="Data", help="The store that the router was trained on.")
 @option(
     "--practice",
     "critic_sketches",
@@ -58,8 +58,8 @@ FOLDER = click.Path(path_type=Path)
     section="Output",
     help="How weights are stored.",
 )
-@option("--card", type=FOLDER, section="Output", help="A model card to put in as README.md.")
-@option("-o", "--out", type=FOLDER, required=True, section="Output", help="The folder of the bundle.")
+@option("--card", type=PATH, section="Output", help="A model card to put in as README.md.")
+@option("-o", "--out", type=PATH, required=True, section="Output", help="The folder of the bundle.")
 def bundle(router: Path, decoders: Path, data: Path, out: Path, **asked: Any) -> None:
     """Put a router and the decoders it routes to into one bundle.
 
@@ -84,9 +84,9 @@ def bundle(router: Path, decoders: Path, data: Path, out: Path, **asked: Any) ->
 
 @click.command(cls=SectionedCommand)
 @click.argument("name")
-@click.argument("files", nargs=-1, required=True, type=FOLDER)
+@click.argument("files", nargs=-1, required=True, type=PATH)
 @MODEL
-@option("--data", type=FOLDER, section="Data", help="A store of sketches of what the router knows already.")
+@option("--data", type=PATH, section="Data", help="A store of sketches of what the router knows already.")
 @option(
     "--most",
     type=click.IntRange(min=1),
@@ -111,7 +111,7 @@ def bundle(router: Path, decoders: Path, data: Path, out: Path, **asked: Any) ->
     section="Training",
     help="Seed of all random numbers.",
 )
-@option("-o", "--out", type=FOLDER, required=True, section="Output", help="The folder of the new bundle.")
+@option("-o", "--out", type=PATH, required=True, section="Output", help="The folder of the new bundle.")
 def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out: Path, **asked: int) -> None:
     """Teach a bundle the category NAME from the drawings in FILES (.svg, .npz, .ndjson, .json); 20 to 50 are enough.
 

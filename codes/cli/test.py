@@ -8,18 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from codes.checkpoints.bundle import Bundle
-from codes.cli.common import AS_JSON, FRACTION, MODEL, SPLIT, ErrorHandlingGroup, print_json
+from codes.cli.common import AS_JSON, FRACTION, MODEL, SPLIT, ErrorHandlingGroup, option, print_json
 from codes.data.store import read_labelled
 from codes.errors import BadOption
 from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.evaluation.plots import draw_confusion, draw_risk
 from codes.evaluation.prefixes import FRACTIONS, all_cuts, never_learned, select_categories
 from codes.evaluation.recognition import RefusalQuality, RouterQuality, RouterTest, learned_categories
+from codes.progress import progress
 
-DATA = click.argument("data", type=click.Path(path_type=Path))
+PATH = click.Path(path_type=Path)
+DATA = click.argument("data", type=PATH)
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -32,7 +33,14 @@ def test() -> None:
 @MODEL
 @SPLIT
 @FRACTION
-@click.option("-c", "--category", "categories", multiple=True, help="Test this category only; repeat for several.")
+@option(
+    "-c",
+    "--category",
+    "categories",
+    multiple=True,
+    section="Data",
+    help="Test this category only; repeat for several.",
+)
 @AS_JSON
 def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[str, ...], as_json: bool) -> None:
     """Measure nats per point of each category's decoder on DATA: a packed store, a file, or a folder of .npz files.
@@ -50,7 +58,7 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
     sketches = select_categories(found, categories or known or bundle.categories)
     measured = {
         category: decoder_quality(*bundle.vae(category), sketches[category], fraction)
-        for category in tqdm(sketches, unit=" categories", disable=as_json)
+        for category in progress(sketches, unit=" categories", disable=as_json)
     }
     if as_json:
         print_json({"split": split, "fraction": fraction, "categories": {k: v.to_dict() for k, v in measured.items()}})
@@ -62,20 +70,27 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
 @DATA
 @MODEL
 @SPLIT
-@click.option("--unknown", type=click.Path(path_type=Path), help="Sketches of categories that the model never saw.")
-@click.option("--confusion", type=click.Path(path_type=Path), help="Draw the confusion at 50 % into this .png file.")
-@click.option(
-    "--risk",
-    type=click.Path(path_type=Path),
-    help="Draw the share of wrong answers among the surest sketches into this .png file.",
+@option("--unknown", type=PATH, section="Data", help="Sketches of categories that the model never saw.")
+@option(
+    "-c",
+    "--category",
+    "categories",
+    multiple=True,
+    section="Choice",
+    help="Choose among these categories only; repeat for several.",
 )
-@click.option(
-    "-c", "--category", "categories", multiple=True, help="Choose among these categories only; repeat for several."
-)
-@click.option(
+@option(
     "--everything",
     is_flag=True,
+    section="Choice",
     help="Choose among all categories that the router learned, with or without a decoder.",
+)
+@option("--confusion", type=PATH, section="Output", help="Draw the confusion at 50 % into this .png file.")
+@option(
+    "--risk",
+    type=PATH,
+    section="Output",
+    help="Draw the share of wrong answers among the surest sketches into this .png file.",
 )
 @AS_JSON
 def predict(

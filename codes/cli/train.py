@@ -17,6 +17,8 @@ from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import TrainingRequest, train_decoders, train_router
 
+PATH = click.Path(path_type=Path)
+
 
 @click.group(cls=ErrorHandlingGroup)
 def train() -> None:
@@ -27,9 +29,9 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
     """Return a decorator that adds the options that both kinds of training share, and those of ``config``."""
     shared: list[Callable[[Any], Any]] = [
         STORE,
-        option("-o", "--out", type=click.Path(path_type=Path), required=True, section="Run",
+        option("-o", "--out", type=PATH, required=True, section="Run",
                help="The folder to write."),
-        option("--start", type=click.Path(path_type=Path), section="Run",
+        option("--start", type=PATH, section="Run",
                help="A run whose best weights to begin from."),
         option("--resume", is_flag=True, section="Run", help="Go on where an unfinished run in the folder stopped."),
         option("--threads", type=click.IntRange(min=1), section="Run",

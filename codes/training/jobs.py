@@ -1,6 +1,6 @@
-"""What there is to train, as jobs: a VAE (of one category, or of several together) and the router.
+"""From a request to finished runs: opens the store, makes the folders, and trains what is not finished.
 
-From a request to finished runs: opens the store, makes the folders, trains what is not finished.
+There are two kinds of job: a VAE, of one category or of several together, and the router.
 """
 
 from __future__ import annotations

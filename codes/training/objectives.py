@@ -1,4 +1,4 @@
-"""What is minimised and what is measured: models and batches in, sums over counts out.
+"""Losses and validation measures: models and batches in, sums over counts out. Knows no files and no optimiser.
 
 A measure is always a sum and a count, never an average of averages: one batch of eight is two batches of four.
 """

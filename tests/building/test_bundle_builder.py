@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,16 @@ import torch
 from codes.building.bundle_builder import BundlePlan, build_bundle, runs_below
 from codes.checkpoints.tensors import load_tensors
 from codes.data.store_writer import pack
-from codes.errors import BadFile, BadOption, TrainingStopped
+from codes.errors import BadFile, BadOption
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
-from codes.training.config import DecoderTrainConfig
-from codes.training.jobs import TrainingRequest, choose_device, train_decoders, train_router
+from codes.training.config import DecoderTrainConfig, TrainConfig
+from codes.training.jobs import TrainingRequest, train_decoders, train_router
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import CATEGORIES, TINY_ROUTER, TINY_VAE, doodles, prefixes
 
-CONFIG = DecoderTrainConfig(steps=4, batch=4, evaluate_every=2, save_every=2, precision="float32")
+QUICK = {"steps": 4, "batch": 4, "evaluate_every": 2, "save_every": 2, "precision": "float32"}
+CONFIG, ROUTER_CONFIG = DecoderTrainConfig(**QUICK), TrainConfig(**QUICK)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def runs(store, tmp_path_factory) -> Path:
     """A router of three categories and decoders of two of them."""
     folder = tmp_path_factory.mktemp("runs")
     drawn = train_decoders(TrainingRequest(store.folder, folder / "draw", TINY_VAE, CONFIG), CATEGORIES[:2])
-    told = [*drawn, *train_router(TrainingRequest(store.folder, folder / "router", TINY_ROUTER, CONFIG))]
+    told = [*drawn, *train_router(TrainingRequest(store.folder, folder / "router", TINY_ROUTER, ROUTER_CONFIG))]
     assert len(told) == 3
     assert all("best validation figure" in line for line in told)
     return folder
@@ -93,29 +93,3 @@ def test_names_too_alike_and_no_names_are_refused(runs, store):
         plan(runs, store, decoders={"ice cream": run, "ice_cream": run})
     with pytest.raises(BadOption, match="at least one decoder"):
         plan(runs, store, decoders={})
-
-
-def test_a_second_run_says_that_there_is_nothing_to_do_or_asks_to_resume(runs, store, tmp_path):
-    """A second run once failed as its folder existed."""
-    again = TrainingRequest(store.folder, runs / "router", TINY_ROUTER, CONFIG)
-    assert list(train_router(again)) == [f"{runs / 'router'}: finished before, nothing to do"]
-    request = TrainingRequest(store.folder, tmp_path / "run", TINY_ROUTER, CONFIG, watch=lambda run, job: cut)
-    with pytest.raises(RuntimeError, match="power cut"):
-        list(train_router(request))
-    request = replace(request, watch=None)
-    with pytest.raises(TrainingStopped, match="add --resume"):
-        list(train_router(request))
-    (line,) = train_router(replace(request, resume=True))
-    assert "best validation figure" in line
-
-
-def cut(model: torch.nn.Module, step: int) -> None:
-    if step == 4:
-        raise RuntimeError("power cut")
-
-
-def test_the_processor_is_always_there_and_a_strange_device_is_named():
-    assert choose_device("cpu").type == "cpu"
-    assert choose_device(None).type in ("cpu", "cuda")
-    with pytest.raises(BadOption, match="no device 'abacus'"):
-        choose_device("abacus")

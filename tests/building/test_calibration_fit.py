@@ -17,7 +17,7 @@ from tests.support.worlds import batch_of, generator
 
 
 def overconfident(count: int, times: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits that are right about their chances when divided by ``times``."""
+    """Logits that are calibrated when divided by ``times``, with their labels."""
     logits = torch.randn(count, 4, generator=generator(1)) * 2
     labels = torch.multinomial(logits.softmax(dim=-1), 1, generator=generator(2)).squeeze(1)
     return logits * times, labels
@@ -40,7 +40,7 @@ def test_the_temperature_is_found(times):
     assert found.std().item() < 0.1 / times
 
 
-def test_one_that_is_always_right_may_be_sure_and_one_that_never_is_may_not():
+def test_always_right_makes_logits_sharper_and_always_wrong_flatter():
     logits = torch.randn(50, 4, generator=generator(5))
     rows = torch.full((50,), 30)
     assert factors(PrefixLogits(logits, logits.argmax(dim=-1), rows)).mean() > 3
@@ -54,13 +54,13 @@ def prefixes_of(count: int, few: float, many: float) -> PrefixLogits:
     return PrefixLogits(*(torch.cat(pair) for pair in zip(short, long, strict=True)), lengths)
 
 
-def test_how_much_was_seen_tells_how_sure_one_may_be():
+def test_the_temperature_depends_on_how_much_was_seen():
     found = factors(prefixes_of(20_000, 2.0, 0.8))
     assert found[:20_000].mean().item() == pytest.approx(1 / 2.0, rel=0.15)
     assert found[20_000:].mean().item() == pytest.approx(1 / 0.8, rel=0.15)
 
 
-def test_what_a_sketch_is_taken_for_tells_it_too():
+def test_the_temperature_depends_on_what_a_sketch_is_taken_for():
     """Overconfident wherever the first label is likely, the background of no category on offer."""
     logits = torch.randn(20_000, 4, generator=generator(1)) * 2
     doubtful = logits[:, 0] > 0
@@ -72,7 +72,7 @@ def test_what_a_sketch_is_taken_for_tells_it_too():
     assert found[doubtful].mean() < 0.8 * found[~doubtful].mean()
 
 
-def test_of_one_thing_few_rows_may_say_more_than_many_of_another():
+def test_the_temperature_depends_on_both_together():
     logits = torch.randn(40_000, 4, generator=generator(1)) * 3
     first, lengths = logits[:, :2].sum(dim=1) > logits[:, 2:].sum(dim=1), torch.tensor([5, 80]).repeat(20_000)
     doubtful = first == (lengths == 5)  # few rows of the first two, many of the others
@@ -108,12 +108,12 @@ def test_the_fit_is_where_cross_entropy_and_ridge_balance():
 def test_nineteen_in_twenty_known_sketches_are_accepted():
     prefixes = prefixes_of(2000, 1.5, 0.8)
     settled = calibrate(prefixes, [0, 2])
-    mine = prefixes.select((prefixes.labels == 0) | (prefixes.labels == 2))
-    scores = in_distribution_scores(settled.scaled(mine.logits, mine.lengths), [0, 2])
+    offered = prefixes.select((prefixes.labels == 0) | (prefixes.labels == 2))
+    scores = in_distribution_scores(settled.scaled(offered.logits, offered.lengths), [0, 2])
     assert float((scores >= settled.known).float().mean()) == pytest.approx(0.95, abs=0.01)
 
 
-def test_prefixes_are_shown_at_four_fractions(router_net):
+def test_every_sketch_is_classified_at_four_fractions(router_net):
     batch = batch_of(5)
     prefixes = prefix_logits(router_net, [batch])
     assert prefixes.logits.shape == (20, 3)

@@ -92,16 +92,16 @@ def test_what_is_drawn_already_is_not_taught_again(tmp_path, bundle, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_bad_lessons_are_one_sentence(tmp_path, bundle):
+def test_bad_tasks_are_one_sentence(tmp_path, bundle):
     with pytest.raises(BadOption, match="too few"):
         task(count=9)
     with pytest.raises(BadOption, match="needs a name"):
         task(name=" ")
     with pytest.raises(BadOption, match="nothing to tell"):
         teach(bundle, TeachingTask("comb", spikes(12), {}), tmp_path / "after")
-    strange = TeachingTask("comb", spikes(12), {"dragon": doodles(3)}, QUICK)
+    unknown = TeachingTask("comb", spikes(12), {"dragon": doodles(3)}, QUICK)
     with pytest.raises(BadOption, match="never learned dragon"):
-        teach(bundle, strange, tmp_path / "after")
+        teach(bundle, unknown, tmp_path / "after")
     assert not list(tmp_path.iterdir())
 
 
@@ -140,7 +140,7 @@ def test_a_decoder_begins_from_those_that_find_the_drawings_likeliest(tmp_path, 
         assert torch.equal(begun[name], value)
 
 
-def test_a_lesson_drops_more_recurrent_weights_than_the_bundle_was_trained_with(tmp_path, monkeypatch, bundle):
+def test_teaching_drops_more_recurrent_weights_than_the_bundle_was_trained_with(tmp_path, monkeypatch, bundle):
     asked = []
 
     def watched(splits, sizes, config, start):

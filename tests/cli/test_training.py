@@ -47,16 +47,6 @@ def test_each_category_has_its_own_run_with_pictures(runs):
         assert [json.loads(line)["step"] for line in (run_folder / "log.jsonl").read_text().splitlines()] == [2, 4]
 
 
-def test_finished_runs_are_skipped(runs, store):
-    text = works(main, "train", "draw", store.folder, "-o", runs / "draw", *SMALL)
-    assert text.count("finished before") == len(CATEGORIES)
-
-
-def test_other_settings_in_the_same_folder_are_named(runs, store):
-    sentence = told(main, "train", "predict", store.folder, "-o", runs / "router", *QUICK, "--learning-rate", "0.5")
-    assert "train.learning_rate" in sentence
-
-
 def test_an_unfinished_run_is_explained_and_resumed(runs, store, tmp_path):
     folder = tmp_path / "router"
     shutil.copytree(runs / "router", folder)
@@ -239,7 +229,7 @@ def test_draw_is_tested_in_nats_a_point(made, store):
     assert "circle" in works(main, "test", "draw", store.folder, "-m", made, "-c", "circle")
 
 
-def test_predict_is_tested_at_every_fraction_and_refusal_on_strangers(made, store, tmp_path):
+def test_predict_is_tested_at_every_fraction_and_refusal_on_unknown_categories(made, store, tmp_path):
     npz.write_splits(tmp_path / "axe.npz", {"test": doodles(5)})  # its SHA-256 is even: it may not test refusal
     npz.write_splits(tmp_path / "ladder.npz", {"test": doodles(5)})
     pictures = tmp_path / "confusion.png", tmp_path / "risk.png"
@@ -251,9 +241,9 @@ def test_predict_is_tested_at_every_fraction_and_refusal_on_strangers(made, stor
     assert answer["refusal"].keys() == answer["recognition"].keys()
     from codes.data.quickdraw import may_teach_refusal
 
-    strangers = 5 * sum(not may_teach_refusal(name) for name in ("axe", "ladder"))
-    assert strangers > 0
-    assert answer["refusal"]["100%"]["unknown"] == strangers
+    unknown = 5 * sum(not may_teach_refusal(name) for name in ("axe", "ladder"))
+    assert unknown > 0
+    assert answer["refusal"]["100%"]["unknown"] == unknown
     assert "macro" in works(main, "test", "predict", store.folder, "-m", made)
 
 

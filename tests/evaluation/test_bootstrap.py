@@ -1,4 +1,4 @@
-"""Intervals hold the truth as often as they say; risk rises where sureness means something."""
+"""Intervals hold the truth as often as they say; risk rises where confidence means something."""
 
 from __future__ import annotations
 

@@ -345,31 +345,6 @@ def test_lines_of_steps_to_come_go_when_a_run_is_taken_up(tmp_path):
     assert run.log() == [{"step": 5, "from": "before"}, {"step": 10, "from": "after"}]
 
 
-def test_a_run_may_start_from_the_weights_of_another_its_scale_included(store, uninterrupted):
-    start = uninterrupted / "best.safetensors"
-    tensors, facts = load_tensors(start)
-    job = decoder_job(Splits.of(store, "square"), DROPOUT, CONFIG, start)
-    assert all(torch.equal(value, tensors[name]) for name, value in job.model.state_dict().items())
-    assert job.facts["scale"] == job.source.normaliser.scale == facts["scale"]
-    with pytest.raises(BadFile, match="do not fit"):
-        decoder_job(
-            Splits.of(store, "square"), replace(DROPOUT, decoder=replace(DROPOUT.decoder, size=9)), CONFIG, start
-        )
-
-
-def test_an_unknown_category_or_an_empty_split_is_named(store):
-    with pytest.raises(TrainingStopped, match="no category 'cow'"):
-        Splits.of(store, "cow")
-    train_split = store.split("train").only("circle")
-    with pytest.raises(TrainingStopped, match="no sketches of circle in split 'valid'"):
-        Splits(train_split, replace(train_split, offsets=train_split.offsets[:1]))
-
-
-def test_sketches_that_are_all_too_long_are_named(store):
-    with pytest.raises(TrainingStopped, match="raise --longest"):
-        decoder_job(Splits.of(store, "circle"), TINY_VAE, replace(CONFIG, longest=2))
-
-
 def test_precision_is_what_was_asked_for():
     assert choose_precision(replace(CONFIG, precision="float32"), CPU) == torch.float32
     assert choose_precision(replace(CONFIG, precision="bfloat16"), CPU) == torch.bfloat16
