@@ -25,7 +25,7 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.inference.router import model_input
 from codes.model.config import CriticConfig
-from codes.model.critic import Critic, shared_opinion
+from codes.model.critic import Critic, shared_classifier
 from codes.model.router import Classifier
 from codes.progress import progress
 from codes.sketch.stroke3 import AnyStroke3, Sketch
@@ -166,7 +166,7 @@ def fit_shared(config: CriticConfig, human: LabelledFeatures, generated: Labelle
     mean, deviation = _mean_and_deviation(human, generated)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        shared = shared_opinion(config)
+        shared = shared_classifier(config)
     optimiser = torch.optim.AdamW(shared.parameters(), weight_decay=WEIGHT_DECAY)
     steps = -(-EPOCHS * len(human.labels) // BATCH_PER_KIND)
     schedule = TrainConfig(steps=steps, learning_rate=LEARNING_RATE, final_rate=0.0, warmup=min(100, steps))

@@ -1,4 +1,4 @@
-"""All parts that belong together: a router, the decoders it routes to, and perhaps a critic, in a folder or by name.
+"""A bundle: the parts that belong together, a router, the decoders it routes to and perhaps a critic, in one folder.
 
     bundle.json                      format number, categories in order, where each part is, sha256 of each file
     router/                          a part, see codes/checkpoints/part.py
@@ -6,7 +6,7 @@
     critic/                          a part that a bundle may be without
     README.md                        the model card
 
-Opening a bundle reads ``bundle.json`` and nothing else.
+Opening a bundle reads ``bundle.json`` and nothing else. Knows where parts are; knows nothing of what they compute.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SHIPPED = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent / "examples" / "mo
 
 @dataclass(frozen=True)
 class Bundle:
-    """A router and its decoders on disk; parts are read on demand and their hashes checked.
+    """Hold a router and its decoders on disk; parts are read on demand and their hashes are checked.
 
     Attributes:
         folder: where it is.
@@ -103,7 +103,7 @@ class Bundle:
 
     @property
     def has_critic(self) -> bool:
-        """Whether its table of contents names one."""
+        """Tell whether the table of contents names a critic."""
         return f"{CRITIC}/{FILES[0]}" in self.hashes
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
@@ -115,7 +115,7 @@ class Bundle:
         return read_vae(self._checked(self.part_of(category)))
 
     def part_of(self, category: str) -> str:
-        """The folder of a category's part.
+        """Return the folder of a category's part, relative to the bundle's.
 
         Raises:
             ModelNotFound: it has no such category; the sentence names those there are.
@@ -125,7 +125,7 @@ class Bundle:
         return self.decoders[category]
 
     def _checked(self, part: str) -> Path:
-        """A part's folder, its files being those that were written."""
+        """Return a part's folder if its files are those that were written."""
         for file in (self.folder / part / name for name in FILES):
             if not file.is_file():
                 raise BadFile(file, "this file of the bundle is missing")
@@ -135,7 +135,7 @@ class Bundle:
 
 
 def shipped_bundles() -> list[str]:
-    """Names of the bundles that ship with halfdrawn."""
+    """List the names of the bundles that ship with halfdrawn."""
     return sorted(path.parent.name for path in SHIPPED.glob("*/bundle.json"))
 
 
@@ -156,17 +156,17 @@ def _find(name_or_path: str | Path) -> Path:
 
 
 def part_folder(category: str) -> str:
-    """Where a category's part goes: its name, with only letters, digits, dots, dashes and underscores."""
+    """Return the folder for a category's part: its name, reduced to letters, digits, dots, dashes and underscores."""
     return "decoders/" + re.sub(r"[^\w.-]+", "_", category, flags=re.ASCII).lstrip(".").lower()
 
 
 def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card: str) -> Bundle:
-    """Write the table of contents of the parts in ``building``, and put it in the place of ``folder`` whole."""
+    """Write the table of contents of the parts in ``building``, and move it all to ``folder`` in one go."""
     (building / "README.md").write_text(card)
     _write_contents(building, decoders)
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
-        shutil.rmtree(old, ignore_errors=True)  # left by a seal that was killed
+        shutil.rmtree(old, ignore_errors=True)  # left by a process that was killed here
         folder.rename(old)
         building.rename(folder)
         shutil.rmtree(old)
@@ -176,7 +176,7 @@ def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], ca
 
 
 def with_critic(bundle: Bundle, critic: Critic, config: PartConfig) -> Bundle:
-    """The same bundle with a critic; it is none of the bundle's parts before the table of contents names it."""
+    """Add a critic to a bundle on disk; it is no part before the table of contents names it."""
     write_part(bundle.folder / CRITIC, config, critic.state_dict(), "float16")
     _write_contents(bundle.folder, bundle.decoders)
     return Bundle.open(bundle.folder)

@@ -1,6 +1,7 @@
-"""One part of a bundle: the router, a decoder with its encoder, or the critic; a configuration and its weights.
+"""One part of a bundle in a folder: the configuration and the weights of a router, a decoder or a critic.
 
-Knows sizes and scales; knows no runs, no optimiser. Whatever type weights are stored in, they are used in float32.
+The configuration alone says what a part is; facts within a file of weights are not read. Knows sizes and scales; knows
+no training runs and no optimiser.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ FILES = ("config.json", "weights.safetensors")
 
 @dataclass(frozen=True)
 class PartConfig:
-    """What a part's weights mean.
+    """Hold what the weights of a part mean.
 
     Attributes:
         kind: ``decoder`` stands for a category's whole model, encoder included.
@@ -52,12 +53,12 @@ class PartConfig:
 
     @property
     def normaliser(self) -> Normaliser:
-        """The scale that travels with the weights."""
+        """Return the normaliser of the scale that travels with the weights."""
         return Normaliser(self.scale)
 
 
 def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], precision: Precision) -> None:
-    """Write a part into a new folder, its weights stored in this precision."""
+    """Write a part into a folder, its weights stored in this precision."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors(folder / "weights.safetensors", quantise(tensors, precision), {"kind": config.kind})
     with atomic_path(folder / "config.json") as temporary:
@@ -65,10 +66,10 @@ def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], pre
 
 
 def read_config(folder: Path) -> PartConfig:
-    """What the weights in a part's folder mean.
+    """Read the configuration of the part in a folder.
 
     Raises:
-        BadFile: missing, or not one of ours.
+        BadFile: it is missing, or its values make no sense.
     """
     path = folder / "config.json"
     try:
@@ -86,14 +87,18 @@ def read_config(folder: Path) -> PartConfig:
 
 
 def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
-    """A category's model, ready to draw."""
+    """Read a category's model; without gradients, in float32.
+
+    Raises:
+        BadFile: a file is missing or damaged, or the part is of another kind.
+    """
     config = _of_kind(folder, "decoder")
     model = SketchVAE(_sizes(VAEConfig, config, folder))
     return _filled(model, folder), config
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
-    """The router's network, ready to classify."""
+    """Read the router's network; see :func:`read_vae`."""
     config = _of_kind(folder, "router")
     sizes = _sizes(RouterConfig, config, folder)
     _check_count(config, sizes.labels, folder)
@@ -103,7 +108,7 @@ def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
 
 
 def read_critic(folder: Path) -> tuple[Critic, PartConfig]:
-    """The critic of finished sketches."""
+    """Read the critic of finished sketches; see :func:`read_vae`."""
     config = _of_kind(folder, "critic")
     sizes = _sizes(CriticConfig, config, folder)
     _check_count(config, sizes.categories, folder)
@@ -136,6 +141,6 @@ def _filled(model: Model, folder: Path) -> Model:
 
 
 def sha256(path: Path) -> str:
-    """The hash of a file, in hexadecimal."""
+    """Return the sha256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

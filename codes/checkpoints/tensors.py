@@ -1,8 +1,7 @@
-"""Named tensors and a few facts in one safetensors file, written whole or not at all, read without running code.
+"""Named tensors and a few facts in one safetensors file: written whole or not at all, read without running code.
 
-How weights are stored: as they are, in 16 bits, or in 8 bits with a scale a row. Always used in float32.
-
-Knows tensors; knows no files.
+Weights are stored in 32 or 16 bits, or in 8 bits with a scale for each row; they are always used in float32. Knows
+names and shapes; knows no models.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from codes.formats.files import atomic_path
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write both; ``facts`` must be plain JSON values."""
+    """Write tensors and facts into one file; facts must be plain JSON values."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(contiguous, temporary, metadata={"facts": json.dumps(facts)})
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read both.
+    """Read the tensors and the facts of a file.
 
     Raises:
-        BadFile: missing, cut short, or no file of ours.
+        BadFile: it is missing, cut short, or was not written by :func:`save_tensors`.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -44,10 +43,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
-    """Put tensors into a module of the same sizes, in float32.
+    """Load tensors into a module of the same sizes, as float32; ``path`` is named in errors.
 
     Raises:
-        BadFile: a tensor is missing, is one too many, has another shape, or holds what is no finite number.
+        BadFile: a tensor is missing, unexpected, of another shape, or not finite.
     """
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
@@ -65,38 +64,38 @@ LEVELS = 127
 
 
 def quantise(tensors: dict[str, Tensor], precision: Precision) -> dict[str, Tensor]:
-    """The tensors in the form in which they are to be written.
+    """Return the tensors as they are to be stored in this precision.
 
-    In ``int8``, a matrix ``[R, C]`` becomes int8 and a float16 scale for each row, the largest weight of which is 127;
-    vectors become float16.
+    In ``int8``, a matrix ``[R, C]`` becomes whole numbers and a float16 scale for each row, whose largest weight is
+    127; all other tensors become float16.
     """
     if precision == "float32":
         return tensors
     if precision == "float16":
         return {name: value.half() for name, value in tensors.items()}
-    rows: dict[str, Tensor] = {}
+    quantised: dict[str, Tensor] = {}
     for name, value in tensors.items():
-        rows |= _in_rows(name, value) if value.dim() == 2 else {name: value.half()}
-    return rows
+        quantised |= _quantise_rows(name, value) if value.dim() == 2 else {name: value.half()}
+    return quantised
 
 
-def _in_rows(name: str, matrix: Tensor) -> dict[str, Tensor]:
+def _quantise_rows(name: str, matrix: Tensor) -> dict[str, Tensor]:
     scale = (matrix.abs().amax(dim=1) / LEVELS).half().clamp(min=torch.finfo(torch.float16).tiny)
     levels = (matrix / scale.float().unsqueeze(1)).round().clamp(-LEVELS, LEVELS)
     return {name: levels.to(torch.int8), name + SCALE: scale}
 
 
 def dequantise(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse of :func:`quantise`, as float32; a scale without its matrix is left for the reader to refuse."""
-    found = {name: value.float() for name, value in tensors.items() if not _is_scale_of_one(name, tensors)}
+    """Invert :func:`quantise`, as float32; a scale without its matrix stays, for the reader to refuse."""
+    found = {name: value.float() for name, value in tensors.items() if not _is_row_scale(name, tensors)}
     return {
         name: value * tensors[name + SCALE].float().unsqueeze(1) if name + SCALE in tensors else value
         for name, value in found.items()
     }
 
 
-def _is_scale_of_one(name: str, tensors: dict[str, Tensor]) -> bool:
-    """Whether this is the row scale of an int8 matrix that is there."""
+def _is_row_scale(name: str, tensors: dict[str, Tensor]) -> bool:
+    """Tell whether this is the row scale of an int8 matrix that is there."""
     matrix = tensors.get(name.removesuffix(SCALE))
     fits = matrix is not None and matrix.dtype == torch.int8 and tensors[name].shape == matrix.shape[:1]
     return name.endswith(SCALE) and fits

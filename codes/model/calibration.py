@@ -21,7 +21,7 @@ TYPICAL_LENGTH = 20.0  # rows
 
 @dataclass(frozen=True)
 class Calibration:
-    """How logits become a decision.
+    """Turn logits into a decision.
 
     The logits of a sketch are multiplied by one inverse temperature (Guo et al. 2017, section 4.2). Its logarithm is
     ``log_inverse_temperature + logit_weights . logits + probability_weights . p + length_weights . p log(n / 20)``,

@@ -1,4 +1,7 @@
-"""The sizes of every model, as frozen dataclasses that are saved with the weights they describe."""
+"""The sizes of every model, as frozen dataclasses that are saved with the weights they describe.
+
+Sizes are checked when they are made, so that nothing absurd is ever built. Knows no weights and no training.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ LARGEST = 1 << 14
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """A bidirectional encoder.
+    """Size a bidirectional encoder.
 
     Attributes:
         size: hidden units of each direction.
@@ -31,13 +34,13 @@ class EncoderConfig:
 
     @property
     def features(self) -> int:
-        """Width of what the encoder returns."""
+        """Return how many features the encoder makes of a sketch."""
         return self.size * (4 if self.pooled else 2)
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """An autoregressive decoder.
+    """Size an autoregressive decoder.
 
     Attributes:
         size: hidden units.
@@ -59,24 +62,29 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """A Sketch-RNN variational autoencoder: one category's, or several categories' together."""
+    """Size a Sketch-RNN variational autoencoder."""
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> VAEConfig:
-        """The inverse of :meth:`to_dict`; a wrong name is a TypeError or KeyError, a wrong size a BadOption."""
+        """Invert :meth:`to_dict`.
+
+        Raises:
+            TypeError, KeyError: a name is unknown or missing.
+            BadOption: a size is not possible.
+        """
         return cls(EncoderConfig(**values["encoder"]), DecoderConfig(**values["decoder"]))
 
 
 @dataclass(frozen=True)
 class ImageConfig:
-    """A convolutional encoder of the picture of a sketch.
+    """Size a convolutional encoder of the picture of a sketch.
 
     Attributes:
         side: of the picture, in pixels.
@@ -96,7 +104,7 @@ class ImageConfig:
 
 @dataclass(frozen=True)
 class RouterConfig:
-    """The shared encoder and its classifier.
+    """Size the shared encoder and its classifier.
 
     Attributes:
         encoder: sizes of the encoder of strokes.
@@ -117,23 +125,28 @@ class RouterConfig:
 
     @property
     def features(self) -> int:
-        """How many numbers the shared encoder makes of a sketch."""
+        """Return how many features the shared encoder makes of a sketch."""
         return self.encoder.features + self.raster.features
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RouterConfig:
-        """The inverse of :meth:`to_dict`; a wrong name is a TypeError or KeyError, a wrong size a BadOption."""
+        """Invert :meth:`to_dict`.
+
+        Raises:
+            TypeError, KeyError: a name is unknown or missing.
+            BadOption: a size is not possible.
+        """
         parts = {"encoder": EncoderConfig(**values["encoder"]), "raster": ImageConfig(**values["raster"])}
         return cls(**{**values, **parts})
 
 
 @dataclass(frozen=True)
 class CriticConfig:
-    """The critic of finished sketches.
+    """Size the critic of finished sketches.
 
     Attributes:
         features: those of the shared encoder.
@@ -149,12 +162,17 @@ class CriticConfig:
         _check(self, ("features", "categories", "hidden"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> CriticConfig:
-        """The inverse of :meth:`to_dict`; a wrong name is a TypeError, a wrong size a BadOption."""
+        """Invert :meth:`to_dict`.
+
+        Raises:
+            TypeError: a name is unknown or missing.
+            BadOption: a size is not possible.
+        """
         return cls(**values)
 
 

@@ -1,4 +1,7 @@
-"""z and the points so far to the distribution of the next one. State is a value: given and returned, never kept."""
+"""The decoder: z and the points so far to the distribution of the next one.
+
+State is a value that is given and returned, never kept. Knows nothing of sampling, of categories and of when to stop.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +20,31 @@ from codes.sketch.stroke3 import DOWN, OFFSET
 
 
 class DecoderState(NamedTuple):
-    """Where a decoder stands: ``hidden`` and ``cell [B, H]``, and the pen's ``position [B, 2]``."""
+    """Hold where a decoder stands: ``hidden`` and ``cell [B, H]``, and the pen's ``position [B, 2]``."""
 
     hidden: Tensor
     cell: Tensor
     position: Tensor
 
     def select(self, rows: Tensor) -> DecoderState:
-        """The states of some of the sketches."""
+        """Return the states of these rows, of ``[B]``."""
         return DecoderState(*(part[rows] for part in self))
 
     @classmethod
     def joined(cls, states: Sequence[DecoderState]) -> DecoderState:
-        """States ``[A]``, ``[B]``, ... one after another: ``[A + B + ...]``."""
+        """Concatenate states ``[A]``, ``[B]``, ... to ``[A + B + ...]``."""
         return cls(*(torch.cat(parts) for parts in zip(*states, strict=True)))
 
 
 def start_row(like: Tensor) -> Tensor:
-    """The row before the first: no move, pen down; ``[B, 1, 5]``."""
+    """Return the row that stands before the first point of each sketch: no move, pen down; ``[B, 1, 5]``."""
     row = like.new_zeros(len(like), 1, POINT)
     row[..., DOWN] = 1.0
     return row
 
 
 class Decoder(nn.Module):
-    """An LSTM whose every input is a point and z, and whose every output is a :class:`PointDistribution`."""
+    """Run an LSTM over points and z; each of its outputs is a :class:`PointDistribution`."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -54,7 +57,7 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.start.bias)
 
     def initial_state(self, z: Tensor) -> DecoderState:
-        """The state before the start row, from ``z [B, Z]`` (Ha and Eck 2017, section 3.2)."""
+        """Return the state before the start row, from ``z [B, Z]`` (Ha and Eck 2017, section 3.2)."""
         hidden, cell = torch.tanh(self.start(z)).chunk(2, dim=-1)
         return DecoderState(hidden, cell, z.new_zeros(len(z), POSITION))
 
@@ -95,14 +98,14 @@ class Decoder(nn.Module):
         return outputs, last
 
     def _distribution(self, outputs: Tensor) -> PointDistribution:
-        with torch.autocast(outputs.device.type, enabled=False):  # densities want all the digits
+        with torch.autocast(outputs.device.type, enabled=False):  # bfloat16 is too coarse for densities
             return PointDistribution.from_outputs(self.output(outputs.float()))
 
 
 class Stepper:
-    """A decoder made ready to draw point after point, without gradients: its weights are laid out once.
+    """Draw with a decoder point by point, without gradients; its weights are laid out once.
 
-    To be made again when the decoder's weights change.
+    Make a new one when the decoder's weights change.
     """
 
     @torch.no_grad()

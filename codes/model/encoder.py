@@ -11,7 +11,7 @@ from codes.sketch.stroke3 import OFFSET
 
 POINT = 5
 POSITION = 2
-BELOW = -1.0  # every output of an LSTM
+BELOW = -1.0  # no output of an LSTM is less, so padding is never the maximum
 POSITION_SCALE = 0.25  # positions reach several times as far as offsets do
 
 
@@ -21,7 +21,7 @@ def with_positions(points: Tensor) -> Tensor:
 
 
 class Encoder(nn.Module):
-    """Both directions over the rows of a sketch; padding has no influence, whatever it holds."""
+    """Run an LSTM in both directions; padding has no influence, whatever it holds."""
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()

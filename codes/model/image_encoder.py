@@ -1,7 +1,7 @@
-"""Sketch to features by way of a picture: what the strokes look like, whatever the order and the size they came in.
+"""Sketch to features by way of a picture: how the strokes look, whatever their order and size.
 
-Stroke models read half sketches better, pictures whole ones; the router sees both. The picture is made from the same
-points inside the model, so nobody else knows of it.
+Models of strokes recognise half sketches better, models of pictures whole ones; the router has both. The picture is
+made from the points inside the model, so no other module knows of it.
 """
 
 from __future__ import annotations
@@ -15,17 +15,16 @@ from torch.nn import functional as F
 from codes.model.config import ImageConfig
 from codes.sketch.stroke3 import OFFSET, UP
 
-CHANNELS = 2  # ink, and how late it was laid down
-OFF_THE_EDGE = (
-    1e-3  # of a cell; the middle of an upright line would else lie between two, for rounding errors to decide
-)
-RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))  # what is positive of a standard normal has a variance of 1 / its square
-SMALLEST = 1e-6
+CHANNELS = 2  # ink, and how late it was drawn
+# Of a cell. Without it the middle of an upright line lies between two cells, and rounding errors choose one.
+OFF_THE_EDGE = 1e-3
+RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))  # the ReLU of a standard normal has the variance 1 / RELU_GAIN^2
+SMALLEST = 1e-6  # added to the square of a kernel's length
 SAMPLES = 24  # points along each segment; enough that a line across the picture has no wide gaps
 
 
 class ImageEncoder(nn.Module):
-    """Five convolutions over a small picture of the sketch, then the maximum and the mean of what they found."""
+    """Apply five convolutions to a small picture of the sketch, and pool their maximum and mean."""
 
     def __init__(self, config: ImageConfig) -> None:
         super().__init__()
@@ -42,33 +41,33 @@ class ImageEncoder(nn.Module):
         )
 
     def forward(self, points: Tensor, lengths: Tensor) -> Tensor:
-        """``points [B, T, 5]``, ``lengths [B]`` to features ``[B, config.features]``, float32."""
-        seen = rasterise(points, lengths, self.side).to(memory_format=torch.channels_last)
-        found = self.layers(seen).float().flatten(2)
-        return torch.cat([found.amax(dim=-1), found.mean(dim=-1)], dim=-1)
+        """Return features ``[B, features]``, float32, of the first ``lengths [B]`` rows of ``points [B, T, 5]``."""
+        image = rasterise(points, lengths, self.side).to(memory_format=torch.channels_last)
+        maps = self.layers(image).float().flatten(2)
+        return torch.cat([maps.amax(dim=-1), maps.mean(dim=-1)], dim=-1)
 
 
 class StandardisedConv(nn.Module):
-    """A convolution whose kernels have mean 0 and a length of their own, then what is positive of it.
+    """Convolve with kernels of mean 0 and a learned length, and apply a ReLU.
 
-    Scaled weight standardisation (Brock, De and Smith 2021, equation 1): what a normalisation of activations does for
-    training is done to the weights, which are few, so a step costs nothing more, and no sketch depends on others.
+    Scaled weight standardisation (Brock, De and Smith 2021, equation 1): it helps training as normalised activations
+    do, but weights are few, so a step costs no more, and no sketch depends on the others of its batch.
     """
 
-    def __init__(self, before: int, after: int, kernel: int = 3, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1) -> None:
         super().__init__()
         self.stride, self.padding = stride, kernel // 2
-        self.weight = nn.Parameter(torch.empty(after, before, kernel, kernel))
-        self.gain = nn.Parameter(torch.ones(after))
-        self.bias = nn.Parameter(torch.zeros(after))
+        self.weight = nn.Parameter(torch.empty(out_channels, in_channels, kernel, kernel))
+        self.gain = nn.Parameter(torch.ones(out_channels))
+        self.bias = nn.Parameter(torch.zeros(out_channels))
         nn.init.kaiming_normal_(self.weight)
 
     def forward(self, values: Tensor) -> Tensor:
-        """``[B, before, H, W]`` to ``[B, after, H / stride, W / stride]``."""
+        """Map ``[B, in_channels, H, W]`` to ``[B, out_channels, H / stride, W / stride]``."""
         return torch.relu(F.conv2d(values, self.kernels(), self.bias, self.stride, self.padding))
 
     def kernels(self) -> Tensor:
-        """The weights as they are used: each output's of mean 0 and of length :data:`RELU_GAIN` times its gain."""
+        """Return the weights as they are used: of mean 0 and of length :data:`RELU_GAIN` times the gain, by output."""
         rows = self.weight.flatten(1)
         centred = rows - rows.mean(dim=1, keepdim=True)
         length = torch.sqrt(centred.square().sum(dim=1) + SMALLEST)
@@ -77,10 +76,10 @@ class StandardisedConv(nn.Module):
 
 @torch.no_grad()
 def rasterise(points: Tensor, lengths: Tensor, side: int) -> Tensor:
-    """The first ``lengths [B]`` rows of ``points [B, T, 5]`` as ``[B, 2, side, side]``.
+    """Render the first ``lengths [B]`` rows of ``points [B, T, 5]`` as pictures ``[B, 2, side, side]``.
 
-    The drawing fills the picture, its proportions kept. The first channel is 1 where there is ink; the second says how
-    late in the drawing it was laid down, from 0 to 1.
+    The drawing fills the picture, its proportions kept. The first channel is 1 where there is ink; the second tells how
+    late in the drawing the ink was drawn, from 0 to 1.
     """
     batch, rows = points.shape[:2]
     inside = torch.arange(rows, device=points.device) < lengths.unsqueeze(1)
@@ -100,12 +99,12 @@ def rasterise(points: Tensor, lengths: Tensor, side: int) -> Tensor:
 
 
 def _in_air(points: Tensor) -> Tensor:
-    """Which rows the pen moved to through the air: those after a lift; ``[B, T]``."""
+    """Mark the rows that the pen moved to through the air, those after a lift; ``[B, T]``."""
     return F.pad(points[..., UP] == 1, (1, 0))[:, :-1]
 
 
 def _cells(spots: Tensor, ends: Tensor, side: int) -> Tensor:
-    """Which cell of its picture each spot falls into, ``[B, T, SAMPLES]``; the drawing and its origin fit."""
+    """Return the cell of its picture that each spot falls into, ``[B, T, SAMPLES]``; the origin fits in too."""
     low = ends.amin(dim=1).clamp(max=0.0)
     high = ends.amax(dim=1).clamp(min=0.0)
     size = (high - low).amax(dim=-1).clamp(min=1e-6)

@@ -17,7 +17,7 @@ HOLD = 1e4  # saturates a sigmoid, and even float16 can hold it
 
 
 class CellState(NamedTuple):
-    """What an LSTM remembers: ``hidden`` and ``cell``, each ``[B, H]``."""
+    """Hold what an LSTM remembers: ``hidden`` and ``cell``, each ``[B, H]``."""
 
     hidden: Tensor
     cell: Tensor
@@ -32,7 +32,7 @@ def drop(values: Tensor, probability: float, rng: torch.Generator | None) -> Ten
 
 
 class LSTM(nn.Module):
-    """One layer, one direction, batch first; gates in torch's order i, f, g, o.
+    """Run one layer in one direction, batch first; gates stand in torch's order i, f, g, o.
 
     ``dropout`` drops recurrent *weights*, the same for a whole sequence (Merity et al. 2018, section 2), which leaves
     fused kernels usable.

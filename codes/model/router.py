@@ -1,4 +1,7 @@
-"""Features to logits, and the router that joins them to the shared encoder."""
+"""The router: a shared encoder of strokes and of their picture, and a classifier over its features.
+
+Knows labels by number; knows neither their names nor how logits become a decision (:mod:`codes.model.calibration`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from codes.model.lstm import drop
 
 
 class Classifier(nn.Module):
-    """Two fully connected layers with an activation between them."""
+    """Map features to logits with two fully connected layers and a ReLU between them."""
 
     def __init__(self, features: int, hidden: int, labels: int, dropout: float) -> None:
         super().__init__()
@@ -21,17 +24,17 @@ class Classifier(nn.Module):
         self.outer = nn.Linear(hidden, labels)
 
     def hidden(self, features: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """``[B, F]`` to what the logits are made of, ``[B, hidden]``."""
+        """Return the units of the hidden layer, ``[B, hidden]``, for features ``[B, F]``."""
         return torch.relu(self.inner(drop(features, self.dropout, rng)))
 
     def forward(self, features: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """``[B, F]`` to logits ``[B, labels]``."""
+        """Map features ``[B, F]`` to logits ``[B, labels]``."""
         logits: Tensor = self.outer(drop(self.hidden(features, rng), self.dropout, rng))
         return logits
 
 
 class RouterNet(nn.Module):
-    """The shared encoder of all categories, of strokes and of their picture, with its classifier."""
+    """Classify sketches and prefixes of all categories."""
 
     def __init__(self, config: RouterConfig) -> None:
         super().__init__()
@@ -41,10 +44,10 @@ class RouterNet(nn.Module):
         self.classifier = Classifier(config.features, config.hidden, config.labels, config.dropout)
 
     def forward(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """The first ``lengths [B]`` rows of ``points [B, T, 5]`` to logits ``[B, labels]``, float32."""
+        """Return logits ``[B, labels]``, float32, of the first ``lengths [B]`` rows of ``points [B, T, 5]``."""
         logits: Tensor = self.classifier(self.features(points, lengths, rng), rng)
         return logits.float()
 
     def features(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """What the strokes and their picture say, ``[B, F]``."""
+        """Return the features of the strokes and of their picture, ``[B, F]``."""
         return torch.cat([self.encoder(points, lengths, rng), self.raster(points, lengths)], dim=-1)

@@ -1,6 +1,7 @@
-"""The latent code: features to a Gaussian over z.
+"""The variational autoencoder of a category: encoder, latent code, decoder.
 
-The variational autoencoder of a category: encoder, latent code, decoder."""
+Knows how the three are joined and what a posterior is; knows no losses, no files and no devices.
+"""
 
 from __future__ import annotations
 
@@ -16,26 +17,26 @@ from codes.model.mixture import PointDistribution
 
 
 class Posterior(NamedTuple):
-    """A diagonal Gaussian over z; ``mean`` and ``log_var`` are ``[B, Z]``."""
+    """Hold a diagonal Gaussian over z for each sketch; ``mean`` and ``log_var`` are ``[B, Z]``."""
 
     mean: Tensor
     log_var: Tensor
 
     def rsample(self, rng: torch.Generator) -> Tensor:
-        """``mean + sd * noise``, differentiable in both; ``[B, Z]``."""
+        """Draw z ``[B, Z]`` as ``mean + sd * noise``, differentiable in both."""
         noise = torch.randn(self.mean.shape, generator=rng, device=self.mean.device)
         return self.mean + torch.exp(0.5 * self.log_var) * noise
 
     def kl(self) -> Tensor:
-        """Divergence from the standard normal in nats, averaged over the Z numbers; ``[B]``.
+        """Return the divergence from the standard normal in nats, averaged over the Z numbers; ``[B]``.
 
-        Ha and Eck 2017, equation 10.
+        (Ha and Eck 2017, equation 10.)
         """
         return -0.5 * (1 + self.log_var - self.mean.square() - self.log_var.exp()).mean(dim=-1)
 
 
 class LatentHead(nn.Module):
-    """Two linear maps, to the mean and to the log variance."""
+    """Map features to the mean and the log variance of z, each linearly."""
 
     def __init__(self, features: int, latent: int) -> None:
         super().__init__()
@@ -46,12 +47,12 @@ class LatentHead(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, features: Tensor) -> Posterior:
-        """``[B, F]`` to a posterior over ``[B, Z]``."""
+        """Map features ``[B, F]`` to a posterior over z, float32."""
         return Posterior(self.mean(features).float(), self.log_var(features).float())
 
 
 class SketchVAE(nn.Module):
-    """Sketch-RNN (Ha and Eck 2017, section 3.2)."""
+    """Encode sketches and draw them: a Sketch-RNN (Ha and Eck 2017, section 3.2)."""
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
@@ -61,7 +62,7 @@ class SketchVAE(nn.Module):
         self.decoder = Decoder(config.decoder)
 
     def encode(self, points: Tensor, lengths: Tensor, rng: torch.Generator | None = None) -> Posterior:
-        """What z a sketch, or the first ``lengths [B]`` rows of it, speaks for."""
+        """Return the posterior of z given the first ``lengths [B]`` rows of ``points [B, T, 5]``."""
         posterior: Posterior = self.latent(self.encoder(points, lengths, rng))
         return posterior
 

@@ -27,7 +27,7 @@ from codes.data.store_writer import pack
 from codes.inference.options import SamplingOptions
 from codes.model import critic
 from codes.model.config import CriticConfig
-from codes.model.critic import shared_opinion
+from codes.model.critic import shared_classifier
 from codes.model.router import Classifier
 from tests.support.worlds import doodles, generator, tiny_bundle
 
@@ -192,7 +192,7 @@ def test_it_sees_each_persons_sketch_so_many_times(monkeypatch):
 
 
 def test_before_it_learns_it_says_nothing():
-    assert not shared_opinion(CONFIG)(drawn(10, 3.0, 0)).any()
+    assert not shared_classifier(CONFIG)(drawn(10, 3.0, 0)).any()
 
 
 def test_each_sketch_is_seen_whole_and_finished_at_every_temperature(completer):

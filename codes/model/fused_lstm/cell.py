@@ -62,9 +62,9 @@ def apply_gates(
 
 
 class PreparedStep:
-    """One row of an LSTM at a time, without gradients; its weights are laid out once.
+    """Run an LSTM one row at a time, without gradients; its weights are laid out once.
 
-    To be made again when the weights change.
+    Make a new one when the weights change.
 
     Args:
         weight_input: ``[4 H, I + S]``, gates in torch's order; the last S inputs are the static ones.
@@ -94,7 +94,7 @@ class PreparedStep:
 
 
 class StepCache(NamedTuple):
-    """The numbers of one time step of ``n`` sequences that the gradient needs, float32.
+    """Hold the numbers of one time step of ``n`` sequences that the gradient needs, float32.
 
     Attributes:
         gates: ``[n, 4 H]`` i, f, s, o.
@@ -108,7 +108,7 @@ class StepCache(NamedTuple):
 
 
 class StateGrad(NamedTuple):
-    """Gradients that travel backward from step to step, float32; updated in place.
+    """Hold the gradients that travel backward from step to step, float32; they are updated in place.
 
     Attributes:
         hidden: ``[B, H]`` of the hidden state, as far as later steps depend on it.
@@ -126,7 +126,7 @@ class StateGrad(NamedTuple):
 
 
 class CellKernel(Protocol):
-    """Both directions through one time step of ``n`` sequences; results are written into given tensors."""
+    """Run one time step of ``n`` sequences forward and backward; results are written into given tensors."""
 
     def forward(
         self, product: Tensor, static_gates: Tensor, cell_prev: Tensor, cache: StepCache, hidden: Tensor
@@ -145,7 +145,7 @@ class CellKernel(Protocol):
 
 
 class TorchCell:
-    """A :class:`CellKernel` with as few passes over the numbers as torch has operators for."""
+    """Run a step with as few passes over the numbers as torch has operators for."""
 
     def forward(
         self, product: Tensor, static_gates: Tensor, cell_prev: Tensor, cache: StepCache, hidden: Tensor
@@ -174,7 +174,7 @@ class TorchCell:
 
 
 class CompiledCell:
-    """A :class:`CellKernel` in one pass over the numbers, by ``lstm.c``; rows of tensors must be contiguous."""
+    """Run a step in one pass over the numbers, by ``lstm.c``; tensors must be contiguous."""
 
     def __init__(self, forward: Callable[..., None], backward: Callable[..., None]) -> None:
         self._forward, self._backward = forward, backward

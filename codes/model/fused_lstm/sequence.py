@@ -20,7 +20,7 @@ from codes.model.packed_linear import packed_linear
 
 
 class PackPlan(NamedTuple):
-    """How packed rows are run.
+    """Hold how packed rows are run.
 
     Attributes:
         batch_sizes: for each time step, how many sequences have a row.
@@ -76,7 +76,7 @@ def run_packed(
 
 
 class _PackedLSTM(torch.autograd.Function):
-    """Packed ``rows [N, I]`` of sorted sequences to padded outputs ``[T, B, H]`` and the last cells ``[B, H]``."""
+    """Map packed ``rows [N, I]`` of sorted sequences to padded outputs ``[T, B, H]`` and the last cells ``[B, H]``."""
 
     @staticmethod
     def forward(
