@@ -1,4 +1,4 @@
-"""The pictures of the live canvas in the README: screens of a desktop and a phone, and a drawing being made.
+"""The pictures of the live canvas in the README: screens of a desktop and a phone, and a drawing being filmed.
 
 ``python -m benchmarks.docs canvas`` draws with a real browser on the real server and writes into docs/images.
 """
@@ -33,18 +33,18 @@ SLOW_MOTION = """
 
 
 def picture(page: Page) -> Image.Image:
-    """What is to be seen."""
+    """Take a picture of the screen."""
     return Image.open(io.BytesIO(page.driver.get_screenshot_as_png())).convert("RGB")
 
 
 def save(image: Image.Image, name: str) -> None:
-    """With few colours: a drawing needs no more."""
+    """Save a picture with few colours, since a drawing needs no more."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     image.quantize(COLOURS, dither=Image.Dither.NONE).save(IMAGES / name, optimize=True)
 
 
 def still(page: Page, strokes: Sequence[Floats], seed: int) -> Image.Image:
-    """A drawing with its suggestion and its nine ways, all that moves at rest."""
+    """Draw, wait for the suggestion and its nine variations, and take a picture once nothing moves."""
     page.draw(strokes)
     page.suggested()
     for _ in range(seed):
@@ -57,13 +57,13 @@ def still(page: Page, strokes: Sequence[Floats], seed: int) -> Image.Image:
 
 @dataclass
 class Film:
-    """Pictures taken one after another while somebody draws."""
+    """Pictures taken one after another while something is drawn."""
 
     page: Page
     frames: list[Image.Image] = field(default_factory=list)
 
     def take(self) -> None:
-        """One picture more."""
+        """Take one more picture."""
         self.frames.append(picture(self.page))
 
     def draw(self, stroke: Floats, pictures: int) -> None:
@@ -86,37 +86,40 @@ class Film:
                 return
 
     def save(self, name: str) -> None:
-        """As a GIF that stays a while on its last picture; frames that look the same are one that lasts longer."""
-        first, *others = [frame.quantize(COLOURS, dither=Image.Dither.NONE) for frame in self._alike()]
+        """Save a GIF that stays on its last picture; equal frames become one that lasts longer."""
+        first, *others = [frame.quantize(COLOURS, dither=Image.Dither.NONE) for frame in self._with_one_palette()]
         durations = [FRAME_MS] * len(others) + [2500]
         first.save(IMAGES / name, save_all=True, append_images=others, duration=durations, loop=0, optimize=True)
 
-    def _alike(self) -> Iterator[Image.Image]:
-        """All frames with the colours of the last, so that what stands still costs nothing."""
+    def _with_one_palette(self) -> Iterator[Image.Image]:
+        """Yield all frames in the colours of the last, so that what stands still costs no bytes."""
         palette = self.frames[-1].quantize(COLOURS)
         for frame in self.frames:
             yield frame.quantize(palette=palette, dither=Image.Dither.NONE).convert("RGB")
 
 
 def film(page: Page, strokes: Sequence[Floats]) -> Film:
-    """Half a drawing, the suggestion that draws itself, and its taking."""
-    made = Film(page)
-    made.take()
+    """Film half a drawing, the suggestion that draws itself, and how it is taken."""
+    filmed = Film(page)
+    filmed.take()
     for stroke in strokes:
-        made.draw(stroke, 9)
+        filmed.draw(stroke, 9)
     page.wait("return document.querySelector('#paper').matches('.offers')")
-    made.watch(60)
+    filmed.watch(60)
     page.press(Keys.TAB)
     page.wait("return !document.querySelector('#paper').matches('.offers')")
-    made.take()
-    return made
+    filmed.take()
+    return filmed
 
 
 @click.command()
-@click.option("-m", "--model", default="starter", show_default=True)
+@click.option("-m", "--model", default="starter", show_default=True, help="Name or folder of the bundle.")
 @click.option("--sketch", default="half-a-cat", show_default=True, help="Of examples/sketches.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which nine ways the stills show.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Which nine variations the stills show."
+)
 def canvas(model: str, sketch: str, seed: int) -> None:
+    """Make the pictures of the live canvas, in a real browser on the real server."""
     strokes = on_paper(read(EXAMPLES / f"{sketch}.svg"), spacing=8.0)
     with canvas_of(model) as (driver, address):
         for name, screen in STILLS.items():

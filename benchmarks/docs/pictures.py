@@ -25,8 +25,9 @@ SEED = 4
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of official .npz files, for docs/results.md.")
-@click.option("-m", "--model", default="starter", show_default=True)
+@click.option("-m", "--model", default="starter", show_default=True, help="Name or folder of the bundle.")
 def pictures(data: Path | None, model: str) -> None:
+    """Make the pictures of finished sketches in docs/images."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     completer = load(model)
     write_sheet(IMAGES / "finished.png", finished_examples(completer, 7))
@@ -38,7 +39,7 @@ def pictures(data: Path | None, model: str) -> None:
 
 
 def finished_examples(completer: Completer, variations: int) -> Sheet:
-    """A row an example: the half, then what became of it."""
+    """Lay out a row an example: the half sketch, then its completions."""
     rows = []
     for name in SHOWN:
         half = read(EXAMPLES / f"{name}.svg")
@@ -51,7 +52,7 @@ def finished_examples(completer: Completer, variations: int) -> Sheet:
 
 
 def five_by_eight(completer: Completer, data: Path) -> Sheet:
-    """For each category a row of 50 % prefixes, and below it what the router and its decoder made of them."""
+    """Lay out, for each category, a row of 50 % prefixes and below it their completions as the router takes them."""
     rows, headings = [], []
     for category in FIVE:
         sketches = read_all(data / f"{category}.npz", "test")[:8]

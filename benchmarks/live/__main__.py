@@ -1,4 +1,4 @@
-"""``python -m benchmarks.live people | engine | hostile | canvas``: a live canvas used by many, and attacked.
+"""``python -m benchmarks.live people | engine | hostile | canvas``: measures a live canvas under many users.
 
 The server is ``predict_client.py live`` in a process of its own. Each command prints one JSON object last.
 """
@@ -27,22 +27,23 @@ from websockets.sync.client import connect
 from benchmarks import ROOT
 from benchmarks.live.canvas import canvas
 from benchmarks.live.hostile import flood
-from benchmarks.live.simulation import Play
-from benchmarks.live.users import Asked, Moment, Person, moments
+from benchmarks.live.simulation import Simulation
+from benchmarks.live.users import SentRequest, TimedMessage, User, user_messages
 from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer, load
 from codes.inference.options import Completion, SamplingOptions
 from codes.runtime import use_threads
 from codes.sketch.stroke3 import OFFSET
 
-START = 120.0  # seconds that a server may take to start
-MOMENTS = 12  # at which the memory is looked at
-CLOSE = 0.01  # of a canvas unit, or of a number, whichever is more: an answer is right
+START_TIMEOUT = 120.0  # seconds that a server may take to start
+MEMORY_READINGS = 12
+TOLERANCE = 0.01  # absolute and relative, within which an answer is right
+MODEL = click.option("-m", "--model", default="starter", show_default=True, help="Name or folder of the bundle.")
 
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs."""
+    """A server that is running."""
 
     port: int
 
@@ -58,7 +59,7 @@ class Server:
 
 @contextmanager
 def serving(model: str) -> Iterator[Server]:
-    """A server in a process of its own, and all decoders read."""
+    """Run a server in a process of its own, for as long as the block runs."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with TemporaryDirectory(prefix="halfdrawn-bench-") as folder:
@@ -72,7 +73,7 @@ def serving(model: str) -> Iterator[Server]:
 
 
 def _started(server: Server) -> Server:
-    give_up = time.monotonic() + START
+    give_up = time.monotonic() + START_TIMEOUT
     while True:
         try:
             server.health()
@@ -84,31 +85,31 @@ def _started(server: Server) -> Server:
 
 @click.group()
 def main() -> None:
-    """A live canvas, measured."""
+    """Measure the live canvas."""
 
 
 @main.command()
-@click.option("--people", "count", default=30, show_default=True)
-@click.option("--seconds", default=120.0, show_default=True)
-@click.option("--draw", default=9, show_default=True, help="Variations that each asks for.")
-@click.option("-m", "--model", default="starter", show_default=True)
+@click.option("--people", "count", default=30, show_default=True, help="Users at a time.")
+@click.option("--seconds", default=120.0, show_default=True, help="How long they draw.")
+@click.option("--draw", default=9, show_default=True, help="Variations that each user asks for.")
+@MODEL
 def people(count: int, seconds: float, draw: int, model: str) -> None:
-    """People who draw at a human pace; every answer is compared with what the Completer says alone."""
-    crowd = [Person(number, seconds, draw) for number in range(count)]
+    """Let users draw at a human pace, and compare every answer with what the Completer says alone."""
+    users = [User(number, seconds, draw) for number in range(count)]
     with serving(model) as server:
         for category in load(model).categories:
-            good_ask(server, category)
-        memory = asyncio.run(_draw(crowd, server, seconds / MOMENTS))
-    asked = [each for person in crowd for each in person.asked]
-    figures = {"people": count, "seconds": seconds, "draw": draw, **waits(asked)}
-    figures |= {"memory_mb": memory, "load": os.getloadavg()[0], **check(load(model), asked)}
+            ask(server, category)
+        memory = asyncio.run(_draw(users, server, seconds / MEMORY_READINGS))
+    sent = [each for user in users for each in user.sent]
+    figures = {"people": count, "seconds": seconds, "draw": draw, **waits(sent)}
+    figures |= {"memory_mb": memory, "load": os.getloadavg()[0], **check(load(model), sent)}
     click.echo(json.dumps(figures))
 
 
-async def _draw(crowd: Sequence[Person], server: Server, pause: float) -> list[float]:
-    """All of them at once; the memory that the server holds, before, every ``pause`` seconds, and after."""
+async def _draw(users: Sequence[User], server: Server, pause: float) -> list[float]:
+    """Let all draw at once; return the server's memory in MB before, every ``pause`` seconds, and after."""
     memory = [server.health()["memory_mb"]]
-    drawing = asyncio.gather(*(person.draw(server.socket) for person in crowd))
+    drawing = asyncio.gather(*(user.draw(server.socket) for user in users))
     while not drawing.done():
         await asyncio.wait([drawing], timeout=pause)
         memory.append((await asyncio.to_thread(server.health))["memory_mb"])
@@ -116,28 +117,28 @@ async def _draw(crowd: Sequence[Person], server: Server, pause: float) -> list[f
     return memory
 
 
-@main.command("engine")
-@click.option("--people", "count", default=30, show_default=True)
-@click.option("--seconds", default=20.0, show_default=True)
-@click.option("--draw", default=9, show_default=True, help="Variations that each asks for.")
-@click.option("-m", "--model", default="starter", show_default=True)
-def engine_(count: int, seconds: float, draw: int, model: str) -> None:
-    """The same people and the engine alone, in processor time: what else the machine does counts little."""
+@main.command()
+@click.option("--people", "count", default=30, show_default=True, help="Users at a time.")
+@click.option("--seconds", default=20.0, show_default=True, help="How long they draw.")
+@click.option("--draw", default=9, show_default=True, help="Variations that each user asks for.")
+@MODEL
+def engine(count: int, seconds: float, draw: int, model: str) -> None:
+    """Simulate the same users on the engine alone, in processor time: what else the machine does counts little."""
     use_threads(1)
-    played = Play(load(model), [moments(number, seconds, draw) for number in range(count)])
-    asked = played.run()
-    figures = {"people": count, "seconds": seconds, "draw": draw, **waits(asked), **played.figures()}
+    simulation = Simulation(load(model), [user_messages(number, seconds, draw) for number in range(count)])
+    sent = simulation.run()
+    figures = {"people": count, "seconds": seconds, "draw": draw, **waits(sent), **simulation.figures()}
     click.echo(json.dumps(figures))
 
 
-def waits(asked: Sequence[Asked]) -> dict[str, Any]:
-    """How long people waited, in ms, and how their questions ended."""
-    ends = [each.heard[-1]["type"] for each in asked]
-    figures: dict[str, Any] = {"asks": len(asked), **{end: ends.count(end) for end in ("done", "stopped", "refused")}}
-    drawn = [each for each in asked if each.draws]
+def waits(sent: Sequence[SentRequest]) -> dict[str, Any]:
+    """Return how long users waited, in ms, and how their requests ended."""
+    ends = [each.heard[-1]["type"] for each in sent]
+    figures: dict[str, Any] = {"asks": len(sent), **{end: ends.count(end) for end in ("done", "stopped", "refused")}}
+    drawn = [each for each in sent if each.draws]
     for name, times in {
-        "bars": [each.routed for each in asked],
-        "ink": [each.inked for each in drawn],
+        "bars": [each.classified for each in sent],
+        "ink": [each.first_point for each in drawn],
         "done": [each.ended for each in drawn if each.heard[-1]["type"] == "done"],
     }.items():
         known = [1000 * each for each in times if each is not None]
@@ -146,83 +147,84 @@ def waits(asked: Sequence[Asked]) -> dict[str, Any]:
     return figures
 
 
-def check(completer: Completer, asked: Sequence[Asked]) -> dict[str, Any]:
-    """How many answers are those of the Completer alone; of those that were stopped, as far as they went."""
+def check(completer: Completer, sent: Sequence[SentRequest]) -> dict[str, Any]:
+    """Count the answers, and those that differ from the Completer's; stopped ones are compared as far as they went."""
     use_threads(1)
-    routed = [each for each in asked if each.routed is not None]
-    wrong = sum(not _is_right(completer, each) for each in tqdm(routed, unit=" answers"))
-    return {"checked": len(routed), "wrong": wrong}
+    answered = [each for each in sent if each.classified is not None]
+    wrong = sum(not _is_right(completer, each) for each in tqdm(answered, unit=" answers"))
+    return {"checked": len(answered), "wrong": wrong}
 
 
-def ask_engine(completer: Completer, message: dict[str, Any]) -> Asked:
-    """One question, answered by an engine of its own."""
-    return Play(completer, [iter([Moment(0.0, message)])]).run()[0]
+def ask_engine(completer: Completer, message: dict[str, Any]) -> SentRequest:
+    """Have one request answered by an engine of its own."""
+    return Simulation(completer, [iter([TimedMessage(0.0, message)])]).run()[0]
 
 
-def _is_right(completer: Completer, asked: Asked) -> bool:
-    sketch, said = sketch_from_record(asked.message["sketch"]), asked.heard[0]
+def _is_right(completer: Completer, sent: SentRequest) -> bool:
+    sketch, told = sketch_from_record(sent.message["sketch"]), sent.heard[0]
     route = completer.classify(sketch)
-    if said["decision"] != route.decision or not _near(
-        [said["probabilities"][name] for name in completer.categories],
+    if told["decision"] != route.decision or not _near(
+        [told["probabilities"][name] for name in completer.categories],
         [route.probabilities[name] for name in completer.categories],
     ):
         return False
-    ink = [row for message in asked.heard if message["type"] == "ink" for row in message["rows"]]
+    ink = [row for message in sent.heard if message["type"] == "ink" for row in message["rows"]]
     if not ink:
         return True
-    alone = completer.finish(sketch, route, SamplingOptions(variations=asked.message["draw"], candidates=1))
-    return all(_is_part(ink, number, completion) for number, completion in enumerate(alone))
+    alone = completer.finish(sketch, route, SamplingOptions(variations=sent.message["draw"], candidates=1))
+    return all(_is_beginning(ink, number, completion) for number, completion in enumerate(alone))
 
 
-def _is_part(ink: Sequence[Sequence[float]], number: int, alone: Completion) -> bool:
-    """Whether what came of a variation is the beginning of what the Completer draws, and its end if it ended."""
-    mine = [row for row in ink if row[0] == number]
-    rows = [row[1:3] for row in mine if not row[4]]
-    theirs = alone.sketch.points[alone.sketch.prefix_rows :, OFFSET]
-    ended = bool(mine) and bool(mine[-1][4])
-    return len(rows) <= len(theirs) and (not ended or len(rows) == len(theirs)) and _near(rows, theirs[: len(rows)])
+def _is_beginning(ink: Sequence[Sequence[float]], number: int, alone: Completion) -> bool:
+    """Return true if a variation's rows are the first of what the Completer draws, or all of them if it ended."""
+    own = [row for row in ink if row[0] == number]
+    rows = [row[1:3] for row in own if not row[4]]
+    expected = alone.sketch.points[alone.sketch.prefix_rows :, OFFSET]
+    ended = bool(own) and bool(own[-1][4])
+    complete = len(rows) == len(expected) or not ended
+    return len(rows) <= len(expected) and complete and _near(rows, expected[: len(rows)])
 
 
-def _near(ours: Any, theirs: Any) -> bool:
-    return bool(np.allclose(np.reshape(ours, -1), np.reshape(theirs, -1), rtol=CLOSE, atol=CLOSE))
+def _near(values: Any, expected: Any) -> bool:
+    return bool(np.allclose(np.reshape(values, -1), np.reshape(expected, -1), rtol=TOLERANCE, atol=TOLERANCE))
 
 
 @main.command()
-@click.option("--messages", default=10_000, show_default=True)
-@click.option("--sockets", default=16, show_default=True)
-@click.option("-m", "--model", default="starter", show_default=True)
+@click.option("--messages", default=10_000, show_default=True, help="Hostile messages in all.")
+@click.option("--sockets", default=16, show_default=True, help="Over how many sockets they come.")
+@MODEL
 def hostile(messages: int, sockets: int, model: str) -> None:
-    """Hostile messages over many sockets; then how long the next good client waits, against before."""
+    """Send hostile messages over many sockets, and measure how long a good client waits before and after."""
     with serving(model) as server:
-        good_answer_ms(server)
-        asyncio.run(flood(server.socket, messages // 10, sockets))  # buffers have their size
-        before = {"good_before_ms": good_answer_ms(server), "memory_before_mb": server.health()["memory_mb"]}
+        answer_ms(server)
+        asyncio.run(flood(server.socket, messages // 10, sockets))  # so that buffers have their size
+        before = {"good_before_ms": answer_ms(server), "memory_before_mb": server.health()["memory_mb"]}
         started = time.perf_counter()
         outcome = asyncio.run(flood(server.socket, messages, sockets))
         seconds = round(time.perf_counter() - started, 1)
-        after = {"good_after_ms": good_answer_ms(server), "memory_after_mb": server.health()["memory_mb"]}
+        after = {"good_after_ms": answer_ms(server), "memory_after_mb": server.health()["memory_mb"]}
         health = server.health()
     hits = {name: count for name, count in health["limits"].items() if count}
     figures = {"messages": messages, "sockets": sockets, "seconds": seconds, **outcome, **before, **after}
     click.echo(json.dumps({**figures, "limits": hits, "counts": health["counts"], "open": health["connections"]}))
 
 
-def good_answer_ms(server: Server, rounds: int = 15) -> float:
-    """The median time of a whole answer to a good client."""
+def answer_ms(server: Server, rounds: int = 15) -> float:
+    """Return the median time of a whole answer to a good client."""
     times = []
     for _ in range(rounds):
         started = time.perf_counter()
-        good_ask(server, "cat")
+        ask(server, "cat")
         times.append(time.perf_counter() - started)
     return round(1000 * float(np.median(times)), 1)
 
 
-def good_ask(server: Server, category: str) -> None:
-    """One question on a socket of its own, and its whole answer."""
+def ask(server: Server, category: str) -> None:
+    """Send one request on a socket of its own and wait for its whole answer."""
     sketch = {"strokes": [[[100, 100], [300, 120], [350, 300]], [[150, 160], [180, 190]]], "unit": 3}
-    with connect(server.socket) as line:
-        line.send(json.dumps({"type": "ask", "id": 1, "sketch": sketch, "category": category, "max_points": 40}))
-        while json.loads(line.recv(timeout=60))["type"] not in ("done", "refused"):
+    with connect(server.socket) as connection:
+        connection.send(json.dumps({"type": "ask", "id": 1, "sketch": sketch, "category": category, "max_points": 40}))
+        while json.loads(connection.recv(timeout=60))["type"] not in ("done", "refused"):
             continue
 
 

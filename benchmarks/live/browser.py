@@ -1,4 +1,4 @@
-"""A real browser that nobody sees, and a hand that draws in it: for the tests, times and pictures of the live canvas.
+"""A real browser without a window, and a pen that draws in it: for tests, times and pictures of the live canvas.
 
 Needs Chromium and its driver (``make browser``) and selenium; nothing is fetched by any of them.
 """
@@ -43,7 +43,7 @@ PATIENCE = 20.0
 
 
 def find_browser() -> tuple[str, str] | None:
-    """Where Chromium and its driver are, if both are here."""
+    """Return the paths of Chromium and its driver, or None unless both are here."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     driver = shutil.which("chromedriver")
     return (browser, driver) if browser and driver else None
@@ -51,7 +51,7 @@ def find_browser() -> tuple[str, str] | None:
 
 @dataclass(frozen=True)
 class Screen:
-    """What the page is seen on, in pixels of the page."""
+    """The screen that shows the page, in pixels of the page; ``calm`` asks for reduced motion."""
 
     width: int = 1280
     height: int = 800
@@ -66,7 +66,7 @@ PHONE = Screen(390, 844, density=2.0, touch=True)
 
 @contextmanager
 def served(app: Starlette) -> Iterator[str]:
-    """The address of the app on a free port of this machine, for as long as the block runs."""
+    """Serve the app on a free port of this machine, for as long as the block runs; yields its address."""
     with ListeningSocket("127.0.0.1", 0) as listener:
         server = server_of(app, listener, Limits())
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -81,7 +81,7 @@ def served(app: Starlette) -> Iterator[str]:
 
 @contextmanager
 def canvas_of(model: str) -> Iterator[tuple[webdriver.Chrome, str]]:
-    """A browser and the address of a model's live canvas, with an empty gallery."""
+    """Yield a browser and the address of a model's live canvas with an empty gallery."""
     with (
         tempfile.TemporaryDirectory() as gallery,
         served(make_app(load(model), Path(gallery))) as address,
@@ -92,10 +92,10 @@ def canvas_of(model: str) -> Iterator[tuple[webdriver.Chrome, str]]:
 
 @contextmanager
 def browsing() -> Iterator[webdriver.Chrome]:
-    """A browser, closed at the end.
+    """Yield a browser and close it at the end.
 
     Raises:
-        RuntimeError: there is none here.
+        RuntimeError: no browser is here.
     """
     found = find_browser()
     if found is None:
@@ -113,10 +113,10 @@ def browsing() -> Iterator[webdriver.Chrome]:
 
 
 def wait_until(condition: Any, patience: float = PATIENCE) -> Any:
-    """What ``condition()`` returns once it is true.
+    """Wait until ``condition()`` returns something true and return that.
 
     Raises:
-        TimeoutError: it never was.
+        TimeoutError: it did not within ``patience`` seconds.
     """
     end = time.monotonic() + patience
     while not (value := condition()):
@@ -127,7 +127,7 @@ def wait_until(condition: Any, patience: float = PATIENCE) -> Any:
 
 
 def on_paper(sketch: Sketch, spacing: float = 3.0) -> list[Floats]:
-    """The strokes of an example sketch as a hand draws them, in the paper's units."""
+    """Return the strokes of an example sketch as a pen draws them, in the paper's units."""
     return [resample(line, spacing) * SIDE / CANVAS for line in sketch.polylines()]
 
 
@@ -162,7 +162,7 @@ class Page:
         return self
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """What a piece of JavaScript returns; it may ``await``."""
+        """Run a piece of JavaScript, which may ``await``, and return what it returns."""
         wrapped = f"""
             const [done, ...given] = [arguments[arguments.length - 1], ...[...arguments].slice(0, -1)];
             (async (...arguments_) => {{ {script} }})(...given).then(
@@ -178,7 +178,7 @@ class Page:
         return wait_until(lambda: self.driver.execute_script(script), patience)
 
     def text(self, selector: str) -> str:
-        """What an element says."""
+        """Return the text of an element."""
         return str(self.driver.execute_script("return document.querySelector(arguments[0]).textContent", selector))
 
     def click(self, selector: str) -> None:
@@ -211,7 +211,7 @@ class Page:
             self.touch_up(places[-1])
 
     def places(self, stroke: Floats) -> list[tuple[float, float]]:
-        """Where points of the paper are on the screen."""
+        """Return where points of the paper are on the screen."""
         self.driver.execute_script("scrollTo(0, 0)")
         edge = self.driver.execute_script("return document.querySelector('#wet').getBoundingClientRect().toJSON()")
         scale = min(edge["width"], edge["height"]) / SIDE
@@ -223,11 +223,11 @@ class Page:
         self._point("Start", "Pressed", place)
 
     def touch_move(self, place: tuple[float, float]) -> None:
-        """Move what is down."""
+        """Move the finger or the mouse."""
         self._point("Move", "Moved", place)
 
     def touch_up(self, place: tuple[float, float]) -> None:
-        """Lift it."""
+        """Lift the finger, or let the button go."""
         self._point("End", "Released", place)
 
     def _point(self, touch: str, mouse: str, place: tuple[float, float]) -> None:
@@ -240,16 +240,16 @@ class Page:
             self._devtools("Input.dispatchMouseEvent", type=f"mouse{mouse}", x=x, y=y, **held)
 
     def kept(self) -> dict[str, Any]:
-        """What the page keeps for a reload: the drawing among it."""
+        """Return what the page keeps for a reload: the drawing and more."""
         text = self.driver.execute_script("return localStorage.getItem('halfdrawn')")
         return json.loads(text) if text else {"drawing": []}
 
     def hands(self) -> list[str]:
-        """Who drew each stroke: me, or the machine."""
+        """Return who drew each stroke: me, or the machine."""
         return [stroke["by"] for stroke in self.kept()["drawing"]]
 
     def ink(self, canvas: str) -> int:
-        """How many pixels of a canvas have ink on them."""
+        """Count the pixels of a canvas that have ink on them."""
         script = """
             const canvas = document.querySelector(arguments[0]);
             const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -258,20 +258,20 @@ class Page:
         return int(self.driver.execute_script(script, canvas))
 
     def suggested(self) -> None:
-        """Wait for a suggestion that is whole, with its nine ways."""
+        """Wait for a whole suggestion with its nine variations."""
         self.wait("return document.querySelector('#paper').matches('.offers')")
         self.wait("return document.querySelector('.way:enabled') !== null")
 
     def complaints(self) -> list[str]:
-        """What the browser itself found wrong since this was asked last."""
+        """Return the errors that the browser itself has logged since the last call."""
         return [each["message"] for each in self.driver.get_log("browser") if each["level"] == "SEVERE"]
 
     def save_picture(self, path: Path) -> None:
-        """What is to be seen, as a PNG."""
+        """Save the screen as a PNG."""
         self.driver.save_screenshot(str(path))
 
     def downloads_to(self, folder: Path) -> None:
-        """Have files saved there."""
+        """Have downloads saved in this folder."""
         self._devtools("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
 
     def _devtools(self, command: str, **parameters: Any) -> None:

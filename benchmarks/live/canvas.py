@@ -1,4 +1,4 @@
-"""How soon the live canvas answers, in a real browser on the real server: prints one JSON object last.
+"""How soon the live canvas answers, in a real browser on the real server.
 
 ``python -m benchmarks.live canvas`` draws example sketches stroke by stroke and reads the marks that the page sets: the
 time from a lifted pen to bars that changed, and to the first ink of the suggestion. The marks are set in the frame that
@@ -44,7 +44,7 @@ class Waits:
     unanswered: int = 0
 
     def add(self, marks: list[float] | None) -> None:
-        """What one stroke's marks say."""
+        """Add the marks of one stroke; None where nothing was drawn."""
         if marks is None:
             self.unanswered += 1
             return
@@ -52,7 +52,7 @@ class Waits:
         self.first_ink.append(marks[1])
 
     def figures(self) -> dict[str, float]:
-        """Medians and what 95 of 100 strokes stay below."""
+        """Return medians and 95th percentiles."""
         return {
             "bars_ms": median(self.bars),
             "bars_p95_ms": float(np.percentile(self.bars, 95)),
@@ -64,7 +64,7 @@ class Waits:
 
 
 def strokes_drawn(page: Page, address: str) -> Iterator[list[float] | None]:
-    """Draw each example, and give the marks after each of its strokes."""
+    """Draw each example, and yield the marks after each of its strokes."""
     for path in SKETCHES:
         page.open(address)
         for stroke in on_paper(read(path), spacing=20.0):
@@ -73,7 +73,7 @@ def strokes_drawn(page: Page, address: str) -> Iterator[list[float] | None]:
 
 
 def answered(page: Page) -> list[float] | None:
-    """The marks of a stroke, or None where nothing was drawn."""
+    """Return the marks of a stroke, or None where nothing was drawn."""
     try:
         page.wait(f"return (() => {{ {MARKS} }})()", patience=3.0)
     except TimeoutError:
@@ -82,7 +82,7 @@ def answered(page: Page) -> list[float] | None:
 
 
 def measure(rounds: int, model: str) -> dict[str, float]:
-    """The figures of so many rounds through all examples, after one that is not counted."""
+    """Return the figures of so many rounds through all examples, after one that does not count."""
     waits = Waits()
     with canvas_of(model) as (driver, address):
         page = Page(driver)
@@ -95,7 +95,7 @@ def measure(rounds: int, model: str) -> dict[str, float]:
 
 @click.command()
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Times through all examples.")
-@click.option("-m", "--model", default="starter", show_default=True)
+@click.option("-m", "--model", default="starter", show_default=True, help="Name or folder of the bundle.")
 def canvas(rounds: int, model: str) -> None:
     """Measure how soon the canvas answers in a real browser, from pen-up to new bars and to the first ink."""
     use_threads(1)

@@ -1,4 +1,4 @@
-"""Messages that no page sends: malformed, enormous, deep, wrong, cut off."""
+"""A flood of messages that no page sends: malformed, enormous, deeply nested, wrong, or cut off."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ WRONG: list[dict[str, Any]] = [
     {"type": "ask", "id": 1, "sketch": {**DOT, "unit": 0}},
 ]
 MEGABYTE = " " * 2**20
-CUT = 0.1  # of the lines are cut before the answers come
-QUIET = 10.0  # seconds after which no more answers are waited for
+CUT = 0.1  # share of the sockets that are cut before the answers come
+QUIET = 10.0  # seconds without an answer after which no more are waited for
 
 
 async def flood(address: str, messages: int, sockets: int) -> dict[str, int]:
-    """Send so many in all; how many answers came, and how many lines were cut, by us or by the server."""
+    """Send so many messages in all; return how many were answered and how many sockets were cut, by either side."""
     shares = [messages // sockets + (i < messages % sockets) for i in range(sockets)]
     outcomes = await asyncio.gather(*(_attack(address, share, number) for number, share in enumerate(shares)))
     return {name: sum(outcome[name] for outcome in outcomes) for name in ("answers", "cut")}
@@ -53,14 +53,14 @@ async def _attack(address: str, messages: int, number: int) -> dict[str, int]:
                     socket.transport.abort()
                     outcome["cut"] += 1
                 else:
-                    outcome["answers"] += await _heard(socket, burst)
+                    outcome["answers"] += await _count_answers(socket, burst)
         except (ConnectionClosed, OSError):
             outcome["cut"] += 1
     return outcome
 
 
-async def _heard(socket: ClientConnection, most: int) -> int:
-    """How many messages are answered until there is silence: each is in one way, at last."""
+async def _count_answers(socket: ClientConnection, most: int) -> int:
+    """Count the messages that are answered, until ``most`` are or none comes for a while."""
     count = 0
     while count < most:
         try:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.speed``: every figure of speed, side by side with the usual way, in one run.
+"""``python -m benchmarks.speed``: measures speed and memory, side by side with the usual way, in one run.
 
 A table for people goes to standard error; one JSON object is the last line of standard output.
 """
@@ -13,19 +13,20 @@ from tempfile import TemporaryDirectory
 import click
 import torch
 
-from benchmarks.speed import loss_gap, memory, sampling, serving, startup, training
-from benchmarks.speed.page import write_figures
-from benchmarks.speed.workload import FULL, QUICK, Effort, Figures
+from benchmarks.speed import memory, sampling, serving, training
+from benchmarks.speed.workload import FULL, QUICK, Figures, Workload
 
-Part = Callable[[Effort, Path], Figures]
+Part = Callable[[Workload, Path], Figures]
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
 PARTS: dict[str, Part] = {
     "train-vae": training.measure_vae,
     "train-router": training.measure_router,
     "sample": sampling.measure,
     "serve": serving.measure,
-    "start": startup.measure,
-    "exact": loss_gap.measure,
+    "start": serving.measure_startup,
+    "exact": training.measure_loss_gap,
     "memory": memory.measure,
 }
 
@@ -78,32 +79,32 @@ def main(quick: bool, parts: tuple[str, ...], as_json: bool, write: Path | None)
       python -m benchmarks.speed --quick --part sample --part serve
       python -m benchmarks.speed --write docs/performance.md
     """
-    effort = QUICK if quick else FULL
+    workload = QUICK if quick else FULL
     figures: Figures = {}
     for name in parts or PARTS:
-        measured = measure(name, effort)
+        measured = measure(name, workload)
         figures.update(measured)
         if not as_json:
             click.echo(table(name, measured), err=True)
     if write:
-        write_figures(write, caption(quick), figures, MEANINGS)
+        write_figures(write, caption(quick), figures)
     click.echo(json.dumps({**rounded(figures), "quick": quick, "threads": torch.get_num_threads()}))
 
 
 def caption(quick: bool) -> str:
-    """How the figures of the docs came about."""
+    """Return how the figures of the docs were made."""
     command = "python -m benchmarks.speed" + (" --quick" if quick else "")
     return f"Made by `{command}`, torch {torch.__version__}, {torch.get_num_threads()} threads."
 
 
-def measure(name: str, effort: Effort) -> Figures:
-    """One part, its files in a folder that is gone afterwards."""
+def measure(name: str, workload: Workload) -> Figures:
+    """Measure one part; its files are in a folder that is removed afterwards."""
     with TemporaryDirectory(prefix="halfdrawn-bench-") as folder:
-        return PARTS[name](effort, Path(folder))
+        return PARTS[name](workload, Path(folder))
 
 
 def table(name: str, figures: Figures) -> str:
-    """A line for each figure, under the name of its part."""
+    """Return a line for each figure, under the name of its part."""
     return "\n".join([name, *(f"  {_shown(value):>10}  {MEANINGS[each]}" for each, value in figures.items())])
 
 
@@ -112,8 +113,22 @@ def _shown(value: float | None) -> str:
 
 
 def rounded(figures: Figures, digits: int = 4) -> Figures:
-    """Four digits are more than any of these measurements has."""
+    """Return the figures with four digits, which are more than any of them is known to."""
     return {name: None if value is None else float(f"{value:.{digits}g}") for name, value in figures.items()}
+
+
+def write_figures(page: Path, made_by: str, figures: Figures) -> None:
+    """Replace the table between the marks of a page that has them; nothing else is touched."""
+    before, rest = page.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n{made_by}\n\n{markdown(figures)}\n{END}{after}")
+
+
+def markdown(figures: Figures) -> str:
+    """Return a table with a line for each figure."""
+    head = ["| figure | | what it is |", "|---|---|---|"]
+    shown = {name: "not measured" if value is None else f"{value:.3g}" for name, value in figures.items()}
+    return "\n".join([*head, *(f"| `{name}` | {shown[name]} | {MEANINGS[name]} |" for name in figures)])
 
 
 if __name__ == "__main__":

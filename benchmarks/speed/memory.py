@@ -1,4 +1,4 @@
-"""Whether training holds more memory where there are more sketches: a process for each of two stores.
+"""How much more memory training holds where there are more sketches: a process for each of two stores.
 
 ``python -m benchmarks.speed.memory STORE STEPS`` is one such process.
 """
@@ -14,10 +14,8 @@ from pathlib import Path
 import torch
 
 from benchmarks import ROOT
-from benchmarks.speed.doodles import write_store
-from benchmarks.speed.reference import Sizes
-from benchmarks.speed.training import vae_sizes
-from benchmarks.speed.workload import Effort, Figures
+from benchmarks.speed.training import SMALL
+from benchmarks.speed.workload import Figures, Workload, vae_config, write_store
 from codes.data.store import Store
 from codes.runtime import keep_freed_memory
 from codes.training.config import DecoderTrainConfig
@@ -26,28 +24,27 @@ from codes.training.loop import Trainer
 from codes.training.run_folder import RunFolder
 
 STATUS = Path("/proc/self/status")
-SMALL = Sizes(encoder=64, decoder=128, latent=32, mixtures=20)  # so that the model does not hide the data
 
 
-def measure(effort: Effort, folder: Path) -> Figures:
-    """``memory_ratio``: peak resident memory on the large store over the small one; null where it cannot be read.
+def measure(workload: Workload, folder: Path) -> Figures:
+    """Measure ``memory_ratio``: peak memory on the large store over the small one; None where it cannot be read.
 
     Pages of a mapped file count as resident though the system may take them back at any time; ``memory_own_ratio``
     leaves them out.
     """
     if not STATUS.exists():
         return {"memory_ratio": None, "memory_own_ratio": None}
-    few = _in_a_process(folder / "few", effort.few, effort.memory_steps)
-    many = _in_a_process(folder / "many", effort.many, effort.memory_steps)
+    small = _peaks_in_process(folder / "small", workload.small_store, workload.memory_steps)
+    large = _peaks_in_process(folder / "large", workload.large_store, workload.memory_steps)
     return {
-        "memory_ratio": many["resident"] / few["resident"],
-        "memory_own_ratio": many["own"] / few["own"],
-        "memory_few_mb": few["resident"],
-        "memory_many_mb": many["resident"],
+        "memory_ratio": large["resident"] / small["resident"],
+        "memory_own_ratio": large["own"] / small["own"],
+        "memory_few_mb": small["resident"],
+        "memory_many_mb": large["resident"],
     }
 
 
-def _in_a_process(folder: Path, sketches: int, steps: int) -> dict[str, float]:
+def _peaks_in_process(folder: Path, sketches: int, steps: int) -> dict[str, float]:
     write_store(folder, sketches)
     command = [sys.executable, "-m", "benchmarks.speed.memory", str(folder), str(steps)]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
@@ -56,9 +53,12 @@ def _in_a_process(folder: Path, sketches: int, steps: int) -> dict[str, float]:
 
 
 def peaks_of_training(store: Path, steps: int) -> dict[str, float]:
-    """Train for a while; the most memory that was resident, and the most of it that was no file's, in megabytes."""
+    """Train for a while and return peaks in megabytes: ``resident``, and ``own``, without mapped files.
+
+    The model is small, so that it does not hide the data.
+    """
     config = DecoderTrainConfig()
-    job = decoder_job(Splits.of(Store(store)), vae_sizes(SMALL), config)
+    job = decoder_job(Splits.of(Store(store)), vae_config(SMALL), config)
     keep_freed_memory()
     trainer = Trainer(job, config, RunFolder(store / "run"), torch.device("cpu"))
     own = 0.0
@@ -69,7 +69,7 @@ def peaks_of_training(store: Path, steps: int) -> dict[str, float]:
 
 
 def megabytes(name: str) -> float:
-    """A figure of this process from the system's table (a process's own: unlike ``getrusage``, not its parent's)."""
+    """Return a figure of this process from the system's table; ``getrusage`` would count its parent's peak as well."""
     found = re.search(rf"^{name}:\s+(\d+) kB", STATUS.read_text(), flags=re.MULTILINE)
     assert found, f"no {name} in {STATUS}"
     return int(found[1]) / 1024

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchmarks.speed.bundles import END, NEVER, SCALE, begun, endless_vae
 from benchmarks.speed.reference import Floats, ReferenceVAE, Sizes, continue_sketch
-from benchmarks.speed.timing import in_turn
-from benchmarks.speed.workload import Effort, Figures
+from benchmarks.speed.timing import time_in_turn
+from benchmarks.speed.workload import END_LOGIT, NEVER, SCALE, Figures, Workload, endless_vae, unfinished_sketches
 from codes.data.batches import collate
 from codes.data.transforms import Normaliser
 from codes.inference.decoding import Continuation, draw, latents
@@ -25,14 +24,14 @@ PREFIX_ROWS = 60
 TEMPERATURE = 0.4
 
 
-def measure(effort: Effort, folder: Path) -> Figures:
-    """``sample9_ms``: read a prefix and add 50 points in nine ways; ``sample9_ratio``: nine usual runs over that.
+def measure(workload: Workload, folder: Path) -> Figures:
+    """Measure ``sample9_ms``, to read a prefix and add 50 points in nine ways, and what nine usual runs take.
 
-    The others change one thing each: the variations, the prefix, the points added.
+    The other figures change one thing each: the variations, the prefix, the points added.
     """
     torch.manual_seed(0)
-    ours, reference = Ours(endless_vae(effort.sizes)), endless_reference(effort.sizes)
-    rows = rows_of(PREFIX_ROWS)
+    ours, reference = OurSampler(endless_vae(workload.sizes)), endless_reference(workload.sizes)
+    rows = prefix_rows(PREFIX_ROWS)
 
     def usual() -> list[np.ndarray]:
         rng = np.random.default_rng(0)
@@ -45,10 +44,10 @@ def measure(effort: Effort, folder: Path) -> Figures:
         "usual": usual,
         "one": partial(ours.draw, rows, 1, ADDED),
         "hundred": partial(ours.draw, rows, 100, ADDED),
-        "long": partial(ours.draw, rows_of(2 * PREFIX_ROWS), VARIATIONS, ADDED),
+        "long": partial(ours.draw, prefix_rows(2 * PREFIX_ROWS), VARIATIONS, ADDED),
         "more": partial(ours.draw, rows, VARIATIONS, 2 * ADDED),
     }
-    timings = in_turn(effort.rounds * 2, works)
+    timings = time_in_turn(workload.rounds * 2, works)
     return {
         "sample9_ms": 1000 * timings.median("nine"),
         "sample9_ratio": timings.ratio("usual", "nine"),
@@ -59,26 +58,26 @@ def measure(effort: Effort, folder: Path) -> Figures:
     }
 
 
-class Ours:
+class OurSampler:
     """A decoder that is ready, as a Completer holds it."""
 
     def __init__(self, vae: SketchVAE) -> None:
         self.vae, self.stepper = vae, Stepper(vae.decoder)
 
     def draw(self, rows: Floats, variations: int, added: int) -> list[Continuation]:
-        """``added`` points after the rows, in so many ways."""
+        """Add points after the rows, in so many ways."""
         options = SamplingOptions(variations=variations, temperature=TEMPERATURE, max_points=added)
         prefixes = collate([rows], [0])
         return draw(self.stepper, prefixes, latents(self.vae, prefixes, options), options)
 
 
-def rows_of(count: int) -> Floats:
-    """A prefix of this many rows, in model units."""
-    return Normaliser(SCALE).apply(begun(1, count)[0].points)
+def prefix_rows(count: int) -> Floats:
+    """Return a prefix of this many rows, in model units."""
+    return Normaliser(SCALE).apply(unfinished_sketches(1, count)[0].points)
 
 
 def endless_reference(sizes: Sizes) -> ReferenceVAE:
-    """The usual model, with random weights, that never ends a drawing."""
+    """Return the usual model, with random weights, that never ends a drawing."""
     model = ReferenceVAE(sizes).requires_grad_(False)
-    model.decoder.output.bias[END] = NEVER
+    model.decoder.output.bias[END_LOGIT] = NEVER
     return model

@@ -1,4 +1,4 @@
-"""The benchmarks of the live canvas measure what they say; tiny, no speed tested."""
+"""The benchmarks of the live canvas measure what they say; tiny, no speed is tested."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.live import __main__ as live
-from benchmarks.live.users import GLANCE, Asked, moments
+from benchmarks.live.users import ASK_EVERY, SentRequest, user_messages
 from codes.inference.completer import Completer
 from codes.sketch.stroke3 import MAX_POINTS
 
@@ -22,22 +22,22 @@ def run(*words: object) -> dict[str, float]:
     return figures
 
 
-def test_a_person_draws_stroke_by_stroke_and_asks_at_the_end_of_each():
-    asked = list(moments(3, 20.0, 4))
-    times = [each.time for each in asked]
+def test_a_user_draws_stroke_by_stroke_and_asks_at_the_end_of_each():
+    messages = list(user_messages(3, 20.0, 4))
+    times = [each.time for each in messages]
     assert times == sorted(times) and 15 < times[-1] < 40
-    assert {each.message["draw"] for each in asked} == {0, 4}
-    assert [each.message["id"] for each in asked] == list(range(len(asked)))
-    for before, after in pairwise(asked):
+    assert {each.message["draw"] for each in messages} == {0, 4}
+    assert [each.message["id"] for each in messages] == list(range(len(messages)))
+    for before, after in pairwise(messages):
         if before.message["sketch"]["pen_down"]:
-            assert after.time - before.time == pytest.approx(GLANCE)
+            assert after.time - before.time == pytest.approx(ASK_EVERY)
             grown = [len(each.message["sketch"]["strokes"][-1]) for each in (before, after)]
             assert 0 < grown[0] <= grown[1] < MAX_POINTS
-    assert [each.message for each in moments(3, 20.0, 4)] == [each.message for each in asked]
+    assert [each.message for each in user_messages(3, 20.0, 4)] == [each.message for each in messages]
 
 
 @pytest.mark.slow
-def test_people_wait_and_every_answer_is_right(bundle):
+def test_users_wait_and_every_answer_is_right(bundle):
     figures = run("people", "--people", 2, "--seconds", 3, "--draw", 2, "--model", bundle.folder)
     assert figures["asks"] == figures["done"] + figures["stopped"] and figures["refused"] == 0
     assert figures["checked"] > 0 and figures["wrong"] == 0
@@ -46,30 +46,30 @@ def test_people_wait_and_every_answer_is_right(bundle):
 
 def test_an_answer_that_is_wrong_is_seen(bundle):
     completer = Completer(bundle)
-    message = next(each.message for each in moments(1, 5.0, 2) if each.message["draw"])
-    asked = live.ask_engine(completer, message)
-    assert live.check(completer, [asked]) == {"checked": 1, "wrong": 0}
+    message = next(each.message for each in user_messages(1, 5.0, 2) if each.message["draw"])
+    sent = live.ask_engine(completer, message)
+    assert live.check(completer, [sent]) == {"checked": 1, "wrong": 0}
     for change in (shift, lengthen, rename):
         other = live.ask_engine(completer, message)
         change(other)
         assert live.check(completer, [other])["wrong"] == 1, change
 
 
-def shift(asked: Asked) -> None:
-    ink = next(said for said in asked.heard if said["type"] == "ink")
+def shift(sent: SentRequest) -> None:
+    ink = next(message for message in sent.heard if message["type"] == "ink")
     ink["rows"][0][1] += 5.0 if not ink["rows"][0][4] else 0.0
     ink["rows"][1][1] += 5.0
 
 
-def lengthen(asked: Asked) -> None:
-    asked.heard.insert(-1, {"type": "ink", "rows": [[0, 1.0, 1.0, 0, 0]] * 300})
+def lengthen(sent: SentRequest) -> None:
+    sent.heard.insert(-1, {"type": "ink", "rows": [[0, 1.0, 1.0, 0, 0]] * 300})
 
 
-def rename(asked: Asked) -> None:
-    asked.heard[0]["probabilities"] = dict.fromkeys(asked.heard[0]["probabilities"], 0.1)
+def rename(sent: SentRequest) -> None:
+    sent.heard[0]["probabilities"] = dict.fromkeys(sent.heard[0]["probabilities"], 0.1)
 
 
-def test_the_engine_alone_is_played_on_a_clock_of_its_own(bundle):
+def test_the_engine_alone_is_simulated_on_a_clock_of_its_own(bundle):
     figures = run("engine", "--people", 3, "--seconds", 4, "--draw", 3, "--model", bundle.folder)
     assert figures["asks"] == figures["done"] + figures["stopped"]
     assert 0 < figures["busy"] < 1 and figures["points"] > 0
