@@ -1,4 +1,4 @@
-"""What tests share; the makers of it all are in tests/helpers.py."""
+"""Fixtures that all tests share; tests/support makes what they return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every block of the README works as printed, and every script is a door that opens."""
+"""Every block of the README works as printed, and every script starts."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_the_readme_trains_from_data_to_a_model(clone):
 
 
 @pytest.mark.parametrize("script", ["train_or_test.py", "draw_client.py", "predict_client.py"])
-def test_every_script_is_a_door(script):
+def test_every_script_starts(script):
     done = subprocess.run([sys.executable, ROOT / script, "--help"], capture_output=True, text=True, check=True)
     assert f"Usage: {script}" in done.stdout
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from PIL import Image
 
 from codes.cli.main import train_or_test as main
@@ -20,22 +20,15 @@ from codes.formats.registry import write
 from codes.sketch.stroke3 import sketch_from_polylines
 from tests.data.test_download import Site, serving
 from tests.data.test_importing import official
+from tests.support import running
 
 
 def run(*words: object) -> Result:
-    result = CliRunner().invoke(main, ["data", *map(str, words)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+    return running.run(main, "data", *words)
 
 
-def told(*words: object) -> str:
-    """The one sentence of a command that cannot be done."""
-    result = run(*words)
-    assert result.exit_code == 2, result.output
-    assert result.stdout == ""
-    (line,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
-    return line
+def error_of(*words: object) -> str:
+    return running.error_of(main, "data", *words)
 
 
 @pytest.fixture
@@ -74,7 +67,7 @@ def test_import_says_what_it_made(files, tmp_path):
 def test_import_as_json(files, tmp_path):
     others = official(tmp_path / "others", "axe").parent
     options = ("-o", tmp_path / "store", "--other", others, "--longest", 5, "--force", "--json")
-    assert "no sketch of 'ant'" in told("import", files, *options)
+    assert "no sketch of 'ant'" in error_of("import", files, *options)
     result = run("import", files, "-o", tmp_path / "store", "--other", others, "--json")
     assert json.loads(result.stdout) == {
         "store": str(tmp_path / "store"),
@@ -88,14 +81,14 @@ def test_import_as_json(files, tmp_path):
 
 
 def test_import_replaces_a_store_only_by_force(files, store):
-    assert "already (--force" in told("import", files / "cat.npz", "-o", store)
+    assert "already (--force" in error_of("import", files / "cat.npz", "-o", store)
     assert Store(store).categories == ("ant", "cat")
     assert run("import", files / "cat.npz", "-o", store, "--force").exit_code == 0
     assert Store(store).categories == ("cat",)
 
 
 def test_import_by_force_never_replaces_other_folders(files):
-    assert "is no packed store" in told("import", files / "cat.npz", "-o", files, "--force")
+    assert "is no packed store" in error_of("import", files / "cat.npz", "-o", files, "--force")
     assert (files / "ant.npz").exists()
 
 
@@ -111,7 +104,7 @@ def test_import_by_force_never_replaces_other_folders(files):
 )
 def test_import_of_bad_input_is_one_sentence_and_no_store(words, sentence, files, tmp_path, monkeypatch):
     monkeypatch.chdir(files)
-    assert sentence in told("import", *words, "-o", tmp_path / "store")
+    assert sentence in error_of("import", *words, "-o", tmp_path / "store")
     assert [path.name for path in tmp_path.iterdir()] == ["files"]
 
 
@@ -129,11 +122,11 @@ def test_export_is_what_numpy_reads(store, tmp_path):
 
 
 def test_export_of_what_is_not_there_is_one_sentence(store, tmp_path):
-    assert "no category 'dog'; there are ant, cat" in told(
+    assert "no category 'dog'; there are ant, cat" in error_of(
         "export", store, "--category", "dog", "-o", tmp_path / "a.npz"
     )
-    assert "ends in .npz" in told("export", store, "--category", "cat", "-o", tmp_path / "a.svg")
-    assert "no packed store" in told("export", tmp_path, "--category", "cat", "-o", tmp_path / "a.npz")
+    assert "ends in .npz" in error_of("export", store, "--category", "cat", "-o", tmp_path / "a.svg")
+    assert "no packed store" in error_of("export", tmp_path, "--category", "cat", "-o", tmp_path / "a.npz")
     assert not (tmp_path / "a.npz").exists()
 
 
@@ -208,13 +201,13 @@ def test_look_draws_png_sheets_and_histograms(store, tmp_path):
 )
 def test_look_at_what_is_not_there_is_one_sentence(words, sentence, store, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert sentence in told("look", store, *words)
+    assert sentence in error_of("look", store, *words)
     assert {path.name for path in tmp_path.iterdir()} == {"files", "store"}
 
 
 def test_look_at_an_empty_split_is_one_sentence(tmp_path):
     path = official(tmp_path, "cat", 0, (2, 0, 0))
-    assert "no sketch in split 'valid'" in told("look", path, "--split", "valid")
+    assert "no sketch in split 'valid'" in error_of("look", path, "--split", "valid")
 
 
 @pytest.fixture
@@ -246,7 +239,7 @@ def test_download_survives_a_broken_connection(site: Site, files, tmp_path):
 
 def test_download_of_an_unknown_name_asks_nobody(tmp_path):
     """All names are checked before the first file is fetched."""
-    assert "did you mean 'snowman'" in told("download", "cat", "snowmann", "-o", tmp_path / "new")
+    assert "did you mean 'snowman'" in error_of("download", "cat", "snowmann", "-o", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -262,16 +255,16 @@ def test_nonsense_becomes_none_of_these(files, tmp_path):
 
 
 def test_nonsense_goes_into_an_npz_only(tmp_path):
-    assert ".npz" in told("nonsense", "-o", tmp_path / "nonsense.svg")
+    assert ".npz" in error_of("nonsense", "-o", tmp_path / "nonsense.svg")
     assert not list(tmp_path.iterdir())
 
 
 def test_options_of_a_sheet_are_refused_without_one(store):
     for words in (("-n", 5), ("--seed", 1)):
-        assert "does nothing without --out" in told("look", store, "--lengths", "lengths.png", *words)
+        assert "does nothing without --out" in error_of("look", store, "--lengths", "lengths.png", *words)
 
 
 def test_shares_are_refused_where_every_file_has_its_own_splits(files, tmp_path):
     for words in (("--split", 0.5, 0.25, 0.25), ("--seed", 1)):
-        assert "which have splits of their own" in told("import", files, *words, "-o", tmp_path / "store")
+        assert "which have splits of their own" in error_of("import", files, *words, "-o", tmp_path / "store")
     assert not (tmp_path / "store").exists()

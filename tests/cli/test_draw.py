@@ -13,7 +13,7 @@ from codes.formats.registry import read, read_all, write
 from codes.inference.completer import Completer
 from codes.inference.options import Route
 from codes.sketch.stroke3 import sketch_from_polylines
-from tests.support.running import told, works
+from tests.support.running import error_of, output_of
 
 
 @pytest.fixture
@@ -27,20 +27,20 @@ def two(tmp_path):
 
 def test_sample_draws_as_many_as_asked(bundle, tmp_path):
     out = tmp_path / "circles.ndjson"
-    works(main, "sample", "circle", "-m", bundle.folder, "-n", 5, "-o", out)
+    output_of(main, "sample", "circle", "-m", bundle.folder, "-n", 5, "-o", out)
     sketches = read_all(out)
     assert len(sketches) == 5
     assert {sketch.category for sketch in sketches} == {"circle"}
 
 
 def test_what_is_sampled_is_not_multiplied_by_candidates(bundle):
-    text = works(main, "sample", "circle", "-m", bundle.folder, "-n", 180, "--max-points", 1, "--json")
+    text = output_of(main, "sample", "circle", "-m", bundle.folder, "-n", 180, "--max-points", 1, "--json")
     assert len(json.loads(text)["sketches"]) == 180
 
 
 def test_samples_differ_and_come_again(bundle):
     def drawn(seed):
-        text = works(main, "sample", "square", "-m", bundle.folder, "-n", 3, "--seed", seed, "--json")
+        text = output_of(main, "sample", "square", "-m", bundle.folder, "-n", 3, "--seed", seed, "--json")
         return [each["strokes"] for each in json.loads(text)["sketches"]]
 
     assert drawn(1) == drawn(1)
@@ -50,13 +50,13 @@ def test_samples_differ_and_come_again(bundle):
 
 def test_temperatures_is_a_sheet_with_a_row_each(bundle, tmp_path):
     out = tmp_path / "rows.svg"
-    works(main, "temperatures", "zigzag", "-m", bundle.folder, "-n", 2, "--max-points", 30, "-o", out)
+    output_of(main, "temperatures", "zigzag", "-m", bundle.folder, "-n", 2, "--max-points", 30, "-o", out)
     assert all(f"t = {t:g}" in out.read_text() for t in TEMPERATURES)
 
 
 def test_reconstruct_and_interpolate(bundle, two, tmp_path):
-    works(main, "reconstruct", two[0], "-m", bundle.folder, "-n", 2, "-o", tmp_path / "again.svg")
-    text = works(main, "interpolate", *two, "-m", bundle.folder, "-c", "circle", "--steps", 4, "--json")
+    output_of(main, "reconstruct", two[0], "-m", bundle.folder, "-n", 2, "-o", tmp_path / "again.svg")
+    text = output_of(main, "interpolate", *two, "-m", bundle.folder, "-c", "circle", "--steps", 4, "--json")
     between = json.loads(text)["sketches"]
     assert len(between) == 4
     assert between[0] != between[-1]
@@ -67,13 +67,13 @@ def test_interpolate_draws_what_the_first_sketch_shows(bundle, two, tmp_path, mo
     shown = dict(zip(map(len, map(read, two)), ("zigzag", "circle"), strict=True))
     monkeypatch.setattr(Completer, "classify", lambda self, sketch: Route(shown[len(sketch)], {}, "known", 0.0))
     for files, category in ((two, "zigzag"), (two[::-1], "circle")):
-        text = works(main, "interpolate", *files, "-m", bundle.folder, "--steps", 2, "--json")
+        text = output_of(main, "interpolate", *files, "-m", bundle.folder, "--steps", 2, "--json")
         assert {each["category"] for each in json.loads(text)["sketches"]} == {category}
 
 
 def test_temperatures_takes_no_temperature(bundle, tmp_path):
     words = ("temperatures", "circle", "-m", bundle.folder, "--temperature", 0.4, "-o", tmp_path / "a.svg")
-    assert "No such option '--temperature'" in told(main, *words)
+    assert "No such option '--temperature'" in error_of(main, *words)
 
 
 @pytest.mark.parametrize(
@@ -87,5 +87,5 @@ def test_temperatures_takes_no_temperature(bundle, tmp_path):
 )
 def test_bad_input_is_one_sentence(bundle, tmp_path, words, part):
     words = [tmp_path / "out.svg" if word == "OUT" else word for word in words]
-    assert part in told(main, *words, "-m", bundle.folder)
+    assert part in error_of(main, *words, "-m", bundle.folder)
     assert not (tmp_path / "out.svg").exists()

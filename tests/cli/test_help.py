@@ -15,7 +15,7 @@ import codes
 from codes.cli.common import ErrorHandlingGroup, LazyGroup, SectionedCommand, option, options_of, refuse
 from codes.cli.main import draw_client, halfdrawn, predict_client, train_or_test
 from codes.errors import BadOption
-from tests.support.running import told, works
+from tests.support.running import error_of, output_of
 
 VERBS = {"Cut", "Draw", "Encode", "Fetch", "Get", "Import", "Let", "Make", "Measure", "Put", "Recognise", "Say", "See",
          "Teach", "Train", "Write"}  # fmt: skip
@@ -104,18 +104,18 @@ def test_halfdrawn_has_every_command_of_the_scripts():
 
 
 def test_examples_name_the_command_as_it_was_called():
-    assert "  predict_client.py data datasets/" in works(predict_client, "data", "--help")
-    assert "  halfdrawn complete-data datasets/" in works(halfdrawn, "complete-data", "--help")
-    assert "  halfdrawn data import datasets/" in works(halfdrawn, "data", "import", "--help")
-    assert "  halfdrawn draw sample cat" in works(halfdrawn, "draw", "sample", "--help")
+    assert "  predict_client.py data datasets/" in output_of(predict_client, "data", "--help")
+    assert "  halfdrawn complete-data datasets/" in output_of(halfdrawn, "complete-data", "--help")
+    assert "  halfdrawn data import datasets/" in output_of(halfdrawn, "data", "import", "--help")
+    assert "  halfdrawn draw sample cat" in output_of(halfdrawn, "draw", "sample", "--help")
 
 
 def test_an_unknown_command_is_one_sentence():
-    assert "No such command 'finish'" in told(halfdrawn, "finish")
+    assert "No such command 'finish'" in error_of(halfdrawn, "finish")
 
 
 def test_the_version_is_the_package_s():
-    assert works(halfdrawn, "--version") == f"halfdrawn {codes.__version__}\n"
+    assert output_of(halfdrawn, "--version") == f"halfdrawn {codes.__version__}\n"
 
 
 @dataclass(frozen=True)
@@ -153,22 +153,22 @@ def show(ctx: click.Context, /, **options: object) -> None:
 
 
 def test_flags_are_the_fields_of_a_dataclass():
-    text = works(group, "show", "--help")
+    text = output_of(group, "show", "--help")
     assert re.search(r"--width INTEGER +From left to right\. +\[default: 3\]", text)
     assert re.search(r"--deep / --no-deep +Go down\.", text)
     assert "--height" not in text
-    assert works(group, "show", "--width", 5) == "{'width': 5, 'plain': None, 'deep': False}\n"
+    assert output_of(group, "show", "--width", 5) == "{'width': 5, 'plain': None, 'deep': False}\n"
 
 
 def test_options_stand_under_their_headings_and_the_rest_comes_last():
-    headings = re.findall(r"^(\w+):$", works(group, "show", "--help"), flags=re.MULTILINE)
+    headings = re.findall(r"^(\w+):$", output_of(group, "show", "--help"), flags=re.MULTILINE)
     assert headings == ["Sizes", "Depth", "Options"]
     assert isinstance(show, SectionedCommand)
 
 
 def test_an_option_that_would_do_nothing_is_refused_where_it_was_given():
-    works(group, "show", "--plain", 0)
-    assert "--width does nothing without --plain" in told(group, "show", "--plain", 0, "--width", 3)
+    output_of(group, "show", "--plain", 0)
+    assert "--width does nothing without --plain" in error_of(group, "show", "--plain", 0, "--width", 3)
     with pytest.raises(BadOption), click.Context(show) as ctx:
         show.parse_args(ctx, ["--no-deep"])
         refuse(ctx, ("deep",), "here")

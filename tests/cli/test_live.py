@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from codes.cli.main import predict_client as main
-from tests.support.running import told, works
+from tests.support.running import error_of, output_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 def test_help_says_what_it_does():
-    text = works(main, "live", "--help")
+    text = output_of(main, "live", "--help")
     assert "docs/protocol.md" in text and "127.0.0.1" in text
 
 
@@ -43,11 +43,11 @@ def test_without_its_packages_it_says_how_to_get_them(bundle, missing):
 def test_a_port_that_is_taken_is_one_sentence(bundle):
     with socket.create_server(("127.0.0.1", 0)) as place:
         words = ["live", "-m", bundle.folder, "--no-open", "--port", place.getsockname()[1]]
-        assert "cannot be listened at" in told(main, *words)
+        assert "cannot be listened at" in error_of(main, *words)
 
 
 def test_a_model_that_is_not_there_is_one_sentence():
-    assert "no model 'nowhere'" in told(main, "live", "-m", "nowhere", "--no-open")
+    assert "no model 'nowhere'" in error_of(main, "live", "-m", "nowhere", "--no-open")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends the signal of Ctrl-C")

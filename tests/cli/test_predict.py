@@ -14,7 +14,7 @@ from codes.cli.main import predict_client as main
 from codes.formats import npz
 from codes.formats.registry import read, read_all, write
 from codes.sketch.stroke3 import sketch_from_polylines
-from tests.support.running import run, told, works
+from tests.support.running import error_of, output_of, run
 from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
 
 HALF = [np.array([[10.0, 10.0], [60.0, 12.0], [62.0, 70.0]]), np.array([[20.0, 30.0], [25.0, 40.0]])]
@@ -35,14 +35,14 @@ def data_set(tmp_path):
 
 
 def test_a_person_reads_category_and_probabilities(bundle, half):
-    text = works(main, "complete", half, "-m", bundle.folder, "-n", 2)
+    text = output_of(main, "complete", half, "-m", bundle.folder, "-n", 2)
     assert any(category in text for category in CATEGORIES)
     assert "%" in text
 
 
 def test_one_completion_is_the_sketch_itself_prefix_in_place(bundle, half, tmp_path):
     out = tmp_path / "done.json"
-    works(main, "complete", half, "-m", bundle.folder, "-n", 1, "-o", out)
+    output_of(main, "complete", half, "-m", bundle.folder, "-n", 1, "-o", out)
     finished, prefix = read(out), read(half)
     assert np.allclose(finished.points[: len(prefix)], prefix.points, atol=1e-6)
     assert np.allclose(finished.origin, prefix.origin)
@@ -52,7 +52,7 @@ def test_one_completion_is_the_sketch_itself_prefix_in_place(bundle, half, tmp_p
 @pytest.mark.parametrize("name", ["sheet.svg", "sheet.png", "sheet.gif", "sheet.anim.svg"])
 def test_several_completions_are_a_sheet(bundle, half, tmp_path, name):
     """Two files and three variations are two rows of four cells, at whatever size a cell is drawn."""
-    works(main, "complete", half, half, "-m", bundle.folder, "-n", 3, "--max-points", 20, "-o", tmp_path / name)
+    output_of(main, "complete", half, half, "-m", bundle.folder, "-n", 3, "--max-points", 20, "-o", tmp_path / name)
     content = (tmp_path / name).read_bytes()
     if name.endswith("svg"):
         assert content.startswith(b"<svg")
@@ -66,7 +66,7 @@ def test_several_completions_are_a_sheet(bundle, half, tmp_path, name):
 
 
 def test_json_is_one_object_with_everything(bundle, half):
-    answer = json.loads(works(main, "complete", half, "-m", bundle.folder, "-n", 2, "--top", 2, "--json"))
+    answer = json.loads(output_of(main, "complete", half, "-m", bundle.folder, "-n", 2, "--top", 2, "--json"))
     (result,) = answer["results"]
     assert sum(result["probabilities"].values()) == pytest.approx(1)
     assert [each["category"] for each in result["completions"]] == [
@@ -77,7 +77,7 @@ def test_json_is_one_object_with_everything(bundle, half):
 
 def test_same_seed_same_drawing_other_seed_another(bundle, half):
     def drawn(seed):
-        answer = json.loads(works(main, "complete", half, "-m", bundle.folder, "-n", 1, "--seed", seed, "--json"))
+        answer = json.loads(output_of(main, "complete", half, "-m", bundle.folder, "-n", 1, "--seed", seed, "--json"))
         return answer["results"][0]["completions"][0]["sketch"]
 
     assert drawn(5) == drawn(5)
@@ -91,8 +91,8 @@ def test_the_unknown_is_not_drawn_and_nothing_is_written(tmp_path, half):
     assert result.exit_code == 1
     assert "nothing the model knows" in result.stdout
     assert not out.exists()
-    works(main, "complete", half, "-m", strict.folder, "-o", out, "--draw-unknown")
-    works(main, "complete", half, "-m", strict.folder, "-o", tmp_path / "named.svg", "--category", "circle")
+    output_of(main, "complete", half, "-m", strict.folder, "-o", out, "--draw-unknown")
+    output_of(main, "complete", half, "-m", strict.folder, "-o", tmp_path / "named.svg", "--category", "circle")
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_the_unknown_is_not_drawn_and_nothing_is_written(tmp_path, half):
 def test_bad_input_is_one_sentence(bundle, half, words, part):
     words = [half if word == "HALF" else word for word in words]
     model = [] if "-m" in words else ["-m", bundle.folder]
-    assert part in told(main, "complete", *words, *model)
+    assert part in error_of(main, "complete", *words, *model)
 
 
 def test_data_keeps_the_contract(bundle, data_set, tmp_path):
     out = tmp_path / "done.npz"
-    text = works(main, "data", data_set, "-m", bundle.folder, "-n", 2, "--fraction", 0.5, "-o", out, "--json")
+    text = output_of(main, "data", data_set, "-m", bundle.folder, "-n", 2, "--fraction", 0.5, "-o", out, "--json")
     answer, sketches = json.loads(text), read_all(data_set, "test")
     assert answer["categories"] == list(CATEGORIES)
     assert np.array(answer["probabilities"]).shape == (7, 3)
@@ -135,21 +135,21 @@ def test_data_keeps_the_contract(bundle, data_set, tmp_path):
 
 
 def test_data_may_only_classify(bundle, data_set, tmp_path):
-    answer = json.loads(works(main, "data", data_set, "-m", bundle.folder, "-n", 0, "--json"))
+    answer = json.loads(output_of(main, "data", data_set, "-m", bundle.folder, "-n", 0, "--json"))
     assert answer["log_likelihoods"] == []
-    for words in (["-o", tmp_path / "x.npz"], ["--temperature", 0.4], ["-c", "circle"], ["--latent", "zero"]):
-        assert f"{words[0]} does nothing" in told(main, "data", data_set, "-m", bundle.folder, "-n", 0, *words).replace(
-            "--category", "-c"
-        ).replace("--out", "-o")
+    words = {"--out": tmp_path / "x.npz", "--temperature": 0.4, "--category": "circle", "--latent": "zero"}
+    for flag, value in words.items():
+        error = error_of(main, "data", data_set, "-m", bundle.folder, "-n", 0, flag, value)
+        assert f"{flag} does nothing with -n 0" in error
 
 
 def test_data_of_a_split_that_is_not_there(bundle, data_set):
-    assert "split" in told(main, "data", data_set, "-m", bundle.folder, "--split", "other")
+    assert "split" in error_of(main, "data", data_set, "-m", bundle.folder, "--split", "other")
 
 
 def test_data_without_splits_takes_no_split(bundle, half):
-    works(main, "data", half, "-m", bundle.folder, "-n", 0)
-    assert "only .npz files have splits" in told(main, "data", half, "-m", bundle.folder, "--split", "test")
+    output_of(main, "data", half, "-m", bundle.folder, "-n", 0)
+    assert "only .npz files have splits" in error_of(main, "data", half, "-m", bundle.folder, "--split", "test")
 
 
 @pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "█"), ("ascii", "#")])

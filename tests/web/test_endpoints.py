@@ -18,7 +18,7 @@ from codes.inference.completer import Completer
 from codes.web import endpoints
 from codes.web.app import make_app
 from tests.support.asks import sketch_record
-from tests.support.running import works
+from tests.support.running import output_of
 from tests.support.worlds import CATEGORIES, prefixes
 
 TWO = {"strokes": [[[0, 0], [90, 0], [90, 60]], [[20, 20], [30, 40]]], "unit": 1}
@@ -69,8 +69,8 @@ def test_a_completion_equals_that_of_the_command_line(client, bundle, tmp_path, 
     words = [
         word for name, value in {"variations": 1, "candidates": 1, **options}.items() for word in (f"--{name}", value)
     ]
-    told = works(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
-    (theirs,) = json.loads(told)["results"]
+    text = output_of(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
+    (theirs,) = json.loads(text)["results"]
     del theirs["file"]
     ours = client.post("/api/complete", json={"sketch": record, "options": options}).json()
     assert ours.keys() == theirs.keys()

@@ -15,7 +15,7 @@ from codes.formats.registry import read
 from codes.inference.completer import Completer
 from codes.sketch.geometry import in_quickdraw_pixels
 from tests.support.asks import sketch_record
-from tests.support.running import works
+from tests.support.running import output_of
 from tests.support.worlds import sketch_of
 
 
@@ -52,7 +52,7 @@ def test_the_newest_come_first_and_only_so_many(serving, bundle):
 def test_kept_drawings_can_be_imported_for_training(client, gallery, tmp_path):
     for seed in range(10):
         keep(client, "snail", seed)
-    works(data, "import", gallery, "-o", tmp_path / "store", "--json")
+    output_of(data, "import", gallery, "-o", tmp_path / "store", "--json")
     store = Store(tmp_path / "store")
     counts = {split: len(store.split(split)) for split in store.splits}
     assert counts == {"train": 8, "valid": 1, "test": 1}
