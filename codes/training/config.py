@@ -75,6 +75,8 @@ class TrainConfig:
             raise BadOption(f"seed must be 0 to {2**32 - 1}, not {self.seed}")
         if self.weight_decay and self.optimiser != "adam":
             raise BadOption(f"weight_decay works with adam, not with {self.optimiser}; leave it out")
+        if self.shortest and not self.mask:
+            raise BadOption("shortest does nothing where mask is 0, as no sketch is cut short; leave it out")
 
     def _check_shares(self, *names: str) -> None:
         for name in names:

@@ -92,7 +92,8 @@ def test_what_is_drawn_already_is_not_taught_again(tmp_path, bundle, name):
     assert not list(tmp_path.iterdir())
 
 
-def test_bad_tasks_are_one_sentence(tmp_path, bundle):
+def test_bad_tasks_are_one_sentence_before_any_training(tmp_path, bundle, monkeypatch):
+    monkeypatch.setattr(few_shot, "Trainer", None)
     with pytest.raises(BadOption, match="too few"):
         task(count=9)
     with pytest.raises(BadOption, match="needs a name"):

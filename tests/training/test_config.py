@@ -67,6 +67,7 @@ def test_the_shortest_runs_have_a_rate(steps, warmup):
         {"clip": 0.0},
         {"average": 1.0},
         {"weight_decay": 0.1, "optimiser": "rmsprop"},
+        {"shortest": 0.2, "mask": 0.0},
         {"seed": -1},
         {"seed": 2**32},
     ],

@@ -110,6 +110,13 @@ def test_training_teaches(job, tmp_path):
     assert log[-1]["train/offset"] < log[0]["train/offset"]
 
 
+def test_where_nobody_watches_a_run_does_not_write_a_line_a_step(job, tmp_path, capsys):
+    train(job(), tmp_path / "run")
+    lines = capsys.readouterr().err.splitlines()
+    assert 1 <= len(lines) <= 3
+    assert "12/12" in lines[-1]
+
+
 def test_the_same_run_twice_is_the_same(uninterrupted, job, tmp_path):
     torch.rand(7)
     train(job(), tmp_path / "again")
