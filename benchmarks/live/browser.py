@@ -157,6 +157,7 @@ class Page:
         self._devtools("Emulation.setEmulatedMedia", features=features)
         self.driver.get(f"{address}health")  # of the same origin, and keeps nothing itself
         self.driver.execute_script("localStorage.clear()")
+        self.complaints()  # of the page before, while it was left
         self.driver.get(address)
         self.wait("return document.querySelectorAll('#bars li').length > 0")
         return self

@@ -6,11 +6,13 @@ worker thread; nothing here blocks the event loop.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from anyio import fail_after, to_thread
 from starlette.requests import ClientDisconnect, Request
@@ -19,10 +21,13 @@ from starlette.websockets import WebSocket
 
 from codes.errors import BadOption, OverLimit, SketchError
 from codes.formats.polyline_json import record_of
+from codes.inference.options import SamplingOptions, result_record
+from codes.inference.requests import Classified, Completed, Event, Refused, SketchRequest, Stopped
 from codes.runtime import resident_megabytes
-from codes.web.answers import answer
+from codes.sketch.stroke3 import Sketch
 from codes.web.context import ServerContext
 from codes.web.conversion import Content, convert, read_bytes
+from codes.web.engine import Engine
 from codes.web.gallery import Gallery
 from codes.web.limits import Limits, raise_over_limit
 from codes.web.protocol import parse_complete, parse_convert, parse_keep
@@ -138,6 +143,35 @@ class Endpoints:
             yield
         finally:
             self._requests -= 1
+
+
+async def answer(engine: Engine, sketch: Sketch, options: SamplingOptions) -> dict[str, Any]:
+    """Return the result of ``predict_client.py complete --json`` for this sketch.
+
+    Raises:
+        SketchError: it cannot be answered.
+    """
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+    events: list[Event] = []
+
+    def tell(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Completed | Refused | Stopped):
+            loop.call_soon_threadsafe(over.set)
+
+    request = SketchRequest(sketch, options, tell, streams=False)
+    engine.submit(request)
+    try:
+        await over.wait()
+    finally:
+        engine.cancel(request)
+    match events:
+        case [*_, Refused(error)]:
+            raise error
+        case [Classified(route), *_, Completed(completions)]:
+            return result_record(route, completions)
+    raise SketchError("the server was closed before this was finished")
 
 
 async def body_of(request: Request, limits: Limits, limit: str = "message_bytes") -> bytes:

@@ -20,7 +20,7 @@ from codes.errors import BadOption, BadSketch, SketchError
 from codes.formats import strict_json
 from codes.formats.polyline_json import sketch_from_record
 from codes.formats.strict_json import NotJson
-from codes.inference.options import Completion, LatentSource, SamplingOptions, route_record
+from codes.inference.options import Completion, SamplingOptions, route_record
 from codes.inference.requests import OUR_MISTAKE, Classified, Completed, Event, PointsDrawn, Refused, Started
 from codes.sketch.geometry import simplify_drawn
 from codes.sketch.stroke3 import LIFT, Sketch
@@ -28,7 +28,7 @@ from codes.web.limits import Limits, check_limit
 
 LOG = logging.getLogger(__name__)
 DIGITS = 6  # significant digits of a number that is sent; a canvas has a thousand units
-LONGEST_NAME = 40  # letters of a client's own field name that an error repeats
+LONGEST_NAME = 40  # letters of a client's own word that an error repeats
 PLACE = re.compile(r"(?P<fault>.*?)(?: - at `\$\.?(?P<place>.*)`)?", re.DOTALL)
 UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 MISSING_FIELD = re.compile(r"Object missing required field `(.*)`")
@@ -68,7 +68,7 @@ class CompletionOptions(LiveOptions, kw_only=True):
     """The sampling options of ``POST /api/complete``."""
 
     variations: Count = SamplingOptions.variations
-    latent: LatentSource = SamplingOptions.latent
+    latent: str = SamplingOptions.latent
 
 
 class CompleteBody(Struct, forbid_unknown_fields=True):
@@ -297,6 +297,9 @@ def _convert(value: Any, kind: Any, inside: str = "") -> Any:
             fault = f"there is no field {unknown[1][:LONGEST_NAME]!r}; there are {', '.join(_fields(kind, place))}"
         elif missing := MISSING_FIELD.fullmatch(fault):
             fault = f"the field {missing[1]!r} is missing"
+        elif fault.startswith("Invalid value"):  # a union's tag
+            tags = " or ".join(repr(each.__struct_config__.tag) for each in get_args(kind))
+            fault = f"it is {tags}, not {fault.removeprefix('Invalid value ')[:LONGEST_NAME]}"
         else:
             fault = fault[:1].lower() + fault[1:].replace("`", "")
         where = ".".join(filter(None, (inside, place))) or "the message"

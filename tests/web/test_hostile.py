@@ -110,8 +110,9 @@ def test_a_bad_message_is_answered_with_one_sentence(text):
         ('{"type": "ask", "id": 1, "id": 2}', "the same name twice"),
         ("[" * 100_000, "nested too deeply"),
         ("[]", "the message: expected object, got array"),
-        ('{"type": "route"}', "type: invalid value 'route'"),
+        ('{"type": "route"}', "type: it is 'ask' or 'stop', not 'route'"),
         ('{"type": "ask", "id": 1}', "the message: the field 'sketch' is missing"),
+        (asking(type="x" * 5000), "type: it is 'ask' or 'stop', not 'xxx"),
         (asking(id="1"), "id: expected int, got str"),
         (asking(sketch=7), "sketch: expected object, got int"),
         (asking(sketch={}), "sketch: the field 'strokes' is missing"),
@@ -125,7 +126,7 @@ def test_a_bad_message_is_answered_with_one_sentence(text):
         (asking(**{"x" * 5000: 2}), f"there is no field '{'x' * 40}'; there are"),
         (asking(**{"two\nlines": 2}), r"there is no field 'two\nlines'; there are"),
     ],
-    ids=range(21),
+    ids=range(22),
 )
 def test_the_sentence_names_the_field_and_the_fault(text, sentence):
     message = parse_message(text, Limits())
