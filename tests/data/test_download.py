@@ -15,6 +15,7 @@ import pytest
 from codes.data.download import OFFICIAL, RemoteFile, RetryPolicy, download
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
+from codes.sketch.stroke3 import LIFT
 
 QUICK = RetryPolicy(tries=3, seconds=0.001)
 
@@ -88,7 +89,7 @@ def serving() -> Iterator[Site]:
 @pytest.fixture
 def archive(tmp_path) -> bytes:
     points = np.random.default_rng(0).integers(-99, 99, (400, 50, 3)).astype(np.int16)
-    points[:, :, 2] = 0
+    points[:, :, LIFT] = 0
     npz.write_splits(tmp_path / "made.npz", {"train": list(points), "valid": [], "test": []})
     return (tmp_path / "made.npz").read_bytes()
 

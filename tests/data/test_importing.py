@@ -17,7 +17,7 @@ from codes.errors import BadFile, BadOption
 from codes.formats import ndjson, npz
 from codes.formats.registry import write
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import Sketch, sketch_from_polylines
+from codes.sketch.stroke3 import LIFT, OFFSET, Sketch, sketch_from_polylines
 
 # By their SHA-256 "ant" and "apple" may not teach refusal; "airplane" and "axe" may.
 TEACHING, TESTING = ("airplane", "axe"), ("ant", "apple")
@@ -25,7 +25,7 @@ TEACHING, TESTING = ("airplane", "axe"), ("ant", "apple")
 
 def rows(seed: int, count: int = 6) -> np.ndarray:
     drawn = np.random.default_rng(seed).integers(-99, 99, (count, 3))
-    drawn[:, 2] = np.arange(count) == count - 1
+    drawn[:, LIFT] = np.arange(count) == count - 1
     return drawn.astype(np.int16)
 
 
@@ -153,8 +153,8 @@ def test_a_stored_drawing_is_what_a_model_sees_of_it(tmp_path):
     write(tmp_path / "one.json", sketch)
     (stored,) = imported(tmp_path, tmp_path / "one.json", shares=(1, 0, 0)).split("train").sketches()
     seen = in_quickdraw_pixels(sketch).points
-    assert np.abs(np.cumsum(stored[:, :2], axis=0) - np.cumsum(seen[:, :2], axis=0)).max() <= 0.5
-    np.testing.assert_array_equal(stored[:, 2], seen[:, 2])
+    assert np.abs(np.cumsum(stored[:, OFFSET], axis=0) - np.cumsum(seen[:, OFFSET], axis=0)).max() <= 0.5
+    np.testing.assert_array_equal(stored[:, LIFT], seen[:, LIFT])
 
 
 def test_the_division_has_exact_shares_and_leaves_no_share_empty():

@@ -21,6 +21,7 @@ from codes.data.transforms import (
     rows_by_strokes,
     u50_lengths,
 )
+from codes.sketch.stroke3 import LIFT, OFFSET
 from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.objectives import half_lengths
@@ -29,13 +30,13 @@ from tests.support.worlds import CATEGORIES, TINY_VAE, doodles
 
 def test_the_scale_is_the_deviation_of_every_offset(store):
     train = store.split("train")
-    offsets = np.concatenate([train[i] for i in range(len(train))])[:, :2].astype(np.float64)
+    offsets = np.concatenate([train[i] for i in range(len(train))])[:, OFFSET].astype(np.float64)
     assert fit_normaliser(train).scale == pytest.approx(offsets.std())
 
 
 def test_one_category_has_its_own_scale(store):
     square = store.split("train").only("square")
-    offsets = np.concatenate([square[i] for i in range(len(square))])[:, :2].astype(np.float64)
+    offsets = np.concatenate([square[i] for i in range(len(square))])[:, OFFSET].astype(np.float64)
     assert fit_normaliser(square).scale == pytest.approx(offsets.std())
     assert fit_normaliser(square).scale != pytest.approx(fit_normaliser(store.split("train")).scale)
 
@@ -60,8 +61,8 @@ def test_all_splits_are_divided_by_the_scale_of_train(tmp_path):
     assert job.source.normaliser.scale == job.facts["scale"]
     shortest = min(large, key=len)
     (batch,) = job.validation()
-    offsets = batch.points[0, : len(shortest), :2].numpy()
-    np.testing.assert_allclose(offsets * job.facts["scale"], shortest[:, :2], rtol=1e-5, atol=1e-4)
+    offsets = batch.points[0, : len(shortest), OFFSET].numpy()
+    np.testing.assert_allclose(offsets * job.facts["scale"], shortest[:, OFFSET], rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float32, np.float64])
@@ -79,12 +80,12 @@ def test_scaling_changes_neither_its_input_nor_the_lifts(change):
     before = rows.copy()
     changed = getattr(Normaliser(5.0), change)(rows)
     np.testing.assert_array_equal(rows, before)
-    np.testing.assert_array_equal(changed[:, 2], rows[:, 2])
+    np.testing.assert_array_equal(changed[:, LIFT], rows[:, LIFT])
     assert not np.shares_memory(changed, rows)
 
 
 def positions(rows):
-    return np.cumsum(rows[:, :2].astype(np.float64), axis=0)
+    return np.cumsum(rows[:, OFFSET].astype(np.float64), axis=0)
 
 
 def alone(rows):
@@ -115,11 +116,11 @@ def test_dropping_points_does_not_move_the_others(sketches):
 def test_lifts_and_the_first_row_of_every_stroke_stay(sketches):
     rng = np.random.default_rng(1)
     for rows in sketches:
-        first = np.concatenate([[True], rows[:-1, 2] == 1])
+        first = np.concatenate([[True], rows[:-1, LIFT] == 1])
         fewer = dropped(rows, 1.0, rng)
-        kept = first | (rows[:, 2] == 1)
+        kept = first | (rows[:, LIFT] == 1)
         np.testing.assert_allclose(positions(fewer), positions(rows)[kept], atol=1e-4)
-        np.testing.assert_array_equal(fewer[:, 2], rows[kept, 2])
+        np.testing.assert_array_equal(fewer[:, LIFT], rows[kept, LIFT])
 
 
 def test_the_last_row_stays_also_where_the_pen_is_down():
@@ -143,8 +144,8 @@ def test_augmentation_scales_both_axes_within_bounds_and_leaves_lifts(sketches):
     factors = []
     for seed, rows in enumerate(sketches):
         changed = changed_by(Augmentation(scale=0.15, drop=0.0), rows, seed)
-        np.testing.assert_array_equal(changed[:, 2], rows[:, 2])
-        factors.append(np.abs(changed[:, :2]).sum(axis=0) / np.abs(rows[:, :2]).sum(axis=0))
+        np.testing.assert_array_equal(changed[:, LIFT], rows[:, LIFT])
+        factors.append(np.abs(changed[:, OFFSET]).sum(axis=0) / np.abs(rows[:, OFFSET]).sum(axis=0))
     spread = np.array(factors)
     assert spread.min() >= 0.85 - 1e-5
     assert spread.max() <= 1.15 + 1e-5
@@ -166,7 +167,7 @@ def test_rotating_turns_every_offset_by_one_angle_within_bounds(sketches):
         np.testing.assert_allclose(np.abs(after), np.abs(before), rtol=1e-4, atol=1e-4)
         angle = np.angle(np.sum(after * before.conj()), deg=True)
         np.testing.assert_allclose(after, before * np.exp(1j * np.deg2rad(angle)), rtol=1e-3, atol=1e-3)
-        np.testing.assert_array_equal(turned[:, 2], rows[:, 2])
+        np.testing.assert_array_equal(turned[:, LIFT], rows[:, LIFT])
         angles.append(angle)
     assert -20 <= min(angles) < -5
     assert 5 < max(angles) <= 20
@@ -192,8 +193,8 @@ def test_sketches_end_to_end_are_changed_each_by_itself(sketches):
         np.testing.assert_allclose(kept, dropped(rows, 1.0, np.random.default_rng(0)), atol=1e-4)
     turned = Augmentation(scale=0.2, drop=0.0, mirror=0.5, rotate=10).apply(together, np.random.default_rng(3))
     assert turned.lengths.tolist() == together.lengths.tolist()
-    sizes = [np.linalg.norm(rows[:, :2]) for rows in np.split(turned.rows, np.cumsum(turned.lengths)[:-1])]
-    ratios = np.array(sizes) / [np.linalg.norm(rows[:, :2]) for rows in sketches]
+    sizes = [np.linalg.norm(rows[:, OFFSET]) for rows in np.split(turned.rows, np.cumsum(turned.lengths)[:-1])]
+    ratios = np.array(sizes) / [np.linalg.norm(rows[:, OFFSET]) for rows in sketches]
     assert len(np.unique(ratios.round(4))) == len(sketches)
     assert ratios.min() > 0.79 and ratios.max() < 1.21
     np.testing.assert_array_equal(together.rows, before)
@@ -226,7 +227,7 @@ def test_by_strokes_keeps_whole_strokes(strokes, fraction, kept):
 
 def test_by_strokes_counts_a_stroke_whose_pen_is_still_down():
     sketch = lines(3, 2, 4)
-    sketch[-1, 2] = 0
+    sketch[-1, LIFT] = 0
     assert rows_by_strokes(sketch, 1.0) == 9
     assert rows_by_strokes(sketch, 0.67) == 5
     assert rows_by_strokes(np.ones((4, 3)) * [1, 1, 0], 0.1) == 4

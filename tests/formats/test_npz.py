@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from codes.errors import BadFile
 from codes.formats import npz
 from codes.formats.registry import read_all
+from codes.sketch.stroke3 import LIFT
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 ROWS = np.array([[10, 0, 0], [0, 10, 1], [5, 5, 0], [-5, 0, 1]])
@@ -109,7 +110,7 @@ def test_sketches_make_the_round_trip_in_quickdraw_pixels(tmp_path: Path) -> Non
     assert npz.read_split(tmp_path / "a.npz", "train") == []
     npz.write(tmp_path / "b.npz", [house().prefix(4)])
     (prefix,) = npz.iterate(tmp_path / "b.npz")
-    assert prefix.points[-1, 2] == 0
+    assert prefix.points[-1, LIFT] == 0
 
 
 BAD_SKETCHES = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from codes.errors import BadFile
 from codes.formats import polyline_json
-from codes.sketch.stroke3 import Sketch
+from codes.sketch.stroke3 import LIFT, Sketch
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 
@@ -65,9 +65,9 @@ def test_all_fields_make_the_round_trip(tmp_path: Path) -> None:
 
 def test_a_pen_that_is_down_stays_down(tmp_path: Path) -> None:
     prefix = house().prefix(3)
-    assert prefix.points[-1, 2] == 0
-    assert round_trip(tmp_path / "a.json", prefix).points[-1, 2] == 0
-    assert round_trip(tmp_path / "a.json", house()).points[-1, 2] == 1
+    assert prefix.points[-1, LIFT] == 0
+    assert round_trip(tmp_path / "a.json", prefix).points[-1, LIFT] == 0
+    assert round_trip(tmp_path / "a.json", house()).points[-1, LIFT] == 1
 
 
 def test_a_first_row_that_repeats_the_origin_does_not_shift_the_prefix(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from codes.sketch.geometry import (
     simplify_like_quickdraw,
     unit_of_canvas,
 )
-from codes.sketch.stroke3 import Sketch, sketch_from_polylines
+from codes.sketch.stroke3 import LIFT, OFFSET, Sketch, sketch_from_polylines
 
 SQUARE = np.array([[0.0, 0.0], [10, 0], [10, 10], [0, 10], [0, 0]])
 
@@ -160,7 +160,7 @@ def drawn_sketch(unit: float = 1.0, lift: float = 1.0) -> Sketch:
     lines = [wave() * unit, np.array([[50.0, 60.0]]) * unit, (wave() + np.array([0, 40])) * unit]
     sketch = sketch_from_polylines(lines, unit=unit, drawn=True, category="wave")
     points = np.array(sketch.points)
-    points[-1, 2] = lift
+    points[-1, LIFT] = lift
     return replace(sketch, points=points)
 
 
@@ -185,15 +185,15 @@ def test_simplified_sketch_stays_within_two_pixels() -> None:
 def test_simplification_depends_on_the_shape_and_not_on_the_units(unit: float) -> None:
     ours, theirs = simplify_drawn(drawn_sketch(unit)), simplify_drawn(drawn_sketch())
     assert ours.unit == unit
-    np.testing.assert_allclose(ours.points[:, :2] / unit, theirs.points[:, :2], atol=1e-6)
+    np.testing.assert_allclose(ours.points[:, OFFSET] / unit, theirs.points[:, OFFSET], atol=1e-6)
 
 
 @pytest.mark.parametrize("lift", [0.0, 1.0])
 def test_simplification_keeps_the_pen_as_it_was(lift: float) -> None:
     """An earlier system marked a half-drawn sketch as ended."""
     fewer = simplify_drawn(drawn_sketch(lift=lift))
-    assert fewer.points[-1, 2] == lift
-    assert fewer.points[:-1, 2].sum() == 2
+    assert fewer.points[-1, LIFT] == lift
+    assert fewer.points[:-1, LIFT].sum() == 2
 
 
 def test_a_dot_becomes_two_equal_points_as_in_googles_files() -> None:
@@ -205,10 +205,10 @@ def test_a_dot_becomes_two_equal_points_as_in_googles_files() -> None:
 def test_a_last_stroke_of_one_point_stays_one_point() -> None:
     sketch = sketch_from_polylines([wave(), np.array([[7.0, 7.0]])], drawn=True)
     points = np.array(sketch.points)
-    points[-1, 2] = 0
+    points[-1, LIFT] = 0
     fewer = simplify_drawn(replace(sketch, points=points))
     assert len(fewer.polylines()[-1]) == 1
-    assert fewer.points[-1, 2] == 0
+    assert fewer.points[-1, LIFT] == 0
 
 
 def test_a_sketch_that_is_simplified_already_is_returned_unchanged() -> None:
