@@ -1,7 +1,8 @@
-"""Fixtures that all tests share; tests/support makes what they return."""
+"""Define the fixtures that all tests share; tests/support makes what they hold."""
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 import torch
 
@@ -11,10 +12,14 @@ from codes.data.store_writer import pack
 from codes.inference.completer import Completer
 from tests.support.worlds import CATEGORIES, doodles, stirred_router, stirred_vae, tiny_bundle
 
+# On a busy machine any example may take long; what is slow is measured by benchmarks.
+hypothesis.settings.register_profile("halfdrawn", deadline=None)
+hypothesis.settings.load_profile("halfdrawn")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
-    """The same sums in the same order everywhere, and no fight over processors."""
+    """Use one thread, so that sums have the same order everywhere and tests do not compete for processors."""
     torch.set_num_threads(1)
     torch.set_warn_always(True)  # else only the first of several tests that deserve a warning would fail
 

@@ -42,8 +42,6 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
         BadFile: the file cannot be written.
     """
     if len(sketches) > 1:
-        if _is_gif(path):
-            _check_count(len(sketches))
         write_sheet(path, contact_sheet(sketches))
         return
     with atomic_path(path) as temporary:
@@ -58,7 +56,8 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
         BadFile: the file cannot be written.
     """
     if _is_gif(path):
-        _check_count(len(sheet.places))
+        if len(sheet.places) > MAX_GIF_CELLS:
+            raise BadOption(f"a GIF animates at most {MAX_GIF_CELLS} sketches, not {len(sheet.places)}")
         content = _gif_bytes(sheet_frames(sheet, DEFAULT_INK, frame_count(longest_pen(sheet))))
     else:
         content = _png_bytes(sheet_image(sheet))
@@ -86,11 +85,6 @@ def frame_count(sides: float) -> int:
 
 def _is_gif(path: str | Path) -> bool:
     return Path(path).suffix.lower() == ".gif"
-
-
-def _check_count(count: int) -> None:
-    if count > MAX_GIF_CELLS:
-        raise BadOption(f"a GIF animates at most {MAX_GIF_CELLS} sketches, not {count}")
 
 
 def _png_bytes(pixels: Pixels) -> bytes:

@@ -72,7 +72,15 @@ def test_a_batch_is_a_function_of_its_step(source):
     fresh = replace(source)
     for step in (7, 0, 8, 3, 3, 1):
         assert same(fresh.at(step), first[step])
+        assert first[step].lengths.tolist() == sorted(first[step].lengths.tolist(), reverse=True)
     assert not any(same(first[0], other) for other in first[1:])
+
+
+def test_every_step_is_augmented_by_other_numbers(tmp_path):
+    """The sketches are all the same, so two steps differ by their augmentation only."""
+    copies = pack(tmp_path / "copies", {"train": {"circle": doodles(1) * 20}}).split("train")
+    source = BatchSource(copies, Normaliser(SCALE), Augmentation(drop=0.0), size=5)
+    assert not torch.equal(source.at(0).points, source.at(1).points)
 
 
 def test_other_random_numbers_do_not_reach_the_batches(source):

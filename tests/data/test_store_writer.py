@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,22 @@ def test_an_interrupted_replacement_leaves_the_old_store(store, tmp_path):
         writer.begin("dog")
         writer.add("train", next(interrupted()))
         raise KeyboardInterrupt
+    assert Store(store.folder).categories == store.categories
+    assert list(tmp_path.iterdir()) == [store.folder]
+
+
+def test_a_replacement_that_cannot_take_its_place_leaves_the_old_store(store, tmp_path, monkeypatch):
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.suffix == ".building":
+            raise OSError(28, "No space left on device")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(BadFile, match="no space left"), new_store(store.folder, replace=True) as writer:
+        writer.begin("dog")
+        writer.add("train", sketch(2))
     assert Store(store.folder).categories == store.categories
     assert list(tmp_path.iterdir()) == [store.folder]
 

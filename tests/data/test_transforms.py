@@ -128,6 +128,13 @@ def test_the_last_row_stays_also_where_the_pen_is_down():
     np.testing.assert_array_equal(dropped(rows, 1.0, np.random.default_rng(0)), [[1, 0, 0], [2, 0, 0]])
 
 
+def test_the_first_row_of_a_sketch_stays_also_after_one_whose_pen_is_down():
+    rows = np.array([[1, 0, 0], [1, 0, 0], [1, 0, 0]] * 2, dtype=np.float32)
+    fewer = drop_points(RaggedSketches(rows, np.array([3, 3])), 1.0, np.random.default_rng(0))
+    assert fewer.lengths.tolist() == [2, 2]
+    np.testing.assert_array_equal(fewer.rows, [[1, 0, 0], [2, 0, 0]] * 2)
+
+
 def test_points_are_dropped_at_the_given_rate():
     """An earlier system took a keep rate for a drop rate."""
     rows = np.ones((20_000, 3), dtype=np.float32) * np.float32([1, 1, 0])
