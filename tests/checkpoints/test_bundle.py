@@ -1,4 +1,4 @@
-"""Bundles and parts on disk: what is written is what is read, and whatever else is there is refused in a sentence."""
+"""Bundles and parts on disk: what was written is read back, and anything else is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests.support.worlds import tiny_bundle as make
 
 @pytest.fixture
 def folder(bundle, tmp_path) -> Path:
-    """A copy of the tiny bundle that a test may harm."""
+    """Return a copy of the tiny bundle that a test may harm."""
     return Path(shutil.copytree(bundle.folder, tmp_path / "tiny"))
 
 
@@ -43,8 +43,8 @@ def edit(path: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def told(error: pytest.ExceptionInfo[SketchError]) -> str:
-    """The message, one sentence on one line."""
+def message_of(error: pytest.ExceptionInfo[SketchError]) -> str:
+    """Return the message, which is one sentence on one line."""
     message = str(error.value)
     assert "\n" not in message
     assert 10 < len(message) < 400
@@ -95,24 +95,24 @@ def test_a_critic_that_is_not_whole_is_refused(folder):
     (folder / CRITIC / "weights.safetensors").write_bytes(b"nothing")
     with pytest.raises(BadFile) as error:
         bundle.critic()
-    assert "sha256 differs" in told(error)
+    assert "sha256 differs" in message_of(error)
     (folder / CRITIC / "weights.safetensors").unlink()
     with pytest.raises(BadFile) as error:
         bundle.critic()
-    assert "missing" in told(error)
+    assert "missing" in message_of(error)
 
 
-def test_a_critic_of_more_rows_than_categories(tmp_path):
+def test_a_critic_of_more_rows_than_categories_is_refused(tmp_path):
     critic, config = critic_part("circle", "zigzag")
     write_part(tmp_path, replace(config, categories=["circle"]), critic.state_dict(), "float16")
     with pytest.raises(BadFile) as error:
         read_critic(tmp_path)
-    assert "1 categories, but 2 labels" in told(error)
+    assert "1 categories, but 2 labels" in message_of(error)
 
 
 def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):
-    quantise, _ = load_tensors(bundle.folder / "decoders" / "circle" / "weights.safetensors")
-    assert {value.dtype for value in quantise.values()} == {torch.float16}
+    stored, _ = load_tensors(bundle.folder / "decoders" / "circle" / "weights.safetensors")
+    assert {value.dtype for value in stored.values()} == {torch.float16}
     batch = batch_of(3)
     read, _ = bundle.vae("circle")
     mean = read.encode(batch.points, batch.lengths).mean
@@ -147,21 +147,21 @@ def test_an_unknown_bundle_is_named_with_those_there_are(tmp_path, folder, monke
     assert Bundle.open("tiny").categories == CATEGORIES
     with pytest.raises(ModelNotFound, match="no model 'giant'; there are tiny") as error:
         Bundle.open("giant")
-    told(error)
+    message_of(error)
 
 
 def test_an_unknown_category_is_named_with_those_there_are(bundle):
     with pytest.raises(ModelNotFound, match="no category 'cow'; there are circle, square, zigzag") as error:
         bundle.vae("cow")
-    told(error)
+    message_of(error)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 5}'])
-def test_a_table_of_contents_that_is_none(folder, text):
+def test_a_damaged_table_of_contents_is_refused(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(BadFile, match="table of contents") as error:
         Bundle.open(folder)
-    told(error)
+    message_of(error)
 
 
 @pytest.mark.parametrize(
@@ -183,25 +183,25 @@ def test_a_table_of_contents_that_is_none(folder, text):
         ({"sha256": 3}, "table of contents"),
     ],
 )
-def test_a_table_of_contents_that_does_not_hold(folder, changes, reason):
+def test_a_table_of_contents_that_contradicts_itself_is_refused(folder, changes, reason):
     edit(folder / "bundle.json", **changes)
     with pytest.raises(BadFile, match=reason) as error:
         Bundle.open(folder)
-    told(error)
+    message_of(error)
 
 
 @pytest.mark.parametrize("name", ["config.json", "weights.safetensors"])
-def test_a_missing_file(folder, name):
+def test_a_missing_file_is_named(folder, name):
     (folder / "decoders" / "square" / name).unlink()
     with pytest.raises(BadFile, match="missing") as error:
         Bundle.open(folder).vae("square")
-    told(error)
+    message_of(error)
     Bundle.open(folder).vae("circle")
 
 
 @pytest.mark.parametrize("name", ["config.json", "weights.safetensors"])
 @pytest.mark.parametrize("part", ["router", "decoders/square"])
-def test_a_changed_file(folder, name, part):
+def test_a_changed_file_is_named(folder, name, part):
     path = folder / part / name
     content = bytearray(path.read_bytes())
     content[-5] ^= 1
@@ -209,23 +209,23 @@ def test_a_changed_file(folder, name, part):
     opened = Bundle.open(folder)
     with pytest.raises(BadFile, match="sha256 differs") as error:
         opened.router() if part == "router" else opened.vae("square")
-    assert str(path) in told(error)
+    assert str(path) in message_of(error)
 
 
-def test_a_hash_that_is_not_in_the_table(folder):
+def test_a_hash_missing_from_the_table_is_refused(folder):
     edit(folder / "bundle.json", sha256={})
     with pytest.raises(BadFile, match="sha256 differs"):
         Bundle.open(folder).router()
 
 
-def test_a_decoder_where_the_router_should_be(folder):
+def test_a_part_of_another_kind_is_refused(folder):
     edit(folder / "bundle.json", decoders={"circle": "router", "square": "decoders/square", "zigzag": "b"})
     with pytest.raises(BadFile, match="holds a 'router' part where a 'decoder' part is needed") as error:
         Bundle.open(folder).vae("circle")
-    told(error)
+    message_of(error)
 
 
-def test_a_router_that_never_learned_a_category(tmp_path):
+def test_a_router_that_never_learned_a_category_is_refused(tmp_path):
     building = tmp_path / "building"
     sizes = TINY_ROUTER.to_dict()
     config = PartConfig("router", sizes, SCALE, ["circle", "square", "cow"])
@@ -234,7 +234,7 @@ def test_a_router_that_never_learned_a_category(tmp_path):
     made = bundles.publish_bundle(building, tmp_path / "made", {"zigzag": "decoders/zigzag"}, "")
     with pytest.raises(BadFile, match="never learned zigzag") as error:
         Completer(made).classify(prefixes(1)[0])
-    told(error)
+    message_of(error)
 
 
 @pytest.mark.parametrize(
@@ -251,12 +251,12 @@ def test_a_router_that_never_learned_a_category(tmp_path):
         ({"surprise": 1}, "not the configuration"),
     ],
 )
-def test_a_configuration_that_makes_no_sense(tmp_path, changes, reason):
+def test_a_configuration_that_makes_no_sense_is_refused(tmp_path, changes, reason):
     write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     edit(tmp_path / "part" / "config.json", **changes)
     with pytest.raises(BadFile, match=reason) as error:
         read_config(tmp_path / "part")
-    told(error)
+    message_of(error)
 
 
 @pytest.mark.parametrize(
@@ -271,35 +271,35 @@ def test_a_configuration_that_makes_no_sense(tmp_path, changes, reason):
         {"encoder": 1, "decoder": 2},
     ],
 )
-def test_sizes_that_are_none(tmp_path, model):
+def test_impossible_sizes_are_refused(tmp_path, model):
     write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     edit(tmp_path / "part" / "config.json", model=model)
     with pytest.raises(BadFile, match="sizes in it") as error:
         read_vae(tmp_path / "part")
-    told(error)
+    message_of(error)
 
 
-def test_weights_of_other_sizes(tmp_path):
+def test_weights_of_other_sizes_are_refused(tmp_path):
     write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     larger = TINY_VAE.to_dict()
     larger["decoder"]["size"] = 9
     edit(tmp_path / "part" / "config.json", model=larger)
     with pytest.raises(BadFile, match=r"do not fit the sizes.*first: decoder") as error:
         read_vae(tmp_path / "part")
-    told(error)
+    message_of(error)
 
 
-def test_a_router_with_more_labels_than_categories(tmp_path):
+def test_a_router_with_more_labels_than_categories_is_refused(tmp_path):
     config = PartConfig("router", TINY_ROUTER.to_dict(), SCALE, ["circle", "square"])
     write_part(tmp_path / "part", config, stirred_router().state_dict(), "float32")
     with pytest.raises(BadFile, match="2 categories, but 3 labels") as error:
         read_router(tmp_path / "part")
-    told(error)
+    message_of(error)
 
 
 @pytest.mark.parametrize("count", [0, 2, 3, 4])
-def test_a_calibration_by_more_logits_than_there_are(tmp_path, count):
-    """Fewer are well: labels that were taught afterwards come last and add nothing."""
+def test_a_calibration_of_more_labels_than_the_router_has_is_refused(tmp_path, count):
+    """Fewer are fine: labels that were taught afterwards come last and have no weights."""
     calibration = dict.fromkeys(("logit_weights", "probability_weights", "length_weights"), [0.1] * count)
     config = PartConfig("router", TINY_ROUTER.to_dict(), SCALE, list(CATEGORIES), calibration)
     write_part(tmp_path / "part", config, stirred_router().state_dict(), "float32")
@@ -308,29 +308,29 @@ def test_a_calibration_by_more_logits_than_there_are(tmp_path, count):
         return
     with pytest.raises(BadFile, match="calibrated by more logits than the router has labels") as error:
         read_router(tmp_path / "part")
-    told(error)
+    message_of(error)
 
 
-def test_weights_that_half_precision_cannot_hold(tmp_path):
+def test_weights_beyond_half_precision_are_refused(tmp_path):
     vae = stirred_vae()
     vae.decoder.output.bias[3] = 1e6
     write_part(tmp_path / "part", decoder_config(), vae.state_dict(), "float16")
     with pytest.raises(BadFile, match="not a finite number") as error:
         read_vae(tmp_path / "part")
-    told(error)
+    message_of(error)
 
 
 @pytest.mark.parametrize("keep", [0, 1, 9, 200, -1])
-def test_weights_cut_short(tmp_path, keep):
+def test_weights_cut_short_are_refused(tmp_path, keep):
     path = tmp_path / "w.safetensors"
     save_tensors(path, stirred_vae().state_dict(), {"kind": "decoder"})
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(BadFile, match="cannot be read") as error:
         load_tensors(path)
-    told(error)
+    message_of(error)
 
 
-def test_weights_that_are_missing_a_pickle_or_without_our_facts(tmp_path):
+def test_missing_files_pickles_and_files_without_our_facts_are_refused(tmp_path):
     with pytest.raises(BadFile, match="no such file"):
         load_tensors(tmp_path / "none.safetensors")
     torch.save({"x": torch.zeros(2)}, tmp_path / "a.pt")
@@ -367,10 +367,10 @@ def test_fill_refuses_one_tensor_too_few_or_too_many(tmp_path):
             fill(stirred_vae(), odd, tmp_path / "x")
 
 
-def test_sealing_replaces_a_bundle_whole(tmp_path):
+def test_publishing_replaces_a_bundle_whole(tmp_path):
     first = make(tmp_path / "tiny")
     (tmp_path / ".tiny.old").mkdir()
-    (tmp_path / ".tiny.old" / "left").write_text("by a seal that was killed")
+    (tmp_path / ".tiny.old" / "left").write_text("by a process that was killed")
     (first.folder / "stray").write_text("x")
     again = make(tmp_path / "tiny", {"log_inverse_temperature": -1.0})
     assert again.router()[1].calibration == {"log_inverse_temperature": -1.0}

@@ -1,4 +1,4 @@
-"""How like the known a sketch is."""
+"""Calibration: temperatures, in-distribution scores, and numbers that make no sense."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from codes.model.calibration import MAX_LOG_INVERSE_TEMPERATURE, TYPICAL_LENGTH,
 from tests.support.worlds import generator
 
 
-def test_a_known_score_is_the_log_of_the_chance_of_all_on_offer():
+def test_an_in_distribution_score_is_the_log_probability_of_all_offered_categories():
     logits = torch.randn(6, 5, generator=generator()) * 3
     chances = logits.softmax(dim=-1)[:, [1, 4]].sum(dim=-1)
     torch.testing.assert_close(in_distribution_scores(logits, [1, 4]), chances.log())
 
 
-def test_with_everything_on_offer_everything_is_known():
+def test_with_every_label_offered_every_score_is_zero():
     logits = torch.randn(6, 5, generator=generator()) * 3
     assert in_distribution_scores(logits, [0, 1, 2, 3, 4]).tolist() == pytest.approx([0.0] * 6, abs=1e-5)
 
 
-def test_hopeless_logits_give_a_number():
+def test_extreme_logits_give_a_finite_score():
     assert in_distribution_scores(torch.tensor([[500.0, -500.0, -500.0]]), [1, 2]).isfinite().all()
 
 
@@ -46,13 +46,13 @@ def test_the_temperature_depends_on_logits_probabilities_and_length():
     torch.testing.assert_close(scaled, logits * torch.tensor(expected).unsqueeze(1))
 
 
-def test_without_a_fit_logits_stay_what_they_are():
+def test_without_a_fit_logits_stay_as_they_are():
     logits = torch.randn(4, 3, generator=generator())
     assert torch.equal(Calibration().scaled(logits, torch.tensor([1, 2, 3, 400])), logits)
 
 
-def test_the_order_of_labels_never_changes_and_nothing_gets_out_of_bounds():
-    """However strange the logits, they are multiplied by one positive number a sketch."""
+def test_the_order_of_labels_never_changes_and_factors_stay_within_bounds():
+    """However large the logits, those of a sketch are multiplied by one positive number."""
     logits = torch.randn(50, 5, generator=generator()) * 100
     scaled = calibration_by((3.0, -2.0, 1.0)).scaled(logits, torch.full((50,), 9))
     assert torch.equal(scaled.argsort(dim=1), logits.argsort(dim=1))
@@ -62,12 +62,12 @@ def test_the_order_of_labels_never_changes_and_nothing_gets_out_of_bounds():
 
 
 def calibration_by(numbers: Sequence[Any]) -> Calibration:
-    """The same by everything."""
+    """Return a calibration with the same numbers for all three weights."""
     return Calibration(logit_weights=numbers, probability_weights=numbers, length_weights=numbers)
 
 
 @pytest.mark.parametrize("part", ["logit_weights", "probability_weights", "length_weights"])
-def test_what_is_said_of_each_label_is_a_number_and_of_none_is_left_out(part):
+def test_every_label_has_one_finite_number_of_each_weight(part):
     assert calibration_by([1, -2.5]).sensible
     for odd in ([1, float("nan")], [1, float("inf")], [1, "1"], [1, True], [1], [1, 2, 3]):
         assert not replace(calibration_by([1, -2.5]), **{part: odd}).sensible
@@ -83,6 +83,6 @@ def test_what_is_said_of_each_label_is_a_number_and_of_none_is_left_out(part):
         {"log_inverse_temperature": True},
     ],
 )
-def test_a_calibration_that_makes_no_sense_is_told(changes):
+def test_a_calibration_with_numbers_that_make_no_sense_is_not_sensible(changes):
     assert not Calibration(**changes).sensible
     assert Calibration().sensible

@@ -26,7 +26,7 @@ READERS = [*EVERY_KIND, pytest.param(stirred_router(), id="router")]
 
 @pytest.mark.parametrize("net", READERS)
 @pytest.mark.parametrize("garbage", [3.0, -1e6, 1e30, float("nan"), float("inf")])
-def test_padding_read_never_again_whatever_it_holds(net, garbage):
+def test_padding_is_never_read_whatever_it_holds(net, garbage):
     """The encoder once read padding, so a class depended on the longest sketch in the batch."""
     batch = batch_of(7)
     expected = net(batch.points, batch.lengths)
@@ -65,7 +65,7 @@ def test_a_prefix_is_a_sketch_of_fewer_rows(net):
 
 @pytest.mark.parametrize("net", READERS)
 def test_every_row_of_a_sketch_is_read(net):
-    """The other side of the law: what stands within the length counts, first and last row alike."""
+    """Rows within the length count, the first and the last alike."""
     batch = batch_of(3)
     expected = net(batch.points, batch.lengths)
     for row, length in enumerate(batch.lengths.tolist()):

@@ -1,4 +1,4 @@
-"""The router's picture of a sketch: all of the ink, nothing but the ink, wherever and however large it was drawn."""
+"""The router's picture of a sketch holds all of the ink and nothing else, wherever and however large it was drawn."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from tests.support.worlds import TINY_RASTER, batch_of, generator, stirred
 SIDE = 16
 
 
-def seen(rows: list[list[float]]) -> torch.Tensor:
-    """The picture of one sketch, ``[2, SIDE, SIDE]``."""
+def picture_of(rows: list[list[float]]) -> torch.Tensor:
+    """Return the picture of one sketch, ``[2, SIDE, SIDE]``."""
     batch = collate([np.array(rows, dtype=np.float32)], [0])
     return rasterise(batch.points, batch.lengths, SIDE)[0]
 
 
 def test_a_line_across_is_one_row_of_ink_without_gaps_the_first_segment_too():
-    ink = seen([[40, 0, 1]])[0]
+    ink = picture_of([[40, 0, 1]])[0]
     assert ink.sum(dim=1).count_nonzero() == 1
     assert ink.sum() == SIDE
 
 
 def test_the_pen_in_the_air_leaves_no_ink():
-    ink = seen([[0, 10, 1], [40, -10, 0], [0, 10, 1]])[0]
+    ink = picture_of([[0, 10, 1], [40, -10, 0], [0, 10, 1]])[0]
     assert ink[:, 1:-1].sum() == 0
     assert ink[:, 0].count_nonzero() > 1
     assert ink[:, -1].count_nonzero() > 1
 
 
 def test_a_dot_of_two_equal_points_is_seen():
-    ink = seen([[0, 10, 1], [40, -5, 0], [0, 0, 1]])[0]
+    ink = picture_of([[0, 10, 1], [40, -5, 0], [0, 0, 1]])[0]
     assert ink[:, -1].sum() == 1
 
 
 def test_later_ink_is_brighter():
-    ink, recency = seen([[0, 40, 0], [40, 0, 0], [0, -40, 1]])
+    ink, recency = picture_of([[0, 40, 0], [40, 0, 0], [0, -40, 1]])
     assert set(recency[ink == 0].tolist()) == {0.0}
     assert recency[5, 0] == pytest.approx(1 / 3)
     assert recency[-1, 8] == pytest.approx(2 / 3)
@@ -51,8 +51,8 @@ def test_later_ink_is_brighter():
 @pytest.mark.parametrize("factor", [0.01, 3.0, 0.37])
 def test_the_size_does_not_matter_and_proportions_stay(factor):
     rows = [[30, 0, 0], [0, 10, 0], [-30, 0, 0], [0, -10, 1]]
-    ink = seen(rows)[0]
-    smaller = seen([[x * factor, y * factor, lift] for x, y, lift in rows])[0]
+    ink = picture_of(rows)[0]
+    smaller = picture_of([[x * factor, y * factor, lift] for x, y, lift in rows])[0]
     assert torch.equal(ink, smaller)
     rows_with_ink, columns_with_ink = ink.sum(dim=1).nonzero(), ink.sum(dim=0).nonzero()
     assert len(columns_with_ink) == SIDE
@@ -62,12 +62,12 @@ def test_the_size_does_not_matter_and_proportions_stay(factor):
 @pytest.mark.parametrize("noise", [1e-7, 1e-5, -1e-5])
 def test_rounding_errors_do_not_move_an_upright_line(noise):
     """Its middle lies between two columns, and the last digit of a unit or a scale must not choose one."""
-    expected = seen([[0, 40, 1]])
-    assert torch.equal(seen([[noise, 40, 1]]), expected)
+    expected = picture_of([[0, 40, 1]])
+    assert torch.equal(picture_of([[noise, 40, 1]]), expected)
 
 
 def test_a_sketch_without_extent_is_one_spot():
-    assert seen([[0, 0, 1]])[0].sum() == 1
+    assert picture_of([[0, 0, 1]])[0].sum() == 1
 
 
 @pytest.mark.parametrize("garbage", [5.0, 1e30, float("nan"), float("inf")])

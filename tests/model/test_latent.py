@@ -1,4 +1,4 @@
-"""z: its divergence, its noise, and which of the two numbers is which."""
+"""The posterior of z: its divergence, its samples, and that mean and deviation are not confused."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_head_names_its_two_results():
     assert posterior.log_var.unique().tolist() == [-3.0]
 
 
-def test_a_sketch_and_its_prefix_speak_for_their_own_z(vae):
+def test_a_sketch_and_its_prefix_have_posteriors_of_their_own(vae):
     batch = batch_of(4)
     half = (batch.lengths // 2).clamp(min=1)
     whole, begun = vae.encode(batch.points, batch.lengths), vae.encode(batch.points, half)

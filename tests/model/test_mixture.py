@@ -27,13 +27,13 @@ def distribution(*shape: int, seed: int = 0, size: float = 1.0) -> PointDistribu
 def made_of(
     weights: torch.Tensor, mean: torch.Tensor, log_sd: torch.Tensor, atanh_rho: torch.Tensor, pen: torch.Tensor
 ) -> PointDistribution:
-    """The distribution of these parts, see the properties of the class."""
+    """Return the distribution of these parts, named as the properties of the class."""
     mixture = torch.cat([weights.unsqueeze(-2), mean.mT, log_sd.mT, atanh_rho.unsqueeze(-2)], dim=-2)
     return PointDistribution(torch.cat([pen, mixture.flatten(-2)], dim=-1))
 
 
 def oracle(ours: PointDistribution) -> MixtureSameFamily:
-    """The same mixture, in float64, written with covariances."""
+    """Return the same mixture in float64, written with covariances."""
     weights, mean, sd = ours.weights.double().softmax(dim=-1), ours.mean.double(), ours.log_sd.double().exp()
     rho = torch.tanh(ours.atanh_rho.double())
     across = rho * sd[..., 0] * sd[..., 1]
@@ -44,19 +44,19 @@ def oracle(ours: PointDistribution) -> MixtureSameFamily:
     return MixtureSameFamily(Categorical(weights), MultivariateNormal(mean, covariance))
 
 
-def many(ours: PointDistribution, count: int, seed: int = 1, temperature: float = 1.0) -> torch.Tensor:
-    """Samples ``[count, 5]`` of one distribution."""
+def samples(ours: PointDistribution, count: int, seed: int = 1, temperature: float = 1.0) -> torch.Tensor:
+    """Draw samples ``[count, 5]`` of one distribution."""
     noise = draw_noise(count, ours.weights.shape[-1], generator(seed))
-    return PointDistribution(ours.outputs.expand(count, -1)).sample(apply_temperature(noise, heat(temperature)))
+    return PointDistribution(ours.outputs.expand(count, -1)).sample(apply_temperature(noise, temperatures(temperature)))
 
 
-def heat(temperature: float) -> torch.Tensor:
-    """One temperature for all."""
+def temperatures(temperature: float) -> torch.Tensor:
+    """Return one temperature for all."""
     return torch.tensor(temperature, dtype=torch.float64)
 
 
 def wide() -> PointDistribution:
-    """Two well separated components with correlation."""
+    """Return two well separated components with correlation."""
     return made_of(
         weights=torch.tensor([0.3, 0.7]).log(),
         mean=torch.tensor([[-4.0, 1.0], [5.0, -2.0]]),
@@ -84,7 +84,7 @@ def test_the_density_adds_up_to_one():
 
 def test_samples_have_the_moments_of_the_density():
     ours = wide()
-    offsets = many(ours, 60_000)[:, :2].double()
+    offsets = samples(ours, 60_000)[:, :2].double()
     reference = oracle(ours)
     weights, means = reference.mixture_distribution.probs, reference.component_distribution.mean
     spread = reference.component_distribution.covariance_matrix
@@ -97,7 +97,7 @@ def test_samples_have_the_moments_of_the_density():
 def test_samples_fall_where_the_density_says():
     """A chi-square test over a grid: the shares of samples against the integral of ``log_prob_offset``."""
     ours = wide()
-    offsets = many(ours, 40_000).numpy()[:, :2]
+    offsets = samples(ours, 40_000).numpy()[:, :2]
     edges = [np.array([-9.0, -5, -4.5, -4, -3.5, -3, 4, 5, 6, 9]), np.array([-9.0, -4, -2, -1, 0.5, 1, 1.5, 6])]
     observed = np.histogram2d(offsets[:, 0], offsets[:, 1], bins=edges)[0].ravel()
     fine = [np.concatenate([np.linspace(a, b, PARTS, endpoint=False) + (b - a) / (2 * PARTS) for a, b in pairwise(e)])
@@ -115,14 +115,14 @@ def test_samples_fall_where_the_density_says():
 
 def test_pens_and_components_are_drawn_as_often_as_they_weigh():
     """Half-precision weights once summed below 1: "error sampling pi index"."""
-    points = many(wide(), 50_000)
+    points = samples(wide(), 50_000)
     assert points[:, 2:].mean(dim=0).tolist() == pytest.approx([0.6, 0.3, 0.1], abs=0.01)
     assert (points[:, 2:].sum(dim=-1) == 1).all()
     assert float((points[:, 0] < 0).float().mean()) == pytest.approx(0.3, abs=0.01)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_error_sampling_pi_index_never_again(dtype):
+def test_outputs_in_half_precision_can_be_sampled(dtype):
     outputs = (torch.randn(5000, outputs_for(20), generator=generator()) * 3).to(dtype)
     ours = PointDistribution.from_outputs(outputs)
     assert ours.weights.dtype == torch.float32
@@ -136,7 +136,7 @@ def test_one_certain_component_is_always_drawn():
     weights[13] = 0.0
     mean = torch.arange(20.0).unsqueeze(-1).expand(20, 2)
     certain = made_of(weights, mean, torch.full((20, 2), -20.0), torch.zeros(20), torch.zeros(3).log_softmax(0))
-    torch.testing.assert_close(many(certain, 500)[:, :2], torch.full((500, 2), 13.0), rtol=0, atol=1e-5)
+    torch.testing.assert_close(samples(certain, 500)[:, :2], torch.full((500, 2), 13.0), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 0.4, 1.0, 1.7])
@@ -148,14 +148,14 @@ def test_a_temperature_divides_logits_and_multiplies_the_variance(temperature):
         ours.weights / temperature, ours.mean, ours.log_sd + 0.5 * math.log(temperature), ours.atanh_rho, pen
     )
     torch.testing.assert_close(
-        ours.sample(apply_temperature(noise, heat(temperature))), sharp.sample(noise), rtol=1e-4, atol=1e-4
+        ours.sample(apply_temperature(noise, temperatures(temperature))), sharp.sample(noise), rtol=1e-4, atol=1e-4
     )
 
 
 @pytest.mark.parametrize("temperature", [1e-8, 1e-30, 1e-300, 0.0])
 def test_the_coldest_is_the_likeliest_and_no_temperature_overflows(temperature):
     ours = wide()
-    points = many(ours, 200, temperature=temperature)
+    points = samples(ours, 200, temperature=temperature)
     assert points.isfinite().all()
     torch.testing.assert_close(points[:, :2], ours.mean[1].expand(200, 2), rtol=0, atol=0.3)
     assert points[:, 2:].tolist() == [[1.0, 0.0, 0.0]] * 200
@@ -207,7 +207,7 @@ def test_a_distribution_is_immutable_and_a_sample_is_a_function_of_its_noise():
     noise = draw_noise(4, MIXTURES, generator(3))
     before, kept = ours.outputs.clone(), noise.clone()
     assert torch.equal(ours.sample(noise), ours.sample(noise))
-    ours.sample(apply_temperature(noise, heat(0.3)))
+    ours.sample(apply_temperature(noise, temperatures(0.3)))
     assert torch.equal(ours.outputs, before)
     assert torch.equal(noise, kept)
 

@@ -78,7 +78,7 @@ def prefixes(count: int, seed: int = 0) -> list[Sketch]:
 
 
 def stirred(module: nn.Module, seed: int = 0, size: float = 0.4) -> nn.Module:
-    """Every weight a random number well away from 0, so that nothing is right because it vanishes."""
+    """Make every weight a random number well away from 0, so that no result is right because it vanishes."""
     rng = generator(seed)
     with torch.no_grad():
         for value in module.parameters():
