@@ -209,7 +209,7 @@ def _write_router(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
 def _router_batches(
     sketches: Mapping[str, Sequence[AnyStroke3]], count: int, router: PartConfig, config: DecoderTrainConfig
 ) -> Iterator[Batch]:
-    """Yield batches in which categories are alike often, labelled as the router's."""
+    """Yield augmented batches, labelled as the router's; every category is drawn equally often."""
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
         split = pack(Path(temporary) / "store", {"train": sketches}).split("train")
         labels = torch.tensor([router.categories.index(name) for name in split.categories])

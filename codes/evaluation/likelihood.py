@@ -69,7 +69,14 @@ class DecoderQuality:
 def decoder_quality(
     vae: SketchVAE, config: PartConfig, sketches: Sequence[AnyStroke3], fraction: float
 ) -> DecoderQuality:
-    """Test a category's VAE on stroke-3 sketches in QuickDraw pixels; prefixes are this fraction of the points."""
+    """Measure how likely sketches are under a category's VAE.
+
+    Args:
+        vae: the model.
+        config: of its part; has the scale of its units.
+        sketches: stroke-3 in QuickDraw pixels.
+        fraction: share of the points that prefixes have.
+    """
     whole, zero, after, after_zero = (_NatSums() for _ in range(4))
     divergence = 0.0
     for batch in batches_by_length(config.normaliser, sketches):

@@ -26,7 +26,7 @@ BATCH_SIZE = 200
 
 @dataclass(frozen=True)
 class Prefixes:
-    """Sketches, and how much of each is seen.
+    """Hold sketches, and how much of each is seen.
 
     Attributes:
         sketches: stroke-3 in QuickDraw pixels.

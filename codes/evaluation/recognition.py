@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 class RouterTest:
-    """A router, and the categories that it has to choose among.
+    """Test a router that has to choose among some of the categories that it learned.
 
     Raises:
         BadOption: the router never learned one of the categories.

@@ -116,9 +116,9 @@ def test_sketches_keep_the_rows_of_their_categories():
 
 
 def test_of_a_category_with_few_sketches_it_knows_what_others_have_taught():
-    shared = fit_shared(CONFIG, features_of((4000, 1.0), (40, 1.0)), features_of((8000, -1.0), (80, -1.0)))
+    shared = fit_shared(CONFIG, features_of((2000, 1.0), (20, 1.0)), features_of((4000, -1.0), (40, -1.0)))
     people, decoder = shared(drawn(300, 1.0, 8))[:, 1], shared(drawn(300, -1.0, 9))[:, 1]
-    few, generated = features_of((40, 1.0)), features_of((80, -1.0))
+    few, generated = features_of((20, 1.0)), features_of((40, -1.0))
     alone = fit_shared(ALONE, few, generated)(drawn(300, 1.0, 8))
     assert float(people.mean()) > 0.1 > -0.1 > float(decoder.mean())
     assert float(people.mean()) > 5 * float(alone.mean().abs())
@@ -132,9 +132,9 @@ def test_categories_may_be_of_opposite_opinions():
 
 def test_it_may_be_curved():
     """Neither much nor little of a feature is a person's, but what lies between: no row can say that."""
-    human = LabelledFeatures.concatenate([drawn(4000, 0.0, 0, spread=0.3)])
+    human = LabelledFeatures.concatenate([drawn(1500, 0.0, 0, spread=0.3)])
     generated = LabelledFeatures.concatenate(
-        [torch.cat([drawn(2000, 2.0, 1, spread=0.3), drawn(2000, -2.0, 2, spread=0.3)])]
+        [torch.cat([drawn(750, 2.0, 1, spread=0.3), drawn(750, -2.0, 2, spread=0.3)])]
     )
     shared = fit_shared(ALONE, human, generated)
     middle, sides = drawn(200, 0.0, 3, 0.3), torch.cat([drawn(200, 2.0, 4, 0.3), drawn(200, -2.0, 5, 0.3)])
@@ -142,7 +142,7 @@ def test_it_may_be_curved():
 
 
 def test_both_kinds_weigh_alike_however_many_there_are():
-    human, generated = features_of((2000, 0.5)), LabelledFeatures.concatenate([drawn(8000, -0.5, 1)])
+    human, generated = features_of((1000, 0.5)), LabelledFeatures.concatenate([drawn(4000, -0.5, 1)])
     shared = fit_shared(ALONE, human, generated)
     middle = torch.cat([drawn(2000, 0.5, 4), drawn(2000, -0.5, 5)])
     assert float(shared(middle).mean()) == pytest.approx(0.0, abs=0.1)
