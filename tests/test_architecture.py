@@ -42,6 +42,18 @@ TREES = {
 MODULES = {path: tree for path, tree in TREES.items() if path.is_relative_to(CODES) and path != CODES / "__init__.py"}
 
 
+# Openers that make no sentence; a function's docstring, which says what it does, has more of them.
+NO_VERBS = {"What", "Whether", "Those", "How", "Where", "Who", "Whose", "Which", "When", "Why", "That", "There"}
+NOUNS = {"A", "An", "The", "One", "All", "As", "At", "Every", "From", "In", "Of", "Some", "Same", "With"}
+GONE = {
+    *("Backflow", "Beginning", "Began", "Cut", "Doors", "Drawn", "Easel", "Going", "Guarded", "Hand", "House", "Inked"),
+    *("Law", "Look", "Misunderstood", "Moment", "Pace", "Pile", "Practice", "Question", "Routed", "Studio", "Tally"),
+    *("Task", "Taste", "Teaching", "Told", "Views", "Way", "ahead", "at_most", "heated", "likeness", "liking", "looks"),
+    *("many_products", "nonsense", "packed", "pixels_of", "practise", "refused", "restored", "routes_of", "said"),
+    *("seal_bundle", "seed_law_lengths", "stored", "understood"),
+}
+
+
 def where(path: Path, node: ast.AST | None = None) -> str:
     """Name a place so that an editor finds it."""
     line = getattr(node, "lineno", None)
@@ -114,6 +126,17 @@ def test_training_and_inference_do_not_know_each_other():
         for path, tree in MODULES.items()
         for name in ours(tree)
         if folder_of(name) == beside.get(folder_of(dotted(path)))
+    ]
+    assert known == []
+
+
+def test_no_benchmark_goes_through_the_command_line_s_own_modules():
+    """What is measured is the library; a benchmark of a command runs the command."""
+    known = [
+        f"{where(path)}: {name}"
+        for path, tree in TREES.items()
+        for name in ours(tree)
+        if path.is_relative_to(ROOT / "benchmarks") and folder_of(name) == "cli"
     ]
     assert known == []
 
@@ -204,6 +227,48 @@ def test_no_error_is_swallowed():
         and (node.type is None or all(isinstance(each, ast.Pass) for each in node.body))
     ]
     assert swallowed == []
+
+
+def docstrings(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    """Yield every module, class and function that has a docstring, with the first paragraph of it."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, kinds) and (text := ast.get_docstring(node)):
+            yield node, text.split("\n\n")[0]
+
+
+def is_plain_function(node: ast.AST) -> bool:
+    """Tell functions and methods from properties, which are named like attributes."""
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not any(
+        ast.unparse(each).endswith(("property", ".setter")) for each in node.decorator_list
+    )
+
+
+def test_docstrings_are_sentences_that_begin_with_a_verb():
+    wrong = []
+    for path, tree in TREES.items():
+        if not path.is_relative_to(ROOT / "tests"):
+            for node, first in docstrings(tree):
+                opener = first.split()[0].strip(",.:`")
+                forbidden = NO_VERBS | (NOUNS if is_plain_function(node) else set())
+                if (not isinstance(node, ast.Module) and opener in forbidden) or re.match(
+                    "The one (that|which|who)", first
+                ):
+                    wrong.append(f"{where(path, node)}: begins with {opener!r}")
+                if not first.rstrip().endswith((".", ":", "!", "?")):
+                    wrong.append(f"{where(path, node)}: does not end")
+    assert wrong == []
+
+
+def test_no_name_of_the_old_private_language_is_defined_again():
+    """A reader finds what a name means in the papers and in PyTorch's documentation, not in a dictionary of ours."""
+    defined = [
+        f"{where(path, node)}: {node.name}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name.lstrip("_") in GONE
+    ]
+    assert defined == []
 
 
 def test_importing_the_package_loads_no_model_and_no_plots():

@@ -76,7 +76,7 @@ TRIALS = {
 
 @dataclass(frozen=True)
 class QualityPlan:
-    """How much is measured, and with what.
+    """Say how much is measured, and with what.
 
     Attributes:
         model: the bundle's name or folder.
@@ -150,7 +150,7 @@ class FeatureSets:
 
 @dataclass(frozen=True)
 class CategoryTrials:
-    """What the trials of one category gave.
+    """Hold the results of one category's trials.
 
     Attributes:
         category: its name.

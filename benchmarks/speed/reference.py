@@ -149,7 +149,7 @@ def reconstruction(outputs: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
 
 
 def mixture_log_density(mixture: Tensor, offset: Tensor) -> Tensor:
-    """Of ``offset [..., 2]`` under ``mixture [..., 6 M]`` (weights, means, log deviations, correlations)."""
+    """Return the log density of ``offset [..., 2]``; ``mixture [..., 6 M]`` has weights, means, log deviations, rho."""
     weights, mean_x, mean_y, log_sd_x, log_sd_y, raw = mixture.chunk(6, dim=-1)
     rho = torch.tanh(raw) * 0.999
     x = (offset[..., :1] - mean_x) * torch.exp(-log_sd_x)
@@ -184,7 +184,7 @@ class ReferenceTraining:
         self.optimiser = torch.optim.Adam(model.parameters(), lr=1e-3)
 
     def step(self) -> float:
-        """One batch; returns its loss."""
+        """Train on one batch and return its loss."""
         loss = self.model.loss(*self.draw())
         self.optimiser.zero_grad()
         loss.backward()
@@ -211,7 +211,7 @@ def continue_sketch(
 
 
 def sample_point(outputs: Floats, temperature: float, rng: np.random.Generator) -> Floats:
-    """One row of stroke-5 from a decoder's ``outputs [6 M + 3]``."""
+    """Draw one row of stroke-5 from a decoder's ``outputs [6 M + 3]``."""
     values = outputs.astype(np.float64)
     weights, mean_x, mean_y, log_sd_x, log_sd_y, raw = np.split(values[3:], 6)
     chosen = rng.choice(len(weights), p=_softmax(weights / temperature))

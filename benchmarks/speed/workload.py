@@ -42,7 +42,7 @@ END_LOGIT = 2  # the decoder's output for the end of a sketch
 
 @dataclass(frozen=True)
 class Workload:
-    """How often, and on how much, everything is measured.
+    """Say how often, and on how much, everything is measured.
 
     Attributes:
         rounds: repeats; in each one, everything that is compared runs in turn.

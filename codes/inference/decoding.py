@@ -31,7 +31,7 @@ MAX_UNSCORED = 4096  # points whose likelihoods may wait to be computed together
 
 @dataclass(frozen=True)
 class Continuation:
-    """What was added to a prefix.
+    """Hold what was added to a prefix.
 
     Attributes:
         points: ``[n, 3]`` stroke-3 in model units, ``n >= 0``; the last row lifts the pen if the drawing ended.
