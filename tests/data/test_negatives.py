@@ -25,6 +25,16 @@ def test_all_are_whole_pixels_in_the_box_of_the_data_set():
         assert np.ptp(lines, axis=0).max() <= 255
 
 
+def test_the_five_kinds_take_turns(monkeypatch):
+    made = []
+    for name in ("scribble", "dots", "letters", "tangle", "figure"):
+        make = getattr(negatives, name)
+        monkeypatch.setattr(negatives, name, lambda rng, name=name, make=make: made.append(name) or make(rng))
+    drawn = synthetic_negatives(10, seed=3)
+    assert made == ["scribble", "dots", "letters", "tangle", "figure"] * 2
+    assert len(drawn) == 10
+
+
 def test_each_kind_has_its_number_of_strokes():
     rng = np.random.default_rng(0)
     assert all(1 <= len(negatives.scribble(rng)) <= 4 for _ in range(20))
