@@ -1,1 +1,1 @@
-"""A live canvas: whoever draws in a browser is answered stroke by stroke."""
+"""Serve a live canvas: a drawing in the browser is answered stroke by stroke."""

@@ -17,7 +17,7 @@ TIMEOUT = 60  # seconds; a test that waits longer has failed
 
 
 class Connection:
-    """One call of the application: a request or a socket, with what is said in it both ways."""
+    """One call of the application: a request or a socket, with the messages of both sides."""
 
     def __init__(self, app: ASGIApp, scope: dict[str, Any]) -> None:
         self.sent: asyncio.Queue[Message] = asyncio.Queue()

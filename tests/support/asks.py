@@ -60,6 +60,6 @@ def drawn(heard: list[dict[str, Any]]) -> dict[int, np.ndarray]:
 
 
 def types(heard: list[dict[str, Any]]) -> list[str]:
-    """What was said, pieces of ink taken as one."""
-    said = [message["type"] for message in heard]
-    return [kind for at, kind in enumerate(said) if at == 0 or kind != said[at - 1]]
+    """The types of messages, with neighbours of the same type taken as one."""
+    kinds = [message["type"] for message in heard]
+    return [kind for at, kind in enumerate(kinds) if at == 0 or kind != kinds[at - 1]]

@@ -93,11 +93,11 @@ def asking(**changes):
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_bad_message_is_answered_with_one_sentence(text):
-    said = parse_message(text, Limits())
-    assert isinstance(said, InvalidMessage)
-    sentence = str(said.error)
+    message = parse_message(text, Limits())
+    assert isinstance(message, InvalidMessage)
+    sentence = str(message.error)
     assert sentence and "\n" not in sentence and len(sentence) < 300
-    assert said.id in (None, 1)
+    assert message.id in (None, 1)
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_the_sentence_names_the_field_and_the_fault(text, sentence):
 
 def test_an_internal_error_in_parsing_is_answered_and_logged(monkeypatch, caplog):
     monkeypatch.setattr("codes.web.protocol.simplify_drawn", lambda sketch: 1 / 0)
-    said = parse_message(json.dumps(ask(4, prefixes(1)[0])), Limits())
-    assert said == InvalidMessage(4, said.error) and str(said.error) == OUR_MISTAKE
+    message = parse_message(json.dumps(ask(4, prefixes(1)[0])), Limits())
+    assert message == InvalidMessage(4, message.error) and str(message.error) == OUR_MISTAKE
     assert "ZeroDivisionError" in caplog.text
 
 

@@ -66,9 +66,9 @@ def test_the_python_client_of_the_docs_works(served, bundle):
     assert len(text.splitlines()) <= 11
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    said = [ast.literal_eval(line) for line in done.stdout.splitlines()]
-    assert said[0]["type"] == "route" and said[1]["type"] == "drawing" and said[-1]["type"] == "done"
-    assert len(said[-1]["drawings"]) == 2
+    messages = [ast.literal_eval(line) for line in done.stdout.splitlines()]
+    assert messages[0]["type"] == "route" and messages[1]["type"] == "drawing" and messages[-1]["type"] == "done"
+    assert len(messages[-1]["drawings"]) == 2
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
@@ -117,8 +117,8 @@ def test_a_client_that_never_reads_is_cut_off_and_others_are_answered(served, en
         assert time.monotonic() < deadline
     with connect(f"ws://127.0.0.1:{port}/live") as good:
         good.send(json.dumps(ask(1, prefixes(1)[0], max_points=5)))
-        while (said := json.loads(good.recv(timeout=30)))["type"] != "done":
-            assert said["type"] in ("route", "drawing", "ink")
+        while (message := json.loads(good.recv(timeout=30)))["type"] != "done":
+            assert message["type"] in ("route", "drawing", "ink")
 
 
 def test_a_message_far_too_long_closes_the_socket(served, bundle):
