@@ -57,9 +57,9 @@ USUAL = "50%"
 FRACTIONS = ("25%", USUAL, "75%")
 HEADLINE = {
     USUAL: Trial(on_many=True),
-    "1 candidate": Trial(candidates=1, on_many=True),
+    "best of 1": Trial(candidates=1, on_many=True),
     "50%, routed": Trial(routed=True, on_many=True),
-    "50%, routed, 1 candidate": Trial(candidates=1, routed=True, on_many=True),
+    "50%, routed, best of 1": Trial(candidates=1, routed=True, on_many=True),
 }
 TRIALS = {
     **HEADLINE,
@@ -67,7 +67,7 @@ TRIALS = {
     "75%": Trial(0.75),
     "25%, routed": Trial(0.25, routed=True),
     "75%, routed": Trial(0.75, routed=True),
-    "4 candidates": Trial(candidates=4),
+    "best of 4": Trial(candidates=4),
     "z = 0": Trial(latent="zero"),
     "z from the prior": Trial(latent="prior"),
     **{f"t = {t}": Trial(temperature=t) for t in (0.2, 0.6, 0.8, 1.0)},

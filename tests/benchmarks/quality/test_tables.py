@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import FIGURES as SHIPPED_FIGURES
+from benchmarks.quality import __main__ as quality
 from benchmarks.quality import tables, taught
 from benchmarks.quality.judge_training import (
     JudgeConfig,
@@ -31,6 +32,30 @@ def test_one_command_measures_everything(measured):
     assert figures["routing"]["own"]["50%"]["macro_95"][0] <= figures["routing"]["own"]["50%"]["macro"]
     assert {"scribbles", "dots", "letters", "shuffled"} <= figures["routing"]["refusal"].keys()
     assert figures["routing"]["refusal"]["dots"].keys() == {"10%", "25%", "50%", "75%", "100%"}
+
+
+@pytest.mark.slow
+def test_the_headline_alone_is_the_same_and_leaves_other_figures_as_they_are(
+    measured, store, bundle, judge_file, tmp_path
+):
+    figures, out = json.loads((measured / "quality.json").read_text()), tmp_path / "quality.json"
+    out.write_text(json.dumps({**figures, "headline": None}))
+    words = [
+        store.folder,
+        "--headline",
+        "-m",
+        bundle.folder,
+        "--judge",
+        judge_file,
+        "--quick",
+        "--workers",
+        1,
+        "-o",
+        out,
+    ]
+    result = CliRunner().invoke(quality.main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    assert json.loads(out.read_text()) == figures
 
 
 @pytest.mark.slow
@@ -62,7 +87,7 @@ def test_the_page_is_written_by_one_command(measured, tmp_path):
 def test_no_table_of_the_pages_is_other_than_its_figures_give():
     """A figure that was typed in, or left behind by a change of the code, is found here."""
     made = sections(SHIPPED_FIGURES)
-    assert {"recognition", "completions", "by category"} <= made.keys()
+    assert {"recognition", "completions", "by category", "headline", "recognised", "limits"} <= made.keys()
     texts = [page.read_text() for page in tables.PAGES]
     for name in made:
         found = [(text.count(begin(name)), text.count(end(name))) for text in texts]
