@@ -140,7 +140,7 @@ class Drawings:
         self._slots: dict[int, int] = {}  # rows of the tables, by number
         self._n_steps: dict[int, int] = {}  # of drawings that are over
         self._joined = 0
-        self._unscored: list[tuple[Step, ActiveBatch]] = []
+        self._unscored: list[tuple[Step, Tensor, Tensor]] = []  # a step, the slots of its drawings, their points so far
         self._n_unscored = 0
 
     def __len__(self) -> int:
@@ -179,7 +179,7 @@ class Drawings:
         drawn = active.following.sample(self._noise[active.slots, active.n_drawn])
         over = (drawn[:, END] == 1) | (active.n_drawn == active.max_points)
         step = Step(active.numbers, drawn, active.following, over)
-        self._unscored.append((step, active))
+        self._unscored.append((step, active.slots, active.n_drawn))
         self._n_unscored += len(drawn)
         if self._n_unscored > MAX_UNSCORED:
             self._score()
@@ -209,10 +209,10 @@ class Drawings:
         """Write the points that wait, and their nats, into the tables."""
         if self._unscored:
             waiting, self._unscored, self._n_unscored = self._unscored, [], 0
-            slots = torch.cat([active.slots for _, active in waiting])
-            steps = Step.joined([step for step, _ in waiting])
-            self._points[slots, torch.cat([active.n_drawn for _, active in waiting])] = steps.points
-            self._nats.index_add_(0, slots, steps.log_prob())
+            steps, slots, columns = zip(*waiting, strict=True)
+            scored, rows = Step.joined(steps), torch.cat(slots)
+            self._points[rows, torch.cat(columns)] = scored.points
+            self._nats.index_add_(0, rows, scored.log_prob())
 
 
 def draw(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> list[Continuation]:
