@@ -3,7 +3,7 @@
  * Knows addresses and bodies (docs/protocol.md); knows no page.
  */
 
-import { machineFrom, toWire } from "./wire.js";
+import { machineStart, toWire } from "./wire.js";
 
 const JSON_HEADERS = { "Content-Type": "application/json" };
 
@@ -24,7 +24,7 @@ export const model = () => json("api/model");
 /** Return the drawing as a file of this format: svg, png, gif or ndjson. */
 export async function converted(drawing, format, category) {
   const sketch = category ? { ...toWire(drawing), category } : toWire(drawing);
-  const from = machineFrom(drawing);
+  const from = machineStart(drawing);
   const body = from === null ? { sketch } : { sketch, drawn: from };
   return (await answer(`api/convert?to=${format}`, post(body))).blob();
 }

@@ -22,11 +22,11 @@
  * @property {string[]} categories  all that the model knows
  */
 
-import { begun } from "./drawing.js";
+import { newHistory } from "./drawing.js";
 
 /** @type {State} */
 export const INITIAL = Object.freeze({
-  history: begun(),
+  history: newHistory(),
   wet: null,
   route: null,
   offer: null,

@@ -5,7 +5,7 @@
 
 import { percent } from "./copy.js";
 
-const MOST = 6;
+const MAX_BARS = 6;
 
 export class Bars {
   #list;
@@ -37,8 +37,8 @@ export class Bars {
   /** Return the likeliest categories; before anything is drawn, the first of all. */
   #shown(probabilities, fixed, categories) {
     const likeliest = Object.keys(probabilities);
-    const names = (likeliest.length ? likeliest : categories).slice(0, MOST);
-    return !fixed || names.includes(fixed) ? names : [...names.slice(0, MOST - 1), fixed];
+    const names = (likeliest.length ? likeliest : categories).slice(0, MAX_BARS);
+    return !fixed || names.includes(fixed) ? names : [...names.slice(0, MAX_BARS - 1), fixed];
   }
 
   #rowOf(category) {

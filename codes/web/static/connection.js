@@ -11,7 +11,7 @@ const ENDS = new Set(["done", "refused", "stopped"]);
 
 export class Connection {
   #url;
-  #told;
+  #listener;
   #socket = null;
   #wait = FIRST_WAIT_MS;
   #number = 0;
@@ -20,11 +20,11 @@ export class Connection {
 
   /**
    * @param {string} url
-   * @param {{heard: (message: object) => void, connected: (yes: boolean) => void}} told
+   * @param {{onMessage: (message: object) => void, onConnection: (connected: boolean) => void}} listener
    */
-  constructor(url, told) {
+  constructor(url, listener) {
     this.#url = url;
-    this.#told = told;
+    this.#listener = listener;
   }
 
   /** True while the newest request is not answered to its end. */
@@ -35,9 +35,9 @@ export class Connection {
   connect() {
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    socket.addEventListener("open", () => this.#opened());
-    socket.addEventListener("message", ({ data }) => this.#hear(JSON.parse(data)));
-    socket.addEventListener("close", () => this.#closed());
+    socket.addEventListener("open", () => this.#onOpen());
+    socket.addEventListener("message", ({ data }) => this.#receive(JSON.parse(data)));
+    socket.addEventListener("close", () => this.#onClose());
   }
 
   /** Send a request; an open one before it is given up. After a break it is sent again. */
@@ -59,20 +59,20 @@ export class Connection {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 
-  #opened() {
+  #onOpen() {
     this.#wait = FIRST_WAIT_MS;
-    this.#told.connected(true);
+    this.#listener.onConnection(true);
     if (this.#open) this.#send(this.#open);
   }
 
-  #closed() {
-    this.#told.connected(false);
+  #onClose() {
+    this.#listener.onConnection(false);
     setTimeout(() => this.connect(), this.#wait);
     this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2);
   }
 
   /** Pass a message on, unless it answers a request that was given up. */
-  #hear(message) {
+  #receive(message) {
     if (message.id === null && this.#open && !this.#repeated) this.#repeat();
     else if (message.id === null || message.id === this.#open?.id) this.#pass(message);
   }
@@ -84,6 +84,6 @@ export class Connection {
 
   #pass(message) {
     if (ENDS.has(message.type)) this.#open = null;
-    this.#told.heard(message);
+    this.#listener.onMessage(message);
   }
 }

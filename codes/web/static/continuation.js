@@ -18,10 +18,10 @@
 import { penAt, stroke } from "./drawing.js";
 
 /** Return a continuation without rows, its pen in the air where the person lifted it. */
-export const nothing = (at) => Object.freeze({ at, air: true, strokes: [], ended: false });
+const emptyContinuation = (at) => Object.freeze({ at, air: true, strokes: [], ended: false });
 
 /** Return the continuation with one row `[dx, dy, lift, end]` more. */
-function grown(continuation, [dx, dy, lift, end]) {
+function withRow(continuation, [dx, dy, lift, end]) {
   if (end) return Object.freeze({ ...continuation, ended: true });
   const { at, air, strokes } = continuation;
   const to = [at[0] + dx, at[1] + dy];
@@ -31,20 +31,20 @@ function grown(continuation, [dx, dy, lift, end]) {
 }
 
 /** @returns {Offer} */
-export const offered = (base, categories, hidden = false) =>
+export const newOffer = (base, categories, hidden = false) =>
   Object.freeze({
     base,
     categories,
-    drawings: categories.map(() => nothing(penAt(base))),
+    drawings: categories.map(() => emptyContinuation(penAt(base))),
     done: false,
     taken: 0,
     hidden,
   });
 
 /** Return the offer with rows `[variation, dx, dy, lift, end]` more. */
-export function withInk(offer, rows) {
+export function withRows(offer, rows) {
   const drawings = [...offer.drawings];
-  for (const [variation, ...row] of rows) drawings[variation] = grown(drawings[variation], row);
+  for (const [variation, ...row] of rows) drawings[variation] = withRow(drawings[variation], row);
   return Object.freeze({ ...offer, drawings });
 }
 
@@ -64,5 +64,5 @@ export const fits = (offer, drawing) =>
   drawing.slice(offer.base.length).every(({ by }) => by === "machine");
 
 /** Return true if the machine thinks that the drawing needs nothing more. */
-export const findsItFinished = (offer) =>
+export const isFinished = (offer) =>
   Boolean(offer?.done && offer.drawings.length && offer.drawings[0].ended && !offer.drawings[0].strokes.length);

@@ -3,7 +3,7 @@
  * Knows language; knows no page.
  */
 
-import { findsItFinished, remaining } from "./continuation.js";
+import { isFinished, remaining } from "./continuation.js";
 
 // Words that take "an": those spoken with a vowel in front, so "hourglass", but not "unicorn".
 const AN = /^([aeio]|u(?!ni|se)|hour)/;
@@ -11,7 +11,7 @@ const NO_ARTICLE = /(?:[^s]s|rain|grass|camouflage|lightning|bread|yoga|toothpas
 const SINGULAR = /^(?:bus|school bus|octopus|cactus|rhinoceros)$/;
 
 /** Return a category with its article: "a cat", "an ant", "eyeglasses". */
-export function named(category) {
+export function withArticle(category) {
   if (NO_ARTICLE.test(category) && !SINGULAR.test(category)) return category;
   return /^the /i.test(category) ? category : `${AN.test(category) ? "an" : "a"} ${category}`;
 }
@@ -27,16 +27,17 @@ export function percent(probability) {
 export function sentence(state) {
   const { history, wet, route, fixed, offer } = state;
   if (!history.present.length && !wet) return "Draw half of something.";
-  if (fixed) return `You say it is ${named(fixed)}.`;
+  if (fixed) return `You say it is ${withArticle(fixed)}.`;
   if (!route) return "Let me look…";
-  return findsItFinished(offer) ? `${seen(route, state)} It looks finished to me.` : seen(route, state);
+  return isFinished(offer) ? `${recognised(route, state)} It looks finished to me.` : recognised(route, state);
 }
 
-function seen({ decision, category, probabilities }, { categories }) {
+function recognised({ decision, category, probabilities }, { categories }) {
   if (decision === "unknown") return `That is none of the ${categories.length || "few"} things I know.`;
   const [, second] = Object.keys(probabilities);
-  if (decision === "unsure" && second) return `Not sure yet: ${named(category)}, or ${named(second)}?`;
-  return probabilities[category] > 0.9 ? `That is ${named(category)}!` : `I think it is ${named(category)}.`;
+  if (decision === "unsure" && second) return `Not sure yet: ${withArticle(category)}, or ${withArticle(second)}?`;
+  const what = withArticle(category);
+  return probabilities[category] > 0.9 ? `That is ${what}!` : `I think it is ${what}.`;
 }
 
 const TAKE_BY_KEYS = "Tab takes my idea, → only its next stroke. Or just draw on.";
@@ -54,27 +55,27 @@ export function advice({ history, wet, route, fixed, offer, connected, notice },
 }
 
 /** Return a word for a temperature. */
-export function wildness(temperature) {
+export function temperatureWord(temperature) {
   const names = [
     [0.25, "safe"],
     [0.5, "careful"],
     [0.8, "free"],
     [1.05, "bold"],
   ];
-  return names.find(([most]) => temperature <= most)?.[1] ?? "wild";
+  return names.find(([limit]) => temperature <= limit)?.[1] ?? "wild";
 }
 
-const ORDINALS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+const NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
 
 /** Return a number in words up to twelve: "nine", "14". */
-export const count = (number) => ORDINALS[number - 1] ?? String(number);
+export const numberWord = (number) => NUMBERS[number - 1] ?? String(number);
 
-const SOME = 12;
+const MAX_LISTED = 12;
 
 /** Return what an empty paper says. */
 export function hint({ categories }) {
   if (!categories.length) return "";
-  const some = categories.slice(0, SOME).map(named);
-  if (categories.length > SOME) return `I know ${categories.length} things: ${some.join(", ")} …`;
-  return `I know ${some.slice(0, -1).join(", ")} and ${some.at(-1)}.`;
+  const listed = categories.slice(0, MAX_LISTED).map(withArticle);
+  if (categories.length > MAX_LISTED) return `I know ${categories.length} things: ${listed.join(", ")} …`;
+  return `I know ${listed.slice(0, -1).join(", ")} and ${listed.at(-1)}.`;
 }

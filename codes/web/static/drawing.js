@@ -5,8 +5,8 @@
  * In the paper's units the square from (0, 0) to (1000, 1000) is always in view, on every screen.
  *
  * @typedef {[number, number] | [number, number, number]} Point  x, y and, from a pen that feels it, pressure (0 to 1)
- * @typedef {"me" | "machine"} Hand
- * @typedef {{points: readonly Point[], by: Hand}} Stroke
+ * @typedef {"me" | "machine"} Author
+ * @typedef {{points: readonly Point[], by: Author}} Stroke
  * @typedef {readonly Stroke[]} Drawing
  * @typedef {{left: number, top: number, right: number, bottom: number}} Box
  * @typedef {{past: readonly Drawing[], present: Drawing, future: readonly Drawing[]}} History
@@ -14,17 +14,17 @@
 
 export const SIDE = 1000;
 export const CENTRE = [SIDE / 2, SIDE / 2];
-const MOST_STEPS = 200;
+const MAX_STEPS = 200;
 
 /** @returns {Stroke} */
 export const stroke = (points, by) => Object.freeze({ points: Object.freeze(points), by });
 
 /** Return the history of a drawing that has none. */
-export const begun = (drawing = []) => Object.freeze({ past: [], present: drawing, future: [] });
+export const newHistory = (drawing = []) => Object.freeze({ past: [], present: drawing, future: [] });
 
 /** Return the history after a change to `drawing`; undone changes are dropped. */
 export const changed = ({ past, present }, drawing) =>
-  Object.freeze({ past: [...past, present].slice(-MOST_STEPS), present: drawing, future: [] });
+  Object.freeze({ past: [...past, present].slice(-MAX_STEPS), present: drawing, future: [] });
 
 /** Return the history with its last change undone; the same one if there is none. */
 export function undone(history) {
@@ -59,12 +59,12 @@ export const distance = ([x, y], [u, v]) => Math.hypot(u - x, v - y);
 export const penAt = (drawing) => drawing.at(-1)?.points.at(-1) ?? CENTRE;
 
 // Pens report more places than anybody sees; the server would drop places this close to each other.
-const CLOSE = 2;
+const MIN_STEP = 2;
 
 /** Return a line with more places added; places too close to the last one are left out. */
 export function extended(points, places) {
   const line = [...points];
-  for (const place of places) if (distance(line.at(-1), place) >= CLOSE) line.push(place);
+  for (const place of places) if (distance(line.at(-1), place) >= MIN_STEP) line.push(place);
   return line;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import * as api from "./api.js";
-import { named } from "./copy.js";
+import { withArticle } from "./copy.js";
 import { Paper } from "./paper.js";
 import { fromWire } from "./wire.js";
 
@@ -61,7 +61,7 @@ export async function hangAll(wall, take) {
 function frameOf({ word, sketch }, take) {
   const button = document.getElementById("variation").content.firstElementChild.cloneNode(true);
   button.querySelector("span").textContent = word;
-  button.setAttribute("aria-label", `Go on with ${named(word)}`);
+  button.setAttribute("aria-label", `Go on with ${withArticle(word)}`);
   button.addEventListener("click", () => take(fromWire(sketch), word));
   return button;
 }

@@ -14,11 +14,11 @@ export class KeyPen {
   down = false;
   /** True from the first key until another pen is used. */
   shown = false;
-  #hands;
+  #listener;
 
-  /** @param {{began: Function, moved: Function, ended: Function}} hands  told points of the paper */
-  constructor(hands) {
-    this.#hands = hands;
+  /** @param {{onStart: Function, onMove: Function, onEnd: Function}} listener  called with points of the paper */
+  constructor(listener) {
+    this.#listener = listener;
   }
 
   /** Use a key; return false if it means nothing here. */
@@ -34,7 +34,7 @@ export class KeyPen {
   lift() {
     if (!this.down) return;
     this.down = false;
-    this.#hands.ended();
+    this.#listener.onEnd();
   }
 
   /** Lift and hide the pen, because another one is used. */
@@ -46,12 +46,12 @@ export class KeyPen {
   #toggle() {
     if (this.down) return this.lift();
     this.down = true;
-    return this.#hands.began([this.at]);
+    return this.#listener.onStart([this.at]);
   }
 
   #move([dx, dy], step) {
     const within = (value) => Math.min(SIDE, Math.max(0, value));
     this.at = [within(this.at[0] + dx * step), within(this.at[1] + dy * step)];
-    if (this.down) this.#hands.moved([this.at]);
+    if (this.down) this.#listener.onMove([this.at]);
   }
 }

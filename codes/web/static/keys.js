@@ -8,7 +8,7 @@ const LETTERS = { n: "newSeed", t: "together", m: "music", r: "replay", s: "save
 const TYPED_IN = "input:not([type=range], [type=file]), textarea, select";
 
 /** Return the name of the action of a key anywhere on the page, if it has one. */
-export function everywhere({ key, ctrlKey, metaKey, shiftKey, altKey, target }) {
+export function pageAction({ key, ctrlKey, metaKey, shiftKey, altKey, target }) {
   if (!(ctrlKey || metaKey) || altKey || target.matches?.(TYPED_IN)) return undefined;
   const pressed = key.toLowerCase();
   if (pressed === "z") return shiftKey ? "redo" : "undo";
@@ -16,7 +16,7 @@ export function everywhere({ key, ctrlKey, metaKey, shiftKey, altKey, target }) 
 }
 
 /** Return the name of the action of a key on the paper. While a suggestion shows, Tab and the right arrow take it. */
-export function onPaper({ key, ctrlKey, metaKey, altKey, shiftKey }, { offers, drawing }) {
+export function paperAction({ key, ctrlKey, metaKey, altKey, shiftKey }, { offers, drawing }) {
   if (ctrlKey || metaKey || altKey) return undefined;
   if (offers && key === "Tab" && !shiftKey) return "accept";
   if (offers && key === "ArrowRight" && !shiftKey && !drawing) return "acceptNext";

@@ -6,15 +6,15 @@ import * as api from "./api.js";
 import { INITIAL, StateStore } from "./appstate.js";
 import { Bars } from "./bars.js";
 import { Connection } from "./connection.js";
-import { advice, hint, sentence, wildness } from "./copy.js";
-import { Easel } from "./easel.js";
+import { advice, hint, sentence, temperatureWord } from "./copy.js";
+import { Stage } from "./stage.js";
 import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./files.js";
 import { KeyPen } from "./keypen.js";
-import { everywhere, onPaper } from "./keys.js";
-import { penUp, seen } from "./marks.js";
+import { pageAction, paperAction } from "./keys.js";
+import { markPenUp, markSeen } from "./marks.js";
 import { Pen, pressureOf } from "./pen.js";
 import { Session } from "./session.js";
-import { isNews, keep, recall } from "./storage.js";
+import { hasChanged, keepState, recallState } from "./storage.js";
 import { Synth } from "./synth.js";
 import { Variations } from "./variations.js";
 
@@ -22,38 +22,38 @@ const SPEAK_AFTER_MS = 700;
 
 const fingers = matchMedia("(pointer: coarse)");
 const $ = (id) => document.getElementById(id);
-const store = new StateStore(Object.freeze({ ...INITIAL, ...recall() }));
+const store = new StateStore(Object.freeze({ ...INITIAL, ...recallState() }));
 const connection = new Connection(new URL("live", location.href.replace(/^http/, "ws")), {
-  heard: (message) => session.heard(message),
-  connected: (connected) => store.set({ connected }),
+  onMessage: (message) => session.receive(message),
+  onConnection: (connected) => store.set({ connected }),
 });
 const session = new Session(store, connection);
 const synth = new Synth();
 
 // Pens. All draw the same way, but those on the screen give events, not places.
 
-const hands = {
-  began: (points) => session.penBegan(points),
-  moved: (points) => session.penMoved(points),
-  ended: () => {
-    penUp();
+const penListener = {
+  onStart: (points) => session.penBegan(points),
+  onMove: (points) => session.penMoved(points),
+  onEnd: () => {
+    markPenUp();
     session.penEnded();
   },
-  dropped: () => session.penDropped(),
+  onCancel: () => session.penDropped(),
 };
-const keyPen = new KeyPen(hands);
-const easel = new Easel({ dry: $("dry"), wet: $("wet") }, store, keyPen, {
-  drew: singSuggestion,
-  shown: () => session.shown(),
+const keyPen = new KeyPen(penListener);
+const stage = new Stage({ dry: $("dry"), wet: $("wet") }, store, keyPen, {
+  onProgress: singSuggestion,
+  onWhole: () => session.shown(),
 });
-const placed = (events) => events.map((event) => [...easel.pointAt(event), ...pressureOf(event)]);
+const placed = (events) => events.map((event) => [...stage.pointAt(event), ...pressureOf(event)]);
 new Pen($("wet"), {
-  ...hands,
-  began: (events) => {
+  ...penListener,
+  onStart: (events) => {
     keyPen.hide();
-    hands.began(placed(events));
+    penListener.onStart(placed(events));
   },
-  moved: (events) => hands.moved(placed(events)),
+  onMove: (events) => penListener.onMove(placed(events)),
 });
 
 // Actions by name, for buttons and keys.
@@ -68,7 +68,7 @@ const actions = {
   newSeed: () => session.newSeed(),
   together: () => session.setTogether(!store.value.together),
   music: () => setMusic(!store.value.music),
-  replay: () => easel.replay(),
+  replay: () => stage.replay(),
   save: () => attempt(() => save(store.value, "svg")),
   open: () => $("file").click(),
   gallery: () => openGallery(),
@@ -78,8 +78,8 @@ const actions = {
 /** Do something that may fail, and show how it went. */
 async function attempt(work, say = (notice) => store.set({ notice })) {
   try {
-    const said = await work();
-    if (said) say(said);
+    const result = await work();
+    if (result) say(result);
   } catch ({ message }) {
     say(message);
   }
@@ -124,10 +124,10 @@ async function hangMine() {
 
 // Music.
 
-const heardAs = ({ fixed, route }) => fixed ?? route?.category;
+const musicCategory = ({ fixed, route }) => fixed ?? route?.category;
 
 function singOwn(now, before) {
-  const category = heardAs(now);
+  const category = musicCategory(now);
   const name = now.wet ? now.history.present.length : before.history.present.length;
   if (now.wet) synth.sing(name, now.wet, { category });
   else if (before.wet) synth.sing(name, before.wet, { category, whole: true });
@@ -175,18 +175,18 @@ $("other").addEventListener("change", ({ target }) => {
 listenForFiles($("paper"), $("file"), openFile);
 
 document.addEventListener("keydown", (event) => {
-  const name = everywhere(event);
+  const name = pageAction(event);
   if (!name) return;
   event.preventDefault();
   actions[name]();
 });
 $("wet").addEventListener("keydown", (event) => {
-  const name = onPaper(event, { offers: session.offers, drawing: store.value.wet !== null });
+  const name = paperAction(event, { offers: session.offers, drawing: store.value.wet !== null });
   if (!name && (event.ctrlKey || event.metaKey || event.altKey || !keyPen.press(event))) return;
   event.preventDefault();
   if (name?.startsWith("adopt")) session.adopt(Number(name.split(" ")[1]) - 1);
   else actions[name]?.();
-  easel.wake();
+  stage.wake();
 });
 $("wet").addEventListener("blur", () => keyPen.lift());
 
@@ -196,7 +196,7 @@ const bars = new Bars($("bars"), (category) => session.fix(category));
 const variations = new Variations($("variations"), (index) => session.adopt(index));
 
 /** Set only the fields that differ, since setting the same value again costs the browser work. */
-function put(element, fields) {
+function setFields(element, fields) {
   for (const [name, value] of Object.entries(fields)) if (element[name] !== value) element[name] = value;
 }
 
@@ -204,50 +204,50 @@ function show(state) {
   const { history, wet, together, music, temperature } = state;
   const empty = !history.present.length;
   const { offers } = session;
-  put($("sentence"), { textContent: sentence(state) });
-  put($("advice"), { textContent: advice(state, fingers.matches) });
-  put($("hint"), { textContent: empty && !wet ? hint(state) : "" });
-  put($("undo"), { disabled: !history.past.length });
-  put($("redo"), { disabled: !history.future.length });
-  for (const button of [$("clear"), $("accept"), $("replay"), ...saves]) put(button, { disabled: empty });
-  put($("accept"), { textContent: offers ? "Take it" : "Finish it" });
-  put($("accept-next"), { disabled: !offers });
-  put($("together"), { ariaPressed: String(together) });
-  put($("music"), { ariaPressed: String(music) });
-  put($("temperature"), { value: String(temperature), ariaValueText: wildness(temperature) });
+  setFields($("sentence"), { textContent: sentence(state) });
+  setFields($("advice"), { textContent: advice(state, fingers.matches) });
+  setFields($("hint"), { textContent: empty && !wet ? hint(state) : "" });
+  setFields($("undo"), { disabled: !history.past.length });
+  setFields($("redo"), { disabled: !history.future.length });
+  for (const button of [$("clear"), $("accept"), $("replay"), ...saves]) setFields(button, { disabled: empty });
+  setFields($("accept"), { textContent: offers ? "Take it" : "Finish it" });
+  setFields($("accept-next"), { disabled: !offers });
+  setFields($("together"), { ariaPressed: String(together) });
+  setFields($("music"), { ariaPressed: String(music) });
+  setFields($("temperature"), { value: String(temperature), ariaValueText: temperatureWord(temperature) });
   $("paper").classList.toggle("offers", offers);
   bars.show(state);
   variations.show(state);
 }
 
-let due = false;
+let frameRequested = false;
 function showSoon() {
-  if (due) return;
-  due = true;
+  if (frameRequested) return;
+  frameRequested = true;
   requestAnimationFrame(() => {
-    due = false;
+    frameRequested = false;
     show(store.value);
-    if (!store.value.wet && shownRoute !== store.value.route) seen("bars");
+    if (!store.value.wet && shownRoute !== store.value.route) markSeen("bars");
     shownRoute = store.value.route;
   });
 }
 let shownRoute = null;
 
 /** Give screen readers the sentence once it has stayed the same for a moment. */
-let speaking = 0;
+let speechTimer = 0;
 function speakSoon() {
-  clearTimeout(speaking);
-  speaking = setTimeout(() => {
-    const said = [sentence(store.value), advice(store.value, fingers.matches)].join(" ").trim();
-    if ($("live").textContent !== said) $("live").textContent = said;
+  clearTimeout(speechTimer);
+  speechTimer = setTimeout(() => {
+    const text = [sentence(store.value), advice(store.value, fingers.matches)].join(" ").trim();
+    if ($("live").textContent !== text) $("live").textContent = text;
   }, SPEAK_AFTER_MS);
 }
 
-let keeping = 0;
+let saveTimer = 0;
 function keepSoon(now, before) {
-  if (!isNews(now, before)) return;
-  clearTimeout(keeping);
-  keeping = setTimeout(() => keep(store.value), 0);
+  if (!hasChanged(now, before)) return;
+  clearTimeout(saveTimer);
+  saveTimer = setTimeout(() => keepState(store.value), 0);
 }
 
 store.subscribe((now, before) => {
@@ -257,7 +257,7 @@ store.subscribe((now, before) => {
   if (now.history !== before.history && !before.wet) synth.forget();
   if (now.music) singOwn(now, before);
 });
-addEventListener("pagehide", () => keep(store.value));
+addEventListener("pagehide", () => keepState(store.value));
 
 show(store.value);
 connection.connect();

@@ -6,12 +6,12 @@
 const ANSWERS = ["bars", "first ink"];
 
 /** Mark that the pen was lifted; the marks after it belong to this answer. */
-export function penUp() {
+export function markPenUp() {
   for (const name of ["pen up", ...ANSWERS]) performance.clearMarks(name);
   performance.mark("pen up");
 }
 
 /** Mark that a part of the answer can be seen; only the first time counts. */
-export function seen(name) {
+export function markSeen(name) {
   if (!performance.getEntriesByName(name).length) performance.mark(name);
 }

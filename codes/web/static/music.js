@@ -33,11 +33,11 @@ const PIECE = 45;
 const SHORTEST = 0.08;
 const LONGEST = 0.9;
 
-const spread = (text, factor) => [...text].reduce((sum, letter) => (sum * factor + letter.codePointAt(0)) % 9973, 7);
+const hash = (text, factor) => [...text].reduce((sum, letter) => (sum * factor + letter.codePointAt(0)) % 9973, 7);
 
 /** @returns {Voice} the same for a category every time */
 export function voiceOf(category) {
-  const pick = (list, factor) => list[spread(category ?? "", factor) % list.length];
+  const pick = (list, factor) => list[hash(category ?? "", factor) % list.length];
   return { root: pick(ROOTS, 31), scale: pick(SCALES, 37), partials: pick(TIMBRES, 41) };
 }
 

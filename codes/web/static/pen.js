@@ -2,11 +2,11 @@
  * Turns pointer events into strokes: one at a time, without palms and second fingers.
  * Knows pointer events; knows no paper and no drawing.
  *
- * @typedef {object} Hands  who is told; points are events, to be placed by the one who is told
- * @property {(events: PointerEvent[]) => void} began
- * @property {(events: PointerEvent[]) => void} moved
- * @property {() => void} ended
- * @property {() => void} dropped  it was no stroke after all
+ * @typedef {object} PenListener  called for each stroke; points are events, which the listener places on the paper
+ * @property {(events: PointerEvent[]) => void} onStart
+ * @property {(events: PointerEvent[]) => void} onMove
+ * @property {() => void} onEnd
+ * @property {() => void} onCancel  it was no stroke after all
  */
 
 // A second finger this soon after the first is a gesture: neither was meant to draw.
@@ -17,16 +17,16 @@ const PALM_MS = 1200;
 const PALM_WIDTH = 70;
 
 export class Pen {
-  #hands;
+  #listener;
   #current = null;
   #penSeen = -Infinity;
 
   /**
    * @param {HTMLElement} surface  with `touch-action: none`
-   * @param {Hands} hands
+   * @param {PenListener} listener
    */
-  constructor(surface, hands) {
-    this.#hands = hands;
+  constructor(surface, listener) {
+    this.#listener = listener;
     surface.addEventListener("pointerdown", (event) => this.#down(event));
     surface.addEventListener("pointermove", (event) => this.#move(event));
     surface.addEventListener("pointerup", (event) => this.#up(event));
@@ -42,21 +42,21 @@ export class Pen {
     event.target.focus({ preventScroll: true, focusVisible: false });
     event.target.setPointerCapture(event.pointerId);
     this.#current = { id: event.pointerId, type: event.pointerType, since: event.timeStamp };
-    this.#hands.began([event]);
+    this.#listener.onStart([event]);
   }
 
   #move(event) {
     if (event.pointerType === "pen") this.#penSeen = event.timeStamp;
     if (!this.#isCurrent(event)) return;
     const between = event.getCoalescedEvents?.() ?? [];
-    this.#hands.moved(between.length ? between : [event]);
+    this.#listener.onMove(between.length ? between : [event]);
   }
 
   #up(event) {
     if (!this.#isCurrent(event)) return;
     this.#current = null;
-    this.#hands.moved([event]);
-    this.#hands.ended();
+    this.#listener.onMove([event]);
+    this.#listener.onEnd();
   }
 
   #cancel(event) {
@@ -65,7 +65,7 @@ export class Pen {
 
   #drop() {
     this.#current = null;
-    this.#hands.dropped();
+    this.#listener.onCancel();
   }
 
   #isCurrent = (event) => this.#current?.id === event.pointerId;

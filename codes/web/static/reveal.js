@@ -11,14 +11,14 @@ export const PEN_SPEED = 1300;
 const AIR = 3;
 
 /**
- * Return what is drawn of `strokes` after `way` units of travel. The way to the first stroke costs nothing, so that
- * the first ink shows at once.
+ * Return what is drawn of `strokes` after `travel` units. The way to the first stroke costs nothing, so that the first
+ * ink shows at once.
  *
  * @returns {{strokes: import("./drawing.js").Stroke[], left: number}} `left`: travel that was not used up.
  */
-export function revealed(strokes, way) {
+export function revealed(strokes, travel) {
   const shown = [];
-  let left = way;
+  let left = travel;
   for (const [index, each] of strokes.entries()) {
     if (index) left -= distance(strokes[index - 1].points.at(-1), each.points[0]) / AIR;
     if (left < 0) break;
@@ -31,18 +31,18 @@ export function revealed(strokes, way) {
 }
 
 /** Return the travel to the end of the first `count` strokes. */
-export function wayTo(strokes, count) {
-  let way = 0;
+export function travelTo(strokes, count) {
+  let travel = 0;
   for (const [index, { points }] of strokes.slice(0, count).entries()) {
-    if (index) way += distance(strokes[index - 1].points.at(-1), points[0]) / AIR;
-    for (let i = 1; i < points.length; i += 1) way += distance(points[i - 1], points[i]);
+    if (index) travel += distance(strokes[index - 1].points.at(-1), points[0]) / AIR;
+    for (let i = 1; i < points.length; i += 1) travel += distance(points[i - 1], points[i]);
   }
-  return way;
+  return travel;
 }
 
-/** Return the first `way` units of a line, cut between two points if need be; then `left` is below 0. */
-function cut(points, way) {
-  let left = way;
+/** Return the first `travel` units of a line, cut between two points if need be; then `left` is below 0. */
+function cut(points, travel) {
+  let left = travel;
   for (let i = 1; i < points.length; i += 1) {
     const step = distance(points[i - 1], points[i]);
     if (step > left) {

@@ -4,19 +4,20 @@
  */
 
 import { drawingOf } from "./appstate.js";
-import { findsItFinished, fits, offered, remaining, wholeStrokes, withInk } from "./continuation.js";
+import { fits, isFinished, newOffer, remaining, wholeStrokes, withRows } from "./continuation.js";
 import { changed, extended, ownPart, redone, rewound, stroke, undone } from "./drawing.js";
 import { toWire } from "./wire.js";
 
-export const NINE = 9;
+export const N_VARIATIONS = 9;
+// What a request asks for: how many categories, and how many drawings of each.
 const UNSURE = { top: 3, draw: 3 };
-const SURE = { top: 1, draw: NINE };
-const LOOK = { top: 1, draw: 0 };
+const SURE = { top: 1, draw: N_VARIATIONS };
+const RECOGNISE = { top: 1, draw: 0 };
 // While a stroke is being drawn, it is recognised at most this often.
-const LOOK_MS = 120;
+const RECOGNISE_MS = 120;
 
 /** Return how many drawings of how many categories to ask for: of several if the category is not clear. */
-const wanted = ({ route, fixed, together, categories }) => {
+const planFor = ({ route, fixed, together, categories }) => {
   if (together) return { top: 1, draw: 1 };
   const several = !fixed && route?.decision === "unsure" && categories.length >= UNSURE.top;
   return several ? UNSURE : SURE;
@@ -25,8 +26,8 @@ const wanted = ({ route, fixed, together, categories }) => {
 export class Session {
   #store;
   #connection;
-  #asked = { ...LOOK, base: [], more: {} };
-  #lookedAt = 0;
+  #lastRequest = { ...RECOGNISE, base: [], more: {} };
+  #recognisedAt = 0;
   #taking = null;
 
   /**
@@ -47,7 +48,7 @@ export class Session {
   penBegan(points) {
     this.#connection.stop();
     this.#taking = null;
-    this.#lookedAt = performance.now();
+    this.#recognisedAt = performance.now();
     this.#store.set({ wet: points, offer: this.#hiddenOffer(), notice: "" });
   }
 
@@ -56,9 +57,9 @@ export class Session {
     if (!wet) return;
     this.#store.set({ wet: extended(wet, points) });
     const now = performance.now();
-    if (this.#connection.busy || now - this.#lookedAt < LOOK_MS) return;
-    this.#lookedAt = now;
-    this.#look();
+    if (this.#connection.busy || now - this.#recognisedAt < RECOGNISE_MS) return;
+    this.#recognisedAt = now;
+    this.#recognise();
   }
 
   penEnded() {
@@ -151,7 +152,7 @@ export class Session {
       history: changed(history, drawing),
       offer: Object.freeze({ ...offer, taken: offer.taken + strokes }),
     });
-    if (offer.done) this.#look();
+    if (offer.done) this.#recognise();
   }
 
   #takeIfWhole() {
@@ -166,7 +167,7 @@ export class Session {
     const drawing = [...offer.base, ...offer.drawings[index].strokes];
     const adopted = changed(rewound(history, offer.base), drawing);
     this.#store.set({ history: adopted, offer: this.#hiddenOffer(), notice: "" });
-    this.#look();
+    this.#recognise();
   }
 
   // How it draws.
@@ -202,14 +203,14 @@ export class Session {
   // Requests and answers.
 
   /** Have the drawing recognised and nothing drawn. */
-  #look() {
-    this.#ask(LOOK, drawingOf(this.#state));
+  #recognise() {
+    this.#ask(RECOGNISE, drawingOf(this.#state));
   }
 
   /** Have a drawing recognised and finished. */
   #suggest(base, more = {}) {
     this.#taking = null;
-    if (base.length) this.#ask(wanted(this.#state), base, more);
+    if (base.length) this.#ask(planFor(this.#state), base, more);
   }
 
   /** Ask for other ways to finish the person's own part. */
@@ -222,52 +223,52 @@ export class Session {
   #revisit() {
     const { history, together } = this.#state;
     if (!history.present.length) return;
-    if (history.present.at(-1).by === "machine" || together) this.#look();
+    if (history.present.at(-1).by === "machine" || together) this.#recognise();
     else this.#suggest(history.present);
   }
 
   #ask(plan, base, more = {}) {
     const { wet, temperature, seed, fixed } = this.#state;
-    this.#asked = { ...plan, base, more };
+    this.#lastRequest = { ...plan, base, more };
     this.#connection.ask({ sketch: toWire(base, wet !== null), ...plan, temperature, seed, category: fixed, ...more });
   }
 
   /** Take in a message of the server. */
-  heard(message) {
+  receive(message) {
     const answers = {
-      route: () => this.#heardRoute(message),
-      drawing: () => this.#heardDrawing(message),
-      ink: () => this.#heardInk(message),
-      done: () => this.#heardDone(message),
+      route: () => this.#onRoute(message),
+      drawing: () => this.#onDrawing(message),
+      ink: () => this.#onRows(message),
+      done: () => this.#onDone(message),
       refused: () => this.#store.set({ notice: message.error }),
     };
     answers[message.type]?.();
   }
 
-  #heardDrawing({ categories }) {
-    const { base } = this.#asked;
-    this.#store.set({ offer: offered(base, categories, base !== this.#state.history.present) });
+  #onDrawing({ categories }) {
+    const { base } = this.#lastRequest;
+    this.#store.set({ offer: newOffer(base, categories, base !== this.#state.history.present) });
   }
 
-  #heardRoute({ category, decision, probabilities }) {
+  #onRoute({ category, decision, probabilities }) {
     this.#store.set({ route: Object.freeze({ category, decision, probabilities }) });
-    const better = wanted(this.#state);
-    const { draw, top, base, more } = this.#asked;
+    const better = planFor(this.#state);
+    const { draw, top, base, more } = this.#lastRequest;
     if (draw && better.top !== top) this.#ask(better, base, more);
   }
 
-  #heardInk({ rows }) {
-    const offer = withInk(this.#state.offer, rows);
+  #onRows({ rows }) {
+    const offer = withRows(this.#state.offer, rows);
     this.#store.set({ offer });
     if (this.#state.together && wholeStrokes(offer) > 0) this.#keepOneStroke(offer);
     else this.#takeIfWhole();
   }
 
-  #heardDone({ drawings }) {
-    if (!this.#asked.draw) return;
+  #onDone({ drawings }) {
+    if (!this.#lastRequest.draw) return;
     const { offer, together } = this.#state;
     this.#store.set({ offer: drawings.length ? Object.freeze({ ...offer, done: true }) : null });
-    if (together && findsItFinished(this.#state.offer)) this.#store.set({ notice: "I would not add anything." });
+    if (together && isFinished(this.#state.offer)) this.#store.set({ notice: "I would not add anything." });
     this.#takeIfWhole();
   }
 

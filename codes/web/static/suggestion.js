@@ -4,11 +4,11 @@
  */
 
 import { remaining } from "./continuation.js";
-import { PEN_SPEED, revealed, wayTo } from "./reveal.js";
+import { PEN_SPEED, revealed, travelTo } from "./reveal.js";
 
 export class Suggestion {
-  #of = null;
-  #way = 0;
+  #categories = null;
+  #travel = 0;
 
   /**
    * Return what the pen has drawn `seconds` later.
@@ -17,15 +17,15 @@ export class Suggestion {
    * @returns {{strokes: import("./drawing.js").Stroke[], moving: boolean}}  `moving`: there is more to come
    */
   after(seconds, offer) {
-    if (this.#of !== offer?.categories) {
-      this.#of = offer?.categories;
-      this.#way = 0;
+    if (this.#categories !== offer?.categories) {
+      this.#categories = offer?.categories;
+      this.#travel = 0;
     }
     if (!remaining(offer).length) return { strokes: [], moving: false };
     const { strokes } = offer.drawings[0];
-    const end = wayTo(strokes, strokes.length);
-    const way = Math.max(this.#way + seconds * PEN_SPEED, wayTo(strokes, offer.taken));
-    this.#way = Math.min(end, way);
-    return { strokes: revealed(strokes, this.#way).strokes.slice(offer.taken), moving: this.#way < end };
+    const end = travelTo(strokes, strokes.length);
+    const travel = Math.max(this.#travel + seconds * PEN_SPEED, travelTo(strokes, offer.taken));
+    this.#travel = Math.min(end, travel);
+    return { strokes: revealed(strokes, this.#travel).strokes.slice(offer.taken), moving: this.#travel < end };
   }
 }

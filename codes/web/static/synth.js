@@ -9,11 +9,11 @@ const LOUDNESS = 0.14;
 const ATTACK = 0.015;
 const RELEASE = 0.25;
 // If somebody draws faster than the music plays, notes are left out, not delayed.
-const MOST_AHEAD = 1.2;
+const MAX_AHEAD = 1.2;
 
 export class Synth {
   #context = null;
-  #free = 0;
+  #freeAt = 0;
   #sung = new Map();
   #waves = new Map();
 
@@ -50,9 +50,9 @@ export class Synth {
 
   #play({ frequency, seconds }, voice) {
     const now = this.#context.currentTime;
-    const start = Math.max(now, this.#free);
-    if (start - now > MOST_AHEAD) return;
-    this.#free = start + seconds;
+    const start = Math.max(now, this.#freeAt);
+    if (start - now > MAX_AHEAD) return;
+    this.#freeAt = start + seconds;
     const gain = this.#envelope(start, seconds);
     const tone = this.#context.createOscillator();
     tone.setPeriodicWave(this.#waveOf(voice));

@@ -4,9 +4,9 @@
  */
 
 import { fits } from "./continuation.js";
-import { count, named } from "./copy.js";
+import { numberWord, withArticle } from "./copy.js";
 import { Paper } from "./paper.js";
-import { NINE } from "./session.js";
+import { N_VARIATIONS } from "./session.js";
 
 const INK = 1.6;
 
@@ -19,7 +19,7 @@ export class Variations {
    * @param {(index: number) => void} adopt
    */
   constructor(grid, adopt) {
-    this.#cells = Array.from({ length: NINE }, (_, index) => newCell(index, adopt));
+    this.#cells = Array.from({ length: N_VARIATIONS }, (_, index) => newCell(index, adopt));
     grid.append(...this.#cells.map(({ button }) => button));
     new ResizeObserver(() => this.#fit()).observe(grid);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
@@ -53,8 +53,10 @@ export class Variations {
   }
 }
 
-const label = (index, category) =>
-  category ? `Take way ${count(index + 1)}: ${named(category)}` : `Way ${count(index + 1)}: nothing yet`;
+function label(index, category) {
+  const number = numberWord(index + 1);
+  return category ? `Take way ${number}: ${withArticle(category)}` : `Way ${number}: nothing yet`;
+}
 
 function newCell(index, adopt) {
   const button = document.getElementById("variation").content.firstElementChild.cloneNode(true);

@@ -10,9 +10,10 @@ const CANVAS_PIXELS = 280;
 const BOUNDS_PIXELS = 200;
 // A drawing smaller than this share of the paper is meant to be small: the paper says nothing about its scale.
 const TINY_SHARE = 0.15;
-const DIGITS = 10;
+// Coordinates are sent in tenths of a unit of the paper.
+const FRACTION = 10;
 
-const tidy = (value) => Math.round(value * DIGITS) / DIGITS;
+const rounded = (value) => Math.round(value * FRACTION) / FRACTION;
 
 /** Return how many units of the paper make one Quick, Draw! pixel for this drawing. */
 function unitOf(drawing) {
@@ -23,7 +24,7 @@ function unitOf(drawing) {
 
 /** Return the drawing in the server's form; `penDown` if its last stroke is still being drawn. */
 export const toWire = (drawing, penDown = false) => ({
-  strokes: drawing.map(({ points }) => points.map(([x, y]) => [tidy(x), tidy(y)])),
+  strokes: drawing.map(({ points }) => points.map(([x, y]) => [rounded(x), rounded(y)])),
   pen_down: penDown,
   unit: unitOf(drawing),
 });
@@ -39,14 +40,14 @@ export function fromWire(sketch) {
   const wanted = SIDE / CANVAS_PIXELS / (sketch.unit ?? 1);
   const raw = sketch.strokes.map((points) => stroke(points, "me"));
   const scale = Math.min(wanted, (0.9 * SIDE) / Math.max(longestSide(boxOf(raw)), 1e-9));
-  const scaled = moved(raw, scale, 0, 0);
+  const scaled = transformed(raw, scale, 0, 0);
   const box = boxOf(scaled);
   const inView = box.left >= 0 && box.top >= 0 && box.right <= SIDE && box.bottom <= SIDE;
   if (inView) return scaled;
-  return moved(scaled, 1, SIDE / 2 - (box.left + box.right) / 2, SIDE / 2 - (box.top + box.bottom) / 2);
+  return transformed(scaled, 1, SIDE / 2 - (box.left + box.right) / 2, SIDE / 2 - (box.top + box.bottom) / 2);
 }
 
-const moved = (drawing, scale, dx, dy) =>
+const transformed = (drawing, scale, dx, dy) =>
   drawing.map(({ points, by }) =>
     stroke(
       points.map(([x, y]) => [x * scale + dx, y * scale + dy]),
@@ -55,7 +56,7 @@ const moved = (drawing, scale, dx, dy) =>
   );
 
 /** Return the index of the first stroke of the machine if all that follow are its own; else null. */
-export function machineFrom(drawing) {
+export function machineStart(drawing) {
   const first = drawing.findIndex((each) => each.by === "machine");
   const takesOver = first > 0 && drawing.slice(first).every((each) => each.by === "machine");
   return takesOver ? first : null;

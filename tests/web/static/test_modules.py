@@ -8,6 +8,7 @@ import pytest
 from benchmarks.live.browser import SIDE, Page
 from codes.formats.polyline_json import sketch_from_record
 from codes.sketch.geometry import bounds, unit_of_canvas
+from codes.sketch.stroke3 import LIFT
 from tests.web.static.test_files import MODULES, exported
 
 
@@ -31,7 +32,7 @@ def call(driver, address):
 def test_history_goes_back_and_forth_and_forgets_what_was_undone_when_something_is_drawn(call):
     script = """
         const [a, b, c] = ["a", "b", "c"].map((by) => [stroke([[0, 0]], by)]);
-        let now = changed(changed(begun(), a), b);
+        let now = changed(changed(newHistory(), a), b);
         const seen = [now.present[0].by];
         now = undone(now); seen.push(now.present[0].by);
         now = redone(now); seen.push(now.present[0].by);
@@ -47,7 +48,7 @@ def test_rows_become_strokes_as_in_stroke_3(call):
     rows = [[0, 10, 0, 0, 0], [0, 0, 10, 1, 0], [1, 5, 5, 1, 0], [0, -10, 0, 1, 0], [0, 3, 3, 0, 1]]
     script = """
         const base = [stroke([[100, 100]], "me")];
-        const { drawings } = withInk(offered(base, ["cat", "cat"]), given[0]);
+        const { drawings } = withRows(newOffer(base, ["cat", "cat"]), given[0]);
         return drawings.map(({ strokes, ended }) => [strokes.map(({ points }) => points), ended]);
     """
     first, second = call(script, rows)
@@ -57,7 +58,7 @@ def test_rows_become_strokes_as_in_stroke_3(call):
 
 def test_only_whole_strokes_can_be_taken(call):
     script = """
-        const offer = withInk(offered([stroke([[0, 0]], "me")], ["cat"]), given[0]);
+        const offer = withRows(newOffer([stroke([[0, 0]], "me")], ["cat"]), given[0]);
         return [wholeStrokes(offer), wholeStrokes({ ...offer, done: true })];
     """
     assert call(script, [[0, 1, 1, 1, 0], [0, 1, 1, 0, 0]]) == [1, 2]
@@ -75,7 +76,7 @@ def test_the_wire_form_is_read_by_the_server_and_comes_back(call):
     drawing = [[[10.04, 20], [300.5, 700]], [[500, 500]]]
     record = call("return toWire(given[0].map((points) => stroke(points, 'me')), true)", drawing)
     sketch = sketch_from_record(record)
-    assert sketch.points[-1, 2] == 0 and sketch.unit == pytest.approx(SIDE / 280)
+    assert sketch.points[-1, LIFT] == 0 and sketch.unit == pytest.approx(SIDE / 280)
     back = call("return fromWire(given[0]).map(({ points }) => points)", record)
     assert np.abs(np.concatenate(back) - np.concatenate(drawing)).max() < 0.1
 
@@ -97,17 +98,18 @@ def test_strokes_are_revealed_up_to_the_length_the_pen_travelled(call):
     assert start == [[[0, 0], [0, 0]]]
     assert half == [[[0, 0], [100, 0], [100, 50]]]
     assert air == strokes[:1] and whole == strokes
-    way = call("return wayTo(given[0].map((points) => stroke(points, 'me')), 2)", strokes)
+    way = call("return travelTo(given[0].map((points) => stroke(points, 'me')), 2)", strokes)
     assert way == pytest.approx(200 + 300 / 3 + 100)
 
 
 def test_the_page_says_unsure_and_unknown_in_different_words(call):
     script = """
-        const history = begun([stroke([[0, 0]], "me")]);
+        const history = newHistory([stroke([[0, 0]], "me")]);
         const probabilities = { ant: 0.5, hourglass: 0.3, eyeglasses: 0.2 };
         const state = { ...INITIAL, history, categories: Object.keys(probabilities) };
         const say = (decision) => sentence({ ...state, route: { category: "ant", decision, probabilities } });
-        return [say("known"), say("unsure"), say("unknown"), sentence(INITIAL), named("eyeglasses"), named("bus")];
+        return [say("known"), say("unsure"), say("unknown"), sentence(INITIAL),
+                ...["eyeglasses", "bus"].map(withArticle)];
     """
     assert call(script) == [
         "I think it is an ant.",
@@ -150,7 +152,7 @@ def test_categories_have_voices_of_their_own(call):
 )
 def test_invalid_stored_drawings_are_not_restored(call, kept):
     call("localStorage.setItem('halfdrawn', given[0]); return null", kept)
-    assert call("return recall()") == {}
+    assert call("return recallState()") == {}
 
 
 def test_a_broken_connection_comes_back_and_asks_again(call):
@@ -167,9 +169,9 @@ def test_a_broken_connection_comes_back_and_asks_again(call):
         const [kept, later] = [window.WebSocket, window.setTimeout];
         window.WebSocket = Line;
         window.setTimeout = (work) => work();
-        const heard = [];
-        const note = (what) => heard.push(what);
-        const connection = new Connection("", { heard: ({ type }) => note(type), connected: note });
+        const events = [];
+        const note = (what) => events.push(what);
+        const connection = new Connection("", { onMessage: ({ type }) => note(type), onConnection: note });
         connection.connect();
         sockets[0].dispatchEvent(new Event("open"));
         connection.ask({ draw: 1 });
@@ -181,7 +183,7 @@ def test_a_broken_connection_comes_back_and_asks_again(call):
         say({ type: "done", id: 1 });
         say({ type: "ink", id: 1 });
         [window.WebSocket, window.setTimeout] = [kept, later];
-        return [sockets.map(({ sent }) => sent.map(({ id }) => id)), heard, connection.busy];
+        return [sockets.map(({ sent }) => sent.map(({ id }) => id)), events, connection.busy];
     """
     assert call(script) == [[[1], [1]], [True, False, True, "route", "done"], False]
 
@@ -192,10 +194,10 @@ def test_single_keys_work_only_on_the_paper(call):
                                            target: document.documentElement, ...more });
         const offers = { offers: true, drawing: false };
         const none = { offers: false, drawing: false };
-        return [onPaper(key("Tab"), offers), onPaper(key("Tab"), none) ?? null,
-                onPaper(key("Tab", { shiftKey: true }), offers) ?? null,
-                onPaper(key("ArrowRight"), none) ?? null, onPaper(key("3"), none),
-                everywhere(key("n")) ?? null, everywhere(key("z", { ctrlKey: true })),
-                everywhere(key("Z", { metaKey: true, shiftKey: true })), everywhere(key("y", { ctrlKey: true }))];
+        return [paperAction(key("Tab"), offers), paperAction(key("Tab"), none) ?? null,
+                paperAction(key("Tab", { shiftKey: true }), offers) ?? null,
+                paperAction(key("ArrowRight"), none) ?? null, paperAction(key("3"), none),
+                pageAction(key("n")) ?? null, pageAction(key("z", { ctrlKey: true })),
+                pageAction(key("Z", { metaKey: true, shiftKey: true })), pageAction(key("y", { ctrlKey: true }))];
     """
     assert call(script) == ["accept", None, None, None, "adopt 3", None, "undo", "redo", "redo"]

@@ -4,25 +4,25 @@
  */
 
 import { remaining } from "./continuation.js";
-import { seen } from "./marks.js";
+import { markSeen } from "./marks.js";
 import { Paper } from "./paper.js";
-import { PEN_SPEED, revealed, wayTo } from "./reveal.js";
+import { PEN_SPEED, revealed, travelTo } from "./reveal.js";
 import { Suggestion } from "./suggestion.js";
 
 const FAINT = 0.5;
 const LONGEST_FRAME = 0.1;
 const REPLAY_SPEED = 1.6 * PEN_SPEED;
 
-export class Easel {
+export class Stage {
   #dry;
   #wet;
   #store;
   #keyPen;
-  #told;
+  #listener;
   #suggestion = new Suggestion();
   #stale = true;
   #asleep = true;
-  #then = 0;
+  #lastFrame = 0;
   #replay = null;
   #calm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -30,15 +30,15 @@ export class Easel {
    * @param {{dry: HTMLCanvasElement, wet: HTMLCanvasElement}} canvases  one over the other
    * @param {import("./appstate.js").StateStore} store
    * @param {import("./keypen.js").KeyPen} keyPen
-   * @param {{drew: (strokes: import("./drawing.js").Stroke[]) => void, shown: () => void}} told
-   *   `drew`: so much of the suggestion is to be seen; `shown`: all of it is
+   * @param {{onProgress: (strokes: import("./drawing.js").Stroke[]) => void, onWhole: () => void}} listener
+   *   `onProgress`: so much of the suggestion is shown; `onWhole`: all of it is
    */
-  constructor({ dry, wet }, store, keyPen, told) {
+  constructor({ dry, wet }, store, keyPen, listener) {
     this.#dry = new Paper(dry);
     this.#wet = new Paper(wet);
     this.#store = store;
     this.#keyPen = keyPen;
-    this.#told = told;
+    this.#listener = listener;
     new ResizeObserver(() => this.#fit()).observe(wet);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.#fit());
     store.subscribe((now, before) => this.#changed(now, before));
@@ -68,7 +68,7 @@ export class Easel {
   wake() {
     if (!this.#asleep) return;
     this.#asleep = false;
-    this.#then = performance.now();
+    this.#lastFrame = performance.now();
     requestAnimationFrame((now) => this.#frame(now));
   }
 
@@ -86,8 +86,8 @@ export class Easel {
   }
 
   #frame(now) {
-    const seconds = Math.min(LONGEST_FRAME, Math.max(0, (now - this.#then) / 1000));
-    this.#then = now;
+    const seconds = Math.min(LONGEST_FRAME, Math.max(0, (now - this.#lastFrame) / 1000));
+    this.#lastFrame = now;
     if (this.#stale) this.#drawDry();
     this.#wet.clear();
     const moving = this.#replay === null ? this.#drawLive(seconds) : this.#drawReplay(seconds);
@@ -108,22 +108,22 @@ export class Easel {
     this.#wet.draw(strokes, FAINT);
     if (wet) this.#wet.draw([{ points: wet, by: "me" }]);
     if (this.#keyPen.shown) this.#wet.cross(this.#keyPen.at, this.#keyPen.down);
-    if (strokes.length) this.#tell(strokes, moving);
+    if (strokes.length) this.#report(strokes, moving);
     return moving;
   }
 
-  #tell(strokes, moving) {
-    seen("first ink");
-    this.#told.drew(strokes);
+  #report(strokes, moving) {
+    markSeen("first ink");
+    this.#listener.onProgress(strokes);
     const { offer } = this.#store.value;
-    if (!moving && offer.done && remaining(offer).length) queueMicrotask(() => this.#told.shown());
+    if (!moving && offer.done && remaining(offer).length) queueMicrotask(() => this.#listener.onWhole());
   }
 
   #drawReplay(seconds) {
     const { present } = this.#store.value.history;
     this.#replay += seconds * REPLAY_SPEED;
     this.#wet.draw(revealed(present, this.#replay).strokes);
-    if (this.#replay < wayTo(present, present.length)) return true;
+    if (this.#replay < travelTo(present, present.length)) return true;
     this.#replay = null;
     this.#drawDry();
     this.#wet.clear();
