@@ -26,7 +26,7 @@ from codes.sketch.geometry import resample
 from codes.sketch.stroke3 import Floats, Sketch
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.server import ListeningSocket, server_of
+from codes.web.server import ListeningSocket, make_server
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -68,7 +68,7 @@ PHONE = Screen(390, 844, density=2.0, touch=True)
 def served(app: Starlette) -> Iterator[str]:
     """Serve the app on a free port of this machine, for as long as the block runs; yields its address."""
     with ListeningSocket("127.0.0.1", 0) as listener:
-        server = server_of(app, listener, Limits())
+        server = make_server(app, listener, Limits())
         thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
         thread.start()
         wait_until(lambda: server.started)

@@ -25,7 +25,9 @@ from codes.model.router import RouterNet
 from codes.training.run_folder import RunFolder
 
 COMMANDS: dict[Kind, str] = {"decoder": "train draw", "router": "train predict"}
-CARD = "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, its licence, and what was measured.\n"
+DEFAULT_CARD = (
+    "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, its licence, and what was measured.\n"
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,12 @@ def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None) -> Bun
         BadOption: router, decoders and store do not belong together.
     """
     sketches = critic_sketches(plan.store, tuple(plan.decoders), plan.critic_sketches)
-    bundle = _build_parts(plan, folder, card or CARD.format(name=folder.name, categories=", ".join(plan.decoders)))
+    card = card or DEFAULT_CARD.format(name=folder.name, categories=", ".join(plan.decoders))
+    bundle = _build_parts(plan, folder, card)
     return add_critic(bundle, sketches) if sketches else bundle
 
 
-def runs_below(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFolder]:
+def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFolder]:
     """Find decoder runs by category: in the folders of ``folder``, or ``folder`` itself if it is a run.
 
     Args:

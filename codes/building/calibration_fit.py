@@ -1,4 +1,4 @@
-"""Fits a router's calibration on validation sketches; :mod:`codes.model.calibration` says what it does with logits."""
+"""Fit a router's calibration on validation sketches; :mod:`codes.model.calibration` says what it does with logits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from codes.data.batches import Batch
 from codes.model.calibration import Calibration, apply_inverse_temperature, calibration_features, in_distribution_scores
 from codes.model.router import RouterNet
+from codes.training.objectives import ROUTER_FRACTIONS, prefix_lengths
 
-FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of each sketch, that the router sees
 ACCEPTED_SHARE = 0.95  # of known validation sketches that are not "unknown"
 RIDGE = 0.003  # weight of the squared weights beside the mean cross-entropy in nats
 LOGIT_UNIT = 5.0  # logits are divided by this while the weights are fitted, so that the ridge treats features alike
@@ -35,20 +35,20 @@ class PrefixLogits:
 
 @torch.no_grad()
 def prefix_logits(net: RouterNet, batches: Iterable[Batch]) -> PrefixLogits:
-    """Run the router on every sketch at each of :data:`FRACTIONS`."""
+    """Run the router on every sketch at each of :data:`codes.training.objectives.ROUTER_FRACTIONS`."""
     parts = []
     for batch in batches:
-        for fraction in FRACTIONS:
-            kept = (batch.lengths * fraction).round().long().clamp(min=1)
+        for fraction in ROUTER_FRACTIONS:
+            kept = prefix_lengths(batch.lengths, fraction)
             parts.append((net(batch.points, kept), batch.labels, kept))
     return PrefixLogits(*(torch.cat(part) for part in zip(*parts, strict=True)))
 
 
 def calibrate(prefixes: PrefixLogits, offered_labels: list[int]) -> Calibration:
     """Fit temperature and refusal threshold on the prefixes whose labels are on offer."""
-    place = {label: index for index, label in enumerate(offered_labels)}
-    known = prefixes.select(torch.tensor([int(label) in place for label in prefixes.labels]))
-    targets = torch.tensor([place[int(label)] for label in known.labels])
+    position = {label: index for index, label in enumerate(offered_labels)}
+    known = prefixes.select(torch.tensor([int(label) in position for label in prefixes.labels]))
+    targets = torch.tensor([position[int(label)] for label in known.labels])
     fitted = fit_temperature(known, offered_labels, targets)
     scores = in_distribution_scores(fitted.scaled(known.logits, known.lengths), offered_labels)
     return replace(fitted, known=float(torch.quantile(scores, 1 - ACCEPTED_SHARE)))
@@ -60,7 +60,7 @@ def fit_temperature(prefixes: PrefixLogits, offered_labels: list[int], targets: 
     Args:
         prefixes: sketches of offered categories.
         offered_labels: the labels of the categories on offer.
-        targets: ``[N]``, the place of each sketch's category in ``offered_labels``.
+        targets: ``[N]``, the position of each sketch's category in ``offered_labels``.
     """
     labels = prefixes.logits.shape[1]  # background labels take part: they too say how sure the router may be
     units = torch.tensor([LOGIT_UNIT, 1.0, 1.0]).repeat_interleave(labels)

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codes.checkpoints.bundle import Bundle, with_critic
+from codes.checkpoints.bundle import Bundle, write_critic
 from codes.checkpoints.part import PartConfig
 from codes.data.store import Store
 from codes.inference.completer import Completer
@@ -50,31 +50,31 @@ def add_critic(bundle: Bundle, sketches: Mapping[str, Sequence[AnyStroke3]]) -> 
     """
     completer = Completer(bundle)
     bar = progress(sketches.items(), desc="critic", unit=" categories")
-    critic = fit_critic({category: critic_examples(completer, category, some) for category, some in bar})
-    counts = {"counts": [len(some) for some in sketches.values()]}
+    critic = fit_critic({category: critic_examples(completer, category, rows) for category, rows in bar})
+    counts = {"counts": [len(rows) for rows in sketches.values()]}
     scale = bundle.router()[1].scale
-    return with_critic(
+    return write_critic(
         bundle, critic, PartConfig("critic", critic.config.to_dict(), scale, list(sketches), training=counts)
     )
 
 
-def critic_sketches(store: Store, categories: Sequence[str], most: int) -> dict[str, list[AnyStroke3]]:
-    """Choose at most so many training sketches of each category that has any.
+def critic_sketches(store: Store, categories: Sequence[str], max_count: int) -> dict[str, list[AnyStroke3]]:
+    """Return up to ``max_count`` training sketches of each category that has any.
 
     Raises:
         BadFile: some are asked for and the store has no training sketches at all.
         BadOption: the store has no such category.
     """
-    if most == 0:
+    if max_count == 0:
         return {}
     split = store.split("train")
-    chosen = {category: evenly_spaced(list(split.only(category).sketches()), most) for category in categories}
+    chosen = {category: evenly_spaced(list(split.only(category).sketches()), max_count) for category in categories}
     return {category: sketches for category, sketches in chosen.items() if sketches}
 
 
-def evenly_spaced(sketches: Sequence[AnyStroke3], most: int) -> list[AnyStroke3]:
-    """Choose at most so many, spread from the first to the last."""
-    return [sketches[int(i)] for i in np.linspace(0, len(sketches) - 1, min(most, len(sketches)))]
+def evenly_spaced(sketches: Sequence[AnyStroke3], max_count: int) -> list[AnyStroke3]:
+    """Return up to ``max_count`` of the sketches, spread from the first to the last."""
+    return [sketches[int(i)] for i in np.linspace(0, len(sketches) - 1, min(max_count, len(sketches)))]
 
 
 @dataclass(frozen=True)

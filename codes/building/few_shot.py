@@ -114,9 +114,9 @@ def teach(bundle: Bundle, task: TeachingTask, folder: Path) -> Bundle:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def read_drawings(files: Iterable[Path], most: int = MAX_DRAWINGS) -> list[AnyStroke3]:
-    """Read at most so many drawings as a model is to see them; of an .npz file in splits only those to learn from."""
-    return [rows for file in files for rows in _read_file(file)][:most]
+def read_drawings(files: Iterable[Path], max_count: int = MAX_DRAWINGS) -> list[AnyStroke3]:
+    """Read up to ``max_count`` drawings as a model is to see them; of an .npz file with splits only the train split."""
+    return [rows for file in files for rows in _read_file(file)][:max_count]
 
 
 def sketches_from_data(bundle: Bundle, data: Path) -> dict[str, list[AnyStroke3]]:
@@ -166,12 +166,12 @@ def _write_decoder(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
     sizes = VAEConfig.from_dict(config.model)
     sizes = replace(sizes, decoder=replace(sizes.decoder, dropout=RECURRENT_DROPOUT))
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
-        place = Path(temporary)
-        save_tensors(place / "start.safetensors", tensors, {"scale": config.scale})
+        scratch = Path(temporary)
+        save_tensors(scratch / "start.safetensors", tensors, {"scale": config.scale})
         valid = task.drawings[::VALID_EVERY]
-        store = pack(place / "store", {"train": {task.name: kept}, "valid": {task.name: valid}})
-        job = decoder_job(Splits.of(store), sizes, task.config, place / "start.safetensors")
-        run = RunFolder(place / "teaching")
+        store = pack(scratch / "store", {"train": {task.name: kept}, "valid": {task.name: valid}})
+        job = decoder_job(Splits.of(store), sizes, task.config, scratch / "start.safetensors")
+        run = RunFolder(scratch / "teaching")
         run.path.mkdir()
         Trainer(job, task.config, run, torch.device("cpu")).fit()
         best, facts = load_tensors(run.best)
@@ -201,7 +201,7 @@ def _write_router(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
         return
     wider = replace(config, categories=[*config.categories, task.name])
     shares = ({task.name: task.drawings}, ROUTER_BATCHES), (task.others, ROUTER_BATCHES * len(task.others))
-    batches = [batch for some, count in shares for batch in _router_batches(some, count, wider, task.config)]
+    batches = [batch for sketches, count in shares for batch in _router_batches(sketches, count, wider, task.config)]
     net = with_new_label(net, label_examples(net, batches, task.config))
     write_part(folder, replace(wider, model=net.config.to_dict()), net.state_dict(), task.precision)
 

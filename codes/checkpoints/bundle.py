@@ -87,10 +87,10 @@ class Bundle:
         Raises:
             BadFile: it is missing or damaged, or it never learned one of the categories.
         """
-        net, config = read_router(self._checked("router"))
-        strange = sorted(set(self.categories) - set(config.categories))
-        if strange:
-            raise BadFile(self.folder, f"its router never learned {', '.join(strange)}")
+        net, config = read_router(self._verified("router"))
+        unknown = sorted(set(self.categories) - set(config.categories))
+        if unknown:
+            raise BadFile(self.folder, f"its router never learned {', '.join(unknown)}")
         return net, config
 
     def critic(self) -> tuple[Critic, PartConfig] | None:
@@ -99,11 +99,11 @@ class Bundle:
         Raises:
             BadFile: it is missing or damaged.
         """
-        return read_critic(self._checked(CRITIC)) if self.has_critic else None
+        return read_critic(self._verified(CRITIC)) if self.has_critic else None
 
     @property
     def has_critic(self) -> bool:
-        """Tell whether the table of contents names a critic."""
+        """Return true if the table of contents names a critic."""
         return f"{CRITIC}/{FILES[0]}" in self.hashes
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
@@ -112,7 +112,7 @@ class Bundle:
         Raises:
             ModelNotFound: it has no such category; the sentence names those there are.
         """
-        return read_vae(self._checked(self.part_of(category)))
+        return read_vae(self._verified(self.part_of(category)))
 
     def part_of(self, category: str) -> str:
         """Return the folder of a category's part, relative to the bundle's.
@@ -124,7 +124,7 @@ class Bundle:
             raise ModelNotFound(f"no category '{category}'; there are {', '.join(self.categories)}")
         return self.decoders[category]
 
-    def _checked(self, part: str) -> Path:
+    def _verified(self, part: str) -> Path:
         """Return a part's folder if its files are those that were written."""
         for file in (self.folder / part / name for name in FILES):
             if not file.is_file():
@@ -175,8 +175,8 @@ def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], ca
     return Bundle.open(folder)
 
 
-def with_critic(bundle: Bundle, critic: Critic, config: PartConfig) -> Bundle:
-    """Add a critic to a bundle on disk; it is no part before the table of contents names it."""
+def write_critic(bundle: Bundle, critic: Critic, config: PartConfig) -> Bundle:
+    """Write a critic into a bundle on disk; it is no part of it before the table of contents names it."""
     write_part(bundle.folder / CRITIC, config, critic.state_dict(), "float16")
     _write_contents(bundle.folder, bundle.decoders)
     return Bundle.open(bundle.folder)

@@ -74,14 +74,14 @@ def read_config(folder: Path) -> PartConfig:
     path = folder / "config.json"
     try:
         config = PartConfig(**json.loads(path.read_text()))
-        sensible = config.kind in get_args(Kind) and 0 < config.scale < 1e6
-        sensible &= all(isinstance(name, str) for name in config.categories)
-        sensible &= Calibration(**config.calibration).sensible
+        valid = config.kind in get_args(Kind) and 0 < config.scale < 1e6
+        valid &= all(isinstance(name, str) for name in config.categories)
+        valid &= Calibration(**config.calibration).is_valid
     except FileNotFoundError as error:
         raise BadFile(path, "no such file") from error
     except (OSError, ValueError, TypeError) as error:
         raise BadFile(path, "not the configuration of a part") from error
-    if not sensible:
+    if not valid:
         raise BadFile(path, "its kind, scale, categories or calibration make no sense")
     return config
 
@@ -92,27 +92,27 @@ def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
     Raises:
         BadFile: a file is missing or damaged, or the part is of another kind.
     """
-    config = _of_kind(folder, "decoder")
-    model = SketchVAE(_sizes(VAEConfig, config, folder))
-    return _filled(model, folder), config
+    config = _read_config_of_kind(folder, "decoder")
+    model = SketchVAE(_read_sizes(VAEConfig, config, folder))
+    return _load_weights(model, folder), config
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
     """Read the router's network; see :func:`read_vae`."""
-    config = _of_kind(folder, "router")
-    sizes = _sizes(RouterConfig, config, folder)
+    config = _read_config_of_kind(folder, "router")
+    sizes = _read_sizes(RouterConfig, config, folder)
     _check_count(config, sizes.labels, folder)
     if len(config.calibration.get("logit_weights", ())) > sizes.labels:
         raise BadFile(folder / "config.json", "it is calibrated by more logits than the router has labels")
-    return _filled(RouterNet(sizes), folder), config
+    return _load_weights(RouterNet(sizes), folder), config
 
 
 def read_critic(folder: Path) -> tuple[Critic, PartConfig]:
     """Read the critic of finished sketches; see :func:`read_vae`."""
-    config = _of_kind(folder, "critic")
-    sizes = _sizes(CriticConfig, config, folder)
+    config = _read_config_of_kind(folder, "critic")
+    sizes = _read_sizes(CriticConfig, config, folder)
     _check_count(config, sizes.categories, folder)
-    return _filled(Critic(sizes), folder), config
+    return _load_weights(Critic(sizes), folder), config
 
 
 def _check_count(config: PartConfig, labels: int, folder: Path) -> None:
@@ -120,21 +120,21 @@ def _check_count(config: PartConfig, labels: int, folder: Path) -> None:
         raise BadFile(folder / "config.json", f"{len(config.categories)} categories, but {labels} labels")
 
 
-def _of_kind(folder: Path, kind: Kind) -> PartConfig:
+def _read_config_of_kind(folder: Path, kind: Kind) -> PartConfig:
     config = read_config(folder)
     if config.kind != kind:
         raise BadFile(folder, f"holds a '{config.kind}' part where a '{kind}' part is needed")
     return config
 
 
-def _sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
+def _read_sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
     try:
         return kind.from_dict(config.model)
     except (KeyError, TypeError, AttributeError, BadOption) as error:
         raise BadFile(folder / "config.json", "the sizes in it are not those of a model of ours") from error
 
 
-def _filled(model: Model, folder: Path) -> Model:
+def _load_weights(model: Model, folder: Path) -> Model:
     path = folder / "weights.safetensors"
     fill(model, dequantise(load_tensors(path)[0]), path)
     return model.requires_grad_(False)

@@ -51,8 +51,8 @@ def fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> Non
     expected = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     found = {name: tuple(value.shape) for name, value in tensors.items()}
     if expected != found:
-        odd = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-        raise BadFile(path, f"the weights do not fit the sizes written beside them (first: {odd[0]})")
+        different = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+        raise BadFile(path, f"the weights do not fit the sizes written beside them (first: {different[0]})")
     if not all(value.isfinite().all() for value in tensors.values()):
         raise BadFile(path, "a weight is not a finite number")
     module.load_state_dict({name: value.float() for name, value in tensors.items()})
@@ -95,7 +95,7 @@ def dequantise(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _is_row_scale(name: str, tensors: dict[str, Tensor]) -> bool:
-    """Tell whether this is the row scale of an int8 matrix that is there."""
+    """Return true if this is the row scale of an int8 matrix that is there."""
     matrix = tensors.get(name.removesuffix(SCALE))
     fits = matrix is not None and matrix.dtype == torch.int8 and tensors[name].shape == matrix.shape[:1]
     return name.endswith(SCALE) and fits

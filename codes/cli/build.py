@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import click
 
-from codes.building.bundle_builder import BundlePlan, build_bundle, runs_below
+from codes.building.bundle_builder import BundlePlan, build_bundle, find_runs
 from codes.building.few_shot import (
     MAX_DRAWINGS,
     TEACHING,
@@ -60,7 +60,7 @@ PATH = click.Path(path_type=Path)
 )
 @option("--card", type=PATH, section="Output", help="A model card to put in as README.md.")
 @option("-o", "--out", type=PATH, required=True, section="Output", help="The folder of the bundle.")
-def bundle(router: Path, decoders: Path, data: Path, out: Path, **asked: Any) -> None:
+def bundle(router: Path, decoders: Path, data: Path, out: Path, **options: Any) -> None:
     """Put a router and the decoders it routes to into one bundle.
 
     The router is calibrated on the valid split of --data: its probabilities, and the scores below which a sketch is
@@ -74,9 +74,9 @@ def bundle(router: Path, decoders: Path, data: Path, out: Path, **asked: Any) ->
     Example:
       train_or_test.py bundle --router runs/router --draw runs/draw --data datasets/core -o examples/models/mine
     """
-    runs = runs_below(decoders, asked["categories"])
-    card = asked["card"].read_text() if asked["card"] else None
-    plan = BundlePlan(RunFolder(router), runs, Store(data), asked["precision"], asked["critic_sketches"])
+    runs = find_runs(decoders, options["categories"])
+    card = options["card"].read_text() if options["card"] else None
+    plan = BundlePlan(RunFolder(router), runs, Store(data), options["precision"], options["critic_sketches"])
     made = build_bundle(plan, out, card)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     click.echo(f"{made.folder}: {len(runs)} categories, {size / 1e6:.1f} MB")
@@ -112,7 +112,7 @@ def bundle(router: Path, decoders: Path, data: Path, out: Path, **asked: Any) ->
     help="Seed of all random numbers.",
 )
 @option("-o", "--out", type=PATH, required=True, section="Output", help="The folder of the new bundle.")
-def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out: Path, **asked: int) -> None:
+def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out: Path, **options: int) -> None:
     """Teach a bundle the category NAME from the drawings in FILES (.svg, .npz, .ndjson, .json); 20 to 50 are enough.
 
     The bundle itself is left alone; --out is a copy that knows NAME as well. What the router knows already is taken
@@ -128,11 +128,11 @@ def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out
     known = name in bundle.router()[1].categories
     if data and known and name not in bundle.categories:
         raise BadOption(f"--data does nothing here: the router tells '{name}' from all else already")
-    drawings = read_drawings(files, asked["most"])
-    config = replace(TEACHING, steps=asked["steps"], seed=asked["seed"])
+    drawings = read_drawings(files, options["most"])
+    config = replace(TEACHING, steps=options["steps"], seed=options["seed"])
     task = TeachingTask(name, drawings, {}, config)
     if not known:
-        others = sketches_from_data(bundle, data) if data else sketches_from_decoders(bundle, asked["seed"])
+        others = sketches_from_data(bundle, data) if data else sketches_from_decoders(bundle, options["seed"])
         task = replace(task, others=others)
     keep_freed_memory()
     made = teach_bundle(bundle, task, out)

@@ -20,7 +20,7 @@ from click.core import ParameterSource
 from codes.errors import BadOption, SketchError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-REST = "Options"
+DEFAULT_SECTION = "Options"
 
 
 class UserError(click.ClickException):
@@ -37,7 +37,7 @@ class SectionedOption(click.Option):
         self.section = section
 
 
-def option(*names: str, section: str = REST, **attributes: Any) -> Callable[[Command], Command]:
+def option(*names: str, section: str = DEFAULT_SECTION, **attributes: Any) -> Callable[[Command], Command]:
     """Return ``click.option`` with the heading under which the help lists it."""
     return click.option(*names, cls=SectionedOption, section=section, **attributes)
 
@@ -60,8 +60,8 @@ class SectionedCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
-                sections.setdefault(getattr(parameter, "section", REST), []).append(record)
-        for section in sorted(sections, key=REST.__eq__):
+                sections.setdefault(getattr(parameter, "section", DEFAULT_SECTION), []).append(record)
+        for section in sorted(sections, key=DEFAULT_SECTION.__eq__):
             with formatter.section(section):
                 formatter.write_dl(sections[section])
 
@@ -82,15 +82,15 @@ class ErrorHandlingGroup(click.Group):
             ctx.exit(130)
 
 
-class Home(NamedTuple):
-    """Say where a command lives and what it does.
+class LazyCommand(NamedTuple):
+    """Say where a command is imported from and what it does.
 
     Attributes:
-        place: "module:attribute".
+        import_path: "module:attribute".
         help: its line in the list of commands.
     """
 
-    place: str
+    import_path: str
     help: str
 
 
@@ -100,26 +100,26 @@ class LazyGroup(ErrorHandlingGroup):
     The list of commands imports none of them.
     """
 
-    def __init__(self, name: str, *, homes: Mapping[str, Home], **attributes: Any) -> None:
+    def __init__(self, name: str, *, lazy_commands: Mapping[str, LazyCommand], **attributes: Any) -> None:
         super().__init__(name, **attributes)
-        self.homes = homes
+        self.lazy_commands = lazy_commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which people need them."""
-        return list(self.homes)
+        return list(self.lazy_commands)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Return the command of that name from the module that holds it."""
-        if name not in self.homes:
+        if name not in self.lazy_commands:
             return None
-        module, _, attribute = self.homes[name].place.partition(":")
+        module, _, attribute = self.lazy_commands[name].import_path.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands into the help."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, home.help) for name, home in self.homes.items()])
+            formatter.write_dl([(name, command.help) for name, command in self.lazy_commands.items()])
 
 
 def print_json(value: dict[str, Any]) -> None:
@@ -143,9 +143,7 @@ def refuse(ctx: click.Context, names: Collection[str], because: str) -> None:
             raise BadOption(f"{parameter.opts[-1]} does nothing {because}")
 
 
-def options_of(
-    kind: type, *names: str, omit: Collection[str] = (), section: str = REST
-) -> Callable[[Command], Command]:
+def options_of(kind: type, *names: str, section: str = DEFAULT_SECTION) -> Callable[[Command], Command]:
     """Return a decorator that adds a flag for each field of a dataclass.
 
     The help is the field's ``metadata["help"]``, or what the docstring's ``Attributes:`` say of it, with a capital and
@@ -154,16 +152,15 @@ def options_of(
     Args:
         kind: the dataclass.
         names: the fields to take; all without any.
-        omit: fields to leave out.
         section: the heading of those that name none themselves.
     """
-    hints, meanings = get_type_hints(kind), attribute_docs(kind)
+    hints, descriptions = get_type_hints(kind), attribute_docs(kind)
 
     def decorate(command: Command) -> Command:
-        for each in reversed([f for f in fields(kind) if f.name not in omit and (not names or f.name in names)]):
-            meaning = each.metadata.get("help") or meanings.get(each.name, "").replace("``", "")
+        for each in reversed([f for f in fields(kind) if not names or f.name in names]):
+            text = each.metadata.get("help") or descriptions.get(each.name, "").replace("``", "")
             title = each.metadata.get("section", section)
-            command = _option(each, hints[each.name], help=meaning[:1].upper() + meaning[1:], section=title)(command)
+            command = _option(each, hints[each.name], help=text[:1].upper() + text[1:], section=title)(command)
         return command
 
     return decorate
@@ -181,17 +178,17 @@ def _option(each: Field[Any], hint: Any, **attributes: str) -> Callable[[Command
 def attribute_docs(kind: type) -> dict[str, str]:
     """Return what the ``Attributes:`` section of a class's docstring says of each name."""
     section = (kind.__doc__ or "").partition("Attributes:")[2].partition("Raises:")[0]
-    meanings: dict[str, str] = {}
+    descriptions: dict[str, str] = {}
     current: list[str] = []
     for line in section.splitlines():
         found = re.match(r"\s{4,8}([a-z_]+(?:, [a-z_]+)*): (.*)", line)
         if found:
             current = found[1].split(", ")
-            meanings.update(dict.fromkeys(current, found[2]))
+            descriptions.update(dict.fromkeys(current, found[2]))
         else:
             for name in current:
-                meanings[name] = f"{meanings[name]} {line.strip()}".strip()
-    return meanings
+                descriptions[name] = f"{descriptions[name]} {line.strip()}".strip()
+    return descriptions
 
 
 def options_from(kind: Callable[..., Any], options: dict[str, Any]) -> Any:

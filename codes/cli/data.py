@@ -12,7 +12,7 @@ import click
 
 from codes.cli.common import AS_JSON, STORE, ErrorHandlingGroup, option, print_json, refuse
 from codes.data.download import OFFICIAL, DownloadResult, Kind, RemoteFile, download
-from codes.data.importing import Rules, find_others, find_sources, import_sketches
+from codes.data.importing import ImportRules, find_refusal_sources, find_sources, import_sketches
 from codes.data.inspect import (
     CategorySummary,
     Splits,
@@ -71,11 +71,10 @@ def import_(ctx: click.Context, /, files: tuple[Path, ...], folder: Path, as_jso
       train_or_test.py data import datasets/quickdraw --other datasets/rare -o datasets/all
       train_or_test.py data import drawings/snail -o datasets/snail --category snail --split 0.7 0.2 0.1
     """
-
-    rules = Rules(options["shares"], options["seed"], options["longest"])
+    rules = ImportRules(options["shares"], options["seed"], options["longest"])
     sources = find_sources(files, options["category"])
     if options["other"] is not None:
-        sources += find_others(options["other"], taken=[source.category for source in sources])
+        sources += find_refusal_sources(options["other"], taken=[source.category for source in sources])
     if all(source.path.suffix.lower() == ".npz" for source in sources):
         refuse(ctx, ("shares", "seed"), "for .npz files, which have splits of their own")
     imported = import_sketches(folder, sources, rules, replace=options["force"])
@@ -104,12 +103,11 @@ def export(store: Path, out: Path, category: str) -> None:
     Example:
       train_or_test.py data export datasets/three --category cat -o cat.npz
     """
-
     _check_npz(out)
     opened = Store(store)
     splits = {name: list(opened.split(name).only(category).sketches()) for name in opened.splits}
     write_splits(out, {name: splits.get(name, []) for name in SPLITS})
-    click.echo(f"{out}: {', '.join(f'{len(many)} {name}' for name, many in splits.items())}.")
+    click.echo(f"{out}: {', '.join(f'{len(sketches)} {name}' for name, sketches in splits.items())}.")
 
 
 def _check_npz(out: Path) -> None:
@@ -122,7 +120,7 @@ def _check_npz(out: Path) -> None:
         help="Drawings in all.")  # fmt: skip
 @SEED
 @OUT_NPZ
-def nonsense_(out: Path, count: int, seed: int) -> None:
+def negatives(out: Path, count: int, seed: int) -> None:
     """Make drawings of nothing: scribbles, dots, letters, tangles, figures. They teach a router what to refuse.
 
     Put the file into the folder that "data import --other" reads, under a name that may teach refusal; "nonsense" may.
@@ -131,7 +129,6 @@ def nonsense_(out: Path, count: int, seed: int) -> None:
     Example:
       train_or_test.py data nonsense -o datasets/rare/nonsense.npz
     """
-
     _check_npz(out)
     drawn = synthetic_negatives(count, seed)
     tenth = count // 10
@@ -159,13 +156,12 @@ def look(ctx: click.Context, /, source: Path, split: str | None, category: str |
       train_or_test.py data look datasets/three --category cat -n 100 -o cats.png
       train_or_test.py data look datasets/quickdraw/cat.npz --split test --lengths lengths.png
     """
-
     if options["out"] is None:
         refuse(ctx, ("count", "seed"), "without --out, which draws a sheet")
     splits = open_splits(source, category)
     if split is not None:
         splits = dict([chosen_split(splits, split, source)])
-    written = _pictures(source, splits, category, options)
+    written = _write_pictures(source, splits, category, options)
     lines = summarise(splits) if options["as_json"] or not written else []
     if options["as_json"]:
         print_json({"categories": [line.to_dict() for line in lines], "files": [str(path) for path in written]})
@@ -174,9 +170,8 @@ def look(ctx: click.Context, /, source: Path, split: str | None, category: str |
         click.echo(line)
 
 
-def _pictures(source: Path, splits: Splits, category: str | None, options: dict[str, Any]) -> list[Path]:
+def _write_pictures(source: Path, splits: Splits, category: str | None, options: dict[str, Any]) -> list[Path]:
     """Write the sheet and the histogram that were asked for, and return their files."""
-
     sheet, histogram = options["out"], options["lengths"]
     if sheet is not None and sheet.suffix.lower() not in (".png", ".svg"):
         raise BadOption(f"{sheet}: a sheet is a .png or .svg file")

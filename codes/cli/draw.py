@@ -40,13 +40,13 @@ CATEGORY = option(
 )
 
 
-def _count(default: int, meaning: str, *names: str) -> Callable[[Command], Command]:
+def _count_option(default: int, meaning: str, *names: str) -> Callable[[Command], Command]:
     return option(*names, section="Drawing", type=int, default=default, show_default=True, help=meaning)
 
 
 @click.command(cls=SectionedCommand)
 @click.argument("category")
-@_count(16, "How many sketches.", "-n", "--variations")
+@_count_option(16, "How many sketches.", "-n", "--variations")
 @MODEL
 @SAMPLING
 @OUT
@@ -65,7 +65,7 @@ def sample(category: str, model: str, out: Path | None, as_json: bool, **options
 
 @click.command(cls=SectionedCommand)
 @click.argument("category")
-@_count(8, "Sketches a row.", "-n", "--variations")
+@_count_option(8, "Sketches a row.", "-n", "--variations")
 @MODEL
 @options_of(SamplingOptions, *COMMON, section="Drawing")
 @OUT
@@ -91,7 +91,7 @@ def temperatures(category: str, model: str, out: Path | None, as_json: bool, **o
 @click.command(cls=SectionedCommand)
 @click.argument("file", type=click.Path(path_type=Path))
 @CATEGORY
-@_count(8, "How many reconstructions.", "-n", "--variations")
+@_count_option(8, "How many reconstructions.", "-n", "--variations")
 @MODEL
 @SAMPLING
 @OUT
@@ -104,10 +104,10 @@ def reconstruct(file: Path, category: str | None, model: str, out: Path | None, 
       draw_client.py reconstruct my-cat.svg -o again.svg
     """
     _check(out, as_json)
-    completer, asked, sketch = _load(model), options_from(SamplingOptions, options), read(file)
+    completer, sampling, sketch = _load(model), options_from(SamplingOptions, options), read(file)
     sampler = completer.sampler(category or completer.classify(sketch).category)
-    z = sampler.encode(sketch).expand(asked.variations, -1)
-    sketches = sampler.draw(z, asked)
+    z = sampler.encode(sketch).expand(sampling.variations, -1)
+    sketches = sampler.draw(z, sampling)
     row = [Cell(sketch, "yours"), *(Cell(each, sampler.decoder.category) for each in sketches)]
     _write(sketches, Sheet([row]), out, as_json)
 
@@ -115,7 +115,7 @@ def reconstruct(file: Path, category: str | None, model: str, out: Path | None, 
 @click.command(cls=SectionedCommand)
 @click.argument("files", nargs=2, type=click.Path(path_type=Path))
 @CATEGORY
-@_count(8, "Sketches on the way, both ends included.", "--steps")
+@_count_option(8, "Sketches on the way, both ends included.", "--steps")
 @MODEL
 @SAMPLING
 @OUT

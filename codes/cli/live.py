@@ -41,7 +41,7 @@ def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
     """
     try:
         from codes.web.app import LIMITS, make_app
-        from codes.web.server import ListeningSocket, server_of
+        from codes.web.server import ListeningSocket, make_server
     except ModuleNotFoundError as error:
         raise BadOption(f"a live canvas needs {error.name}; get it with: pip install 'halfdrawn[live]'") from error
     use_threads(1)
@@ -52,4 +52,4 @@ def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
         click.echo(f"{address}  (Ctrl-C ends it)")
         if opens:
             Thread(target=webbrowser.open, args=[address], daemon=True).start()
-        server_of(app, listener, LIMITS).run([listener])
+        make_server(app, listener, LIMITS).run([listener])

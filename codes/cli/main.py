@@ -8,23 +8,25 @@ from __future__ import annotations
 import click
 
 import codes
-from codes.cli.common import Home, LazyGroup
+from codes.cli.common import LazyCommand, LazyGroup
 
-IMPORTS = Home("codes.cli.data:data", "Get sketches, make packed stores of them, and see what is in them.")
-COMPLETE = Home("codes.cli.predict:complete", "Say what each of FILES shows and finish it.")
-DATA_SET = Home("codes.cli.predict:data", "Cut every sketch of FILE short, classify what is left, and finish it.")
-LIVE = Home("codes.cli.live:live", "Draw in the browser: what you begin is recognised and finished as you draw.")
+IMPORTS = LazyCommand("codes.cli.data:data", "Get sketches, make packed stores of them, and see what is in them.")
+COMPLETE = LazyCommand("codes.cli.predict:complete", "Say what each of FILES shows and finish it.")
+DATA_SET = LazyCommand(
+    "codes.cli.predict:data", "Cut every sketch of FILE short, classify what is left, and finish it."
+)
+LIVE = LazyCommand("codes.cli.live:live", "Draw in the browser: what you begin is recognised and finished as you draw.")
 MAKING = {
-    "train": Home("codes.cli.train:train", "Train the parts: a decoder for each category, and the router."),
-    "test": Home("codes.cli.test:test", "Measure a bundle on sketches that it never saw."),
-    "bundle": Home("codes.cli.build:bundle", "Put a router and the decoders it routes to into one bundle."),
-    "teach": Home("codes.cli.build:teach", "Teach a bundle one more category from a few drawings."),
+    "train": LazyCommand("codes.cli.train:train", "Train the parts: a decoder for each category, and the router."),
+    "test": LazyCommand("codes.cli.test:test", "Measure a bundle on sketches that it never saw."),
+    "bundle": LazyCommand("codes.cli.build:bundle", "Put a router and the decoders it routes to into one bundle."),
+    "teach": LazyCommand("codes.cli.build:teach", "Teach a bundle one more category from a few drawings."),
 }
 
 
-def print_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -> None:
+def print_version(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
     """Print the version and end, if that was asked."""
-    if asked:
+    if value:
         click.echo(f"halfdrawn {codes.__version__}")
         ctx.exit()
 
@@ -32,17 +34,19 @@ def print_version(ctx: click.Context, parameter: click.Parameter, asked: bool) -
 train_or_test = LazyGroup(
     "train_or_test.py",
     help="Import data, train decoders and the router, test them, bundle them for use, and teach a bundle more.",
-    homes={"data": IMPORTS, **MAKING},
+    lazy_commands={"data": IMPORTS, **MAKING},
 )
 
 draw_client = LazyGroup(
     "draw_client.py",
     help="Let a category's model draw by itself.",
-    homes={
-        "sample": Home("codes.cli.draw:sample", "Draw new sketches of CATEGORY from nothing."),
-        "temperatures": Home("codes.cli.draw:temperatures", "Draw CATEGORY at rising temperatures, a row each."),
-        "reconstruct": Home("codes.cli.draw:reconstruct", "Encode a whole sketch and draw it again from its code."),
-        "interpolate": Home(
+    lazy_commands={
+        "sample": LazyCommand("codes.cli.draw:sample", "Draw new sketches of CATEGORY from nothing."),
+        "temperatures": LazyCommand("codes.cli.draw:temperatures", "Draw CATEGORY at rising temperatures, a row each."),
+        "reconstruct": LazyCommand(
+            "codes.cli.draw:reconstruct", "Encode a whole sketch and draw it again from its code."
+        ),
+        "interpolate": LazyCommand(
             "codes.cli.draw:interpolate", "Draw what lies between two sketches, by way of their codes."
         ),
     },
@@ -51,7 +55,7 @@ draw_client = LazyGroup(
 predict_client = LazyGroup(
     "predict_client.py",
     help="Recognise sketches that are not finished, and finish them.",
-    homes={"complete": COMPLETE, "data": DATA_SET, "live": LIVE},
+    lazy_commands={"complete": COMPLETE, "data": DATA_SET, "live": LIVE},
 )
 
 halfdrawn = LazyGroup(
@@ -63,10 +67,10 @@ halfdrawn = LazyGroup(
     """,
     params=[click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=print_version,
                          help="Show the version and end.")],
-    homes={
+    lazy_commands={
         "complete": COMPLETE,
         "live": LIVE,
-        "draw": Home("codes.cli.main:draw_client", "Let a category's model draw by itself."),
+        "draw": LazyCommand("codes.cli.main:draw_client", "Let a category's model draw by itself."),
         "complete-data": DATA_SET,
         "data": IMPORTS,
         **MAKING,

@@ -88,11 +88,11 @@ def complete(
     if options["category"] is not None:
         refuse(ctx, ("draw_unknown",), "where --category says what to draw")
     use_threads(1)
-    completer, asked = load(model), options_from(SamplingOptions, options)
+    completer, sampling = load(model), options_from(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
     started = time.perf_counter()
     routes = completer.classify_many(sketches)
-    rows = [_finish(completer, sketch, route, asked) for sketch, route in zip(sketches, routes, strict=True)]
+    rows = [_finish(completer, sketch, route, sampling) for sketch, route in zip(sketches, routes, strict=True)]
     seconds = time.perf_counter() - started
     drawn = any(completions for _, completions, _ in rows)
     if out is not None and drawn:
@@ -168,17 +168,17 @@ def data(
     Example:
       predict_client.py data datasets/quickdraw/cat.npz --split test --fraction 0.5 -n 1 -o finished.npz
     """
-    many, has_splits = options.pop("variations"), file.suffix.lower() == ".npz"
-    if many == 0:
+    variations, has_splits = options.pop("variations"), file.suffix.lower() == ".npz"
+    if variations == 0:
         refuse(ctx, ("out", "category", *DRAWING), "with -n 0, which only classifies")
     if not has_splits:
         refuse(ctx, ("split",), f"for {file}: only .npz files have splits")
     _check_out(out)
-    asked = SamplingOptions(variations=max(1, many), **options)
+    sampling = SamplingOptions(variations=max(1, variations), **options)
     completer = load(model)
     sketches = read_all(file, split if has_splits else None)
     prefixes = [sketch.prefix(PREFIX_RULES[law](sketch.points, fraction)) for sketch in sketches]
-    routes, completions = _routes_and_completions(completer, prefixes, asked, many > 0)
+    routes, completions = _routes_and_completions(completer, prefixes, sampling, variations > 0)
     if out is not None:
         write_arrays(out, completions=_table(completions), prefix_lengths=np.array([len(p) for p in prefixes]))
     if as_json:
@@ -202,13 +202,13 @@ def _routes_and_completions(
     routes: list[Route] = []
     completions: list[list[Completion]] = []
     for start in progress(range(0, len(prefixes), CHUNK), unit=f" x {CHUNK} sketches", disable=len(prefixes) <= CHUNK):
-        some = prefixes[start : start + CHUNK]
+        chunk = prefixes[start : start + CHUNK]
         if draw:
-            done = completer.complete_many(some, options)
+            done = completer.complete_many(chunk, options)
             completions += done
             routes += [each[0].route for each in done]
         else:
-            routes += completer.classify_many(some)
+            routes += completer.classify_many(chunk)
     return routes, completions
 
 

@@ -100,7 +100,7 @@ def predict(
     unknown: Path | None,
     categories: tuple[str, ...],
     everything: bool,
-    **asked: Any,
+    **options: Any,
 ) -> None:
     """Measure the router on DATA: its accuracy by how much of each sketch is seen, its calibration, and its refusals.
 
@@ -115,7 +115,7 @@ def predict(
     """
     if everything and categories:
         raise BadOption("--everything chooses among all categories; leave --category out")
-    pictures = {name: _png(name, asked[name]) for name in ("confusion", "risk")}
+    pictures = {name: _png(name, options[name]) for name in ("confusion", "risk")}
     bundle, found = Bundle.open(model), read_labelled(data, split)
     net, config = bundle.router()
     router = RouterTest(
@@ -129,9 +129,10 @@ def predict(
         draw_confusion(pictures["confusion"], router.confusion(predictions["50%"]), router.categories)
     if pictures["risk"]:
         draw_risk(pictures["risk"], {name: predictions[name].risk() for name in map("{:.0%}".format, FRACTIONS)})
-    if asked["as_json"]:
-        recognition, told = ({name: asdict(each) for name, each in some.items()} for some in (measured, refusal))
-        print_json({"split": split, "recognition": recognition, "refusal": told})
+    if options["as_json"]:
+        recognition = {name: asdict(each) for name, each in measured.items()}
+        refused = {name: asdict(each) for name, each in refusal.items()}
+        print_json({"split": split, "recognition": recognition, "refusal": refused})
     else:
         _print_router(measured, refusal)
 
@@ -163,9 +164,9 @@ def _print_router(measured: Mapping[str, RouterQuality], refusal: Mapping[str, R
             f"{name:16} {each.macro:7.1%} {low:7.1%} - {high:6.1%} {each.micro:7.1%} {each.calibration_error:7.3f} "
             f"{each.accepted:9.1%} {each.risk_area:7.3f}   ({each.count} sketches)"
         )
-    for name, told in refusal.items():
-        low, high = told.auroc_95
+    for name, each in refusal.items():
+        low, high = each.auroc_95
         click.echo(
-            f"refusal, {name:14} AUROC {told.auroc:.3f} ({low:.3f} - {high:.3f}), false alarms {told.false_alarms:.1%} "
-            f"where 95 % of the known are accepted ({told.known} known, {told.unknown} unknown)"
+            f"refusal, {name:14} AUROC {each.auroc:.3f} ({low:.3f} - {high:.3f}), false alarms {each.false_alarms:.1%} "
+            f"where 95 % of the known are accepted ({each.known} known, {each.unknown} unknown)"
         )

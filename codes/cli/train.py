@@ -107,4 +107,4 @@ def _request(options: dict[str, Any], sizes: VAEConfig | RouterConfig, config: T
     keep_freed_memory()
     if threads := options.pop("threads"):
         use_threads(threads)
-    return TrainingRequest(sizes=sizes, config=config, watch=draw_run, **options)
+    return TrainingRequest(sizes=sizes, config=config, make_callback=draw_run, **options)

@@ -132,12 +132,12 @@ def ordered_batches(split: PackedSplit, normaliser: Normaliser, size: int = 200)
     indices = np.arange(len(split), dtype=np.int64)
     by_length = indices[np.argsort(split.lengths(indices), kind="stable")]
     for start in range(0, len(by_length), size):
-        some = by_length[start : start + size]
-        yield collate([normaliser.apply(split[i]) for i in some.tolist()], split.labels(some))
+        chosen = by_length[start : start + size]
+        yield collate([normaliser.apply(split[i]) for i in chosen.tolist()], split.labels(chosen))
 
 
-class _Steps(Dataset[Batch]):
-    """Map an index to the batch of one of some steps."""
+class _StepDataset(Dataset[Batch]):
+    """Map an index to the batch of one of ``steps``."""
 
     def __init__(self, source: BatchSource, steps: range) -> None:
         self.source, self.steps = source, steps
@@ -157,7 +157,7 @@ def prefetch(source: BatchSource, steps: range, workers: int = 0) -> Iterator[Ba
     if workers == 0:
         return map(source.at, steps)
     with _sigint_blocked():
-        return iter(DataLoader(_Steps(source, steps), batch_size=None, num_workers=workers))
+        return iter(DataLoader(_StepDataset(source, steps), batch_size=None, num_workers=workers))
 
 
 @contextmanager

@@ -147,12 +147,13 @@ def _fetch(remote: RemoteFile, part: Path, retry: RetryPolicy) -> None:
             failures = 0 if _size(part) > largest else failures + 1
             largest = max(largest, _size(part))
             if failures >= retry.tries:
-                raise _give_up(remote, part, error) from error
+                raise _download_error(remote, part, error) from error
             tqdm.write(f"{remote.name}: {error}; trying again", file=sys.stderr)
         time.sleep(retry.seconds * 2 ** max(failures - 1, 0))
 
 
-def _give_up(remote: RemoteFile, part: Path, error: _ConnectionBroken) -> BadFile:
+def _download_error(remote: RemoteFile, part: Path, error: _ConnectionBroken) -> BadFile:
+    """Return the error that ends a download, with what is kept of it."""
     kept = _size(part)
     rest = f"; the first {kept} bytes are kept in {part.name}, and the same command goes on from there" if kept else ""
     return BadFile(remote.url, f"cannot be fetched ({error}){rest}")
@@ -161,7 +162,7 @@ def _give_up(remote: RemoteFile, part: Path, error: _ConnectionBroken) -> BadFil
 def _attempt(remote: RemoteFile, part: Path) -> None:
     """Request what is still missing, once."""
     try:
-        with _response(remote, have=_size(part)) as response:
+        with _response(remote, offset=_size(part)) as response:
             start, total = _content_range(response, part)
             _receive(response, part, start, total)
     except HTTPError as refusal:
@@ -173,11 +174,11 @@ def _attempt(remote: RemoteFile, part: Path) -> None:
 
 
 @contextmanager
-def _response(remote: RemoteFile, have: int) -> Iterator[Any]:
-    """Yield the server's response; any failure before its first byte counts as a broken connection."""
+def _response(remote: RemoteFile, offset: int) -> Iterator[Any]:
+    """Yield the server's response from ``offset`` on; a failure before its first byte is a broken connection."""
     headers = {"User-Agent": "halfdrawn", "Accept-Encoding": "identity"}
-    if have:
-        headers["Range"] = f"bytes={have}-"
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
     try:
         response = _opener().open(Request(remote.url, headers=headers), timeout=TIMEOUT)
     except HTTPError:
@@ -254,8 +255,8 @@ def _handle_range_refusal(content_range: str, part: Path) -> None:
 
 def _check(part: Path, target: Path) -> None:
     """Throw away what cannot be the file, whatever the server called it."""
-    sound = _is_archive(part) if target.suffix == ".npz" else _is_lines(part)
-    if not sound:
+    valid = _is_archive(part) if target.suffix == ".npz" else _is_lines(part)
+    if not valid:
         part.unlink()
         kind = "a zip archive" if target.suffix == ".npz" else "lines of JSON"
         raise BadFile(target, f"what the server sent is not {kind}, or is damaged; nothing was kept")

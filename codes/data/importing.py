@@ -37,7 +37,7 @@ MAX_FILE = 1 << 40
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """Name a file of sketches and what it shows.
 
     Attributes:
@@ -54,7 +54,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ImportRules:
     """Say how sketches are divided and which are left out.
 
     Attributes:
@@ -77,7 +77,7 @@ class Rules:
             raise BadOption(f"a sketch has at least 1 row, so none is as short as {self.longest}")
 
 
-def find_sources(paths: Iterable[Path], category: str | None = None) -> list[Source]:
+def find_sources(paths: Iterable[Path], category: str | None = None) -> list[SourceFile]:
     """Return the readable files among these files and in these folders, each once.
 
     Args:
@@ -92,11 +92,11 @@ def find_sources(paths: Iterable[Path], category: str | None = None) -> list[Sou
         raise BadOption(f"{category!r} cannot name a category")
     files = {file.resolve(): file for path in paths for file in _files_of(path)}
     if category is not None:
-        return [Source(file, category, category, category_given=True) for file in files.values()]
+        return [SourceFile(file, category, category, category_given=True) for file in files.values()]
     return [_source_of(file) for file in files.values()]
 
 
-def find_others(folder: Path, taken: Iterable[str]) -> list[Source]:
+def find_refusal_sources(folder: Path, taken: Iterable[str]) -> list[SourceFile]:
     """Return the files in a folder whose sketches may teach a router what is none of its categories.
 
     Args:
@@ -112,7 +112,7 @@ def find_others(folder: Path, taken: Iterable[str]) -> list[Source]:
     allowed = [each for each in sources if may_teach_refusal(each.category) and each.category not in known]
     if not allowed:
         raise BadOption(f"{folder}: none of its categories may teach refusal; half of all names may, by their SHA-256")
-    return [Source(each.path, each.category, NONE_OF_THESE) for each in allowed]
+    return [SourceFile(each.path, each.category, NONE_OF_THESE) for each in allowed]
 
 
 def category_of(path: Path) -> str:
@@ -139,17 +139,17 @@ def _files_of(path: Path) -> list[Path]:
     if (path / "store.json").exists():
         raise BadFile(path, "is a packed store already")
     found = sorted(file for file in path.rglob("*") if file.suffix.lower() in READERS and file.is_file())
-    seen = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
-    if not seen:
+    visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
+    if not visible:
         raise BadFile(path, f"the folder holds no file that can be read ({', '.join(READERS)})")
-    return seen
+    return visible
 
 
-def _source_of(path: Path) -> Source:
+def _source_of(path: Path) -> SourceFile:
     category = category_of(path)
     if not is_category_name(category):
         raise BadFile(path, f"{category[:80]!r} cannot name a category; give one with --category")
-    return Source(path, category, category)
+    return SourceFile(path, category, category)
 
 
 @dataclass
@@ -165,7 +165,9 @@ class ImportResult:
     left_out: int = 0
 
 
-def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, replace: bool = False) -> ImportResult:
+def import_sketches(
+    folder: Path, sources: Sequence[SourceFile], rules: ImportRules, replace: bool = False
+) -> ImportResult:
     """Write a packed store; labels in order of their first file, "none of these" last.
 
     Raises:
@@ -176,10 +178,10 @@ def import_sketches(folder: Path, sources: Sequence[Source], rules: Rules, repla
         return _Importer(writer, rules).run(_group_by_label(sources))
 
 
-FilesByLabel = dict[str, dict[str, list[Source]]]
+FilesByLabel = dict[str, dict[str, list[SourceFile]]]
 
 
-def _group_by_label(sources: Sequence[Source]) -> FilesByLabel:
+def _group_by_label(sources: Sequence[SourceFile]) -> FilesByLabel:
     """Group the files by label and then by category, "none of these" last."""
     groups: FilesByLabel = {}
     for source in sorted(sources, key=lambda source: source.label == NONE_OF_THESE):
@@ -190,7 +192,7 @@ def _group_by_label(sources: Sequence[Source]) -> FilesByLabel:
 class _Importer:
     """Write the sketches of files into a store, and count them."""
 
-    def __init__(self, writer: StoreWriter, rules: Rules) -> None:
+    def __init__(self, writer: StoreWriter, rules: ImportRules) -> None:
         self.writer = writer
         self.rules = rules
         self.result = ImportResult()
@@ -200,34 +202,34 @@ class _Importer:
         with self.bar:
             for number, (label, categories) in enumerate(groups.items(), start=1):
                 self.bar.set_description(f"{label} ({number} of {len(groups)})", refresh=False)
-                self._label(label, categories)
+                self._import_label(label, categories)
         return self.result
 
-    def _label(self, label: str, categories: dict[str, list[Source]]) -> None:
+    def _import_label(self, label: str, categories: dict[str, list[SourceFile]]) -> None:
         self.writer.begin(label)
         counts = self.result.counts[label] = dict.fromkeys(SPLITS, 0)
         for sources in categories.values():
-            for split, rows in self._category(sources):
+            for split, rows in self._rows_of_category(sources):
                 self.writer.add(split, rows)
                 counts[split] += 1
         if not any(counts.values()):
             raise BadOption(f"there would be no sketch of {label!r}; {self.result.left_out} were too long so far")
 
-    def _category(self, sources: list[Source]) -> Iterator[tuple[str, PixelStroke3]]:
+    def _rows_of_category(self, sources: list[SourceFile]) -> Iterator[tuple[str, PixelStroke3]]:
         unsplit: list[PixelStroke3] = []
         for source in sources:
             if source.path.suffix.lower() == ".npz":
                 yield from self._with_own_splits(source.path)
             else:
-                unsplit += self._kept(_simplified(source))
-        yield from zip(divide(unsplit, self.rules), unsplit, strict=True)
+                unsplit += self._not_too_long(_simplified_rows(source))
+        yield from zip(assign_splits(unsplit, self.rules), unsplit, strict=True)
 
     def _with_own_splits(self, path: Path) -> Iterator[tuple[str, PixelStroke3]]:
         for split in own_splits(path):
             sketches = npz.read_split(path, split)
-            yield from ((split, rows) for rows in self._kept(_whole_pixels(path, sketches)))
+            yield from ((split, rows) for rows in self._not_too_long(_whole_pixels(path, sketches)))
 
-    def _kept(self, sketches: Iterable[PixelStroke3]) -> Iterator[PixelStroke3]:
+    def _not_too_long(self, sketches: Iterable[PixelStroke3]) -> Iterator[PixelStroke3]:
         for rows in sketches:
             self.bar.update()
             if self.rules.longest is None or len(rows) <= self.rules.longest:
@@ -242,14 +244,14 @@ def own_splits(path: Path) -> list[str]:
     Raises:
         BadFile: it has none of them.
     """
-    there = npz.splits(path)
-    known = [split for split in SPLITS if split in there]
+    names = npz.splits(path)
+    known = [split for split in SPLITS if split in names]
     if not known:
-        raise BadFile(path, f"has none of {', '.join(SPLITS)}, but {', '.join(there)[:200]}")
+        raise BadFile(path, f"has none of {', '.join(SPLITS)}, but {', '.join(names)[:200]}")
     return known
 
 
-def _simplified(source: Source) -> Iterator[PixelStroke3]:
+def _simplified_rows(source: SourceFile) -> Iterator[PixelStroke3]:
     """Yield the sketches of a file without splits, simplified and in Quick, Draw! pixels."""
     reader = import_module(READERS[source.path.suffix.lower()])
     return _whole_pixels(
@@ -257,7 +259,7 @@ def _simplified(source: Source) -> Iterator[PixelStroke3]:
     )
 
 
-def _of_one_category(source: Source, reader: Any) -> Iterator[Sketch]:
+def _of_one_category(source: SourceFile, reader: Any) -> Iterator[Sketch]:
     """Yield the sketches, which must all show the category of the source, unless that was given."""
     for index, sketch in enumerate(reader.iterate(source.path)):
         if not source.category_given and sketch.category not in (None, source.category):
@@ -273,17 +275,17 @@ def _whole_pixels(path: Path, sketches: Iterable[NDArray[np.generic]]) -> Iterat
         yield rows
 
 
-def divide(sketches: Sequence[PixelStroke3], rules: Rules) -> list[str]:
+def assign_splits(sketches: Sequence[PixelStroke3], rules: ImportRules) -> list[str]:
     """Return the split of each sketch, in exact shares; a positive share gets a sketch if there are enough.
 
     Equal drawings and seeds give equal splits, in any order of the drawings.
     """
     keys = [hashlib.blake2b(rows.tobytes(), salt=_salt(rules.seed)).digest() for rows in sketches]
     names = [name for name, count in zip(SPLITS, _counts(len(keys), rules.shares), strict=True) for _ in range(count)]
-    answer = [""] * len(keys)
+    splits = [""] * len(keys)
     for index, name in zip(sorted(range(len(keys)), key=keys.__getitem__), names, strict=True):
-        answer[index] = name
-    return answer
+        splits[index] = name
+    return splits
 
 
 def _salt(seed: int) -> bytes:

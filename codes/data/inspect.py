@@ -22,7 +22,7 @@ from codes.formats import npz
 from codes.formats.files import atomic_path, bad_sketches_of
 from codes.formats.registry import read_all
 from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.layout import DEFAULT_INK
+from codes.sketch.layout import ADDED_COLOUR, OWN_COLOUR
 from codes.sketch.stroke3 import PixelStroke3, Sketch
 
 Splits = dict[str, PackedSplit]
@@ -42,14 +42,11 @@ def open_splits(path: Path, category: str | None = None) -> Splits:
         store = Store(path)
         splits = {name: store.split(name) for name in store.splits}
     elif path.suffix.lower() == ".npz":
-        splits = {name: _split_of_npz(path, name) for name in own_splits(path)}
+        category_here = category_of(path)
+        splits = {name: _pack_in_memory(path, {category_here: npz.read_split(path, name)}) for name in own_splits(path)}
     else:
         splits = {"all": _split_of_sketches(path)}
     return splits if category is None else {name: split.only(category) for name, split in splits.items()}
-
-
-def _split_of_npz(path: Path, name: str) -> PackedSplit:
-    return _in_memory(path, {category_of(path): npz.read_split(path, name)})
 
 
 def _split_of_sketches(path: Path) -> PackedSplit:
@@ -57,21 +54,21 @@ def _split_of_sketches(path: Path) -> PackedSplit:
     unnamed = category_of(path)
     for sketch in read_all(path):
         found.setdefault(sketch.category or unnamed, []).append(in_quickdraw_pixels(sketch).points)
-    return _in_memory(path, found)
+    return _pack_in_memory(path, found)
 
 
-def _in_memory(path: Path, found: Mapping[str, list[NDArray[Any]]]) -> PackedSplit:
+def _pack_in_memory(path: Path, found: Mapping[str, list[NDArray[Any]]]) -> PackedSplit:
     """Return a split as a store has it, from sketches in memory."""
     sketches: list[PixelStroke3] = []
-    for category, many in found.items():
-        for index, points in enumerate(many):
+    for category, arrays in found.items():
+        for index, points in enumerate(arrays):
             with bad_sketches_of(path, f"sketch {index} of {category!r}"):
                 sketches.append(as_int16(points))
     rows = np.concatenate([np.empty((0, 3), dtype=np.int16), *sketches])
-    return PackedSplit(rows, _sums(map(len, sketches)), _sums(map(len, found.values())), tuple(found))
+    return PackedSplit(rows, _cumulative(map(len, sketches)), _cumulative(map(len, found.values())), tuple(found))
 
 
-def _sums(counts: Iterable[int]) -> NDArray[np.int64]:
+def _cumulative(counts: Iterable[int]) -> NDArray[np.int64]:
     return np.cumsum([0, *counts], dtype=np.int64)
 
 
@@ -118,18 +115,18 @@ class CategorySummary:
 def summarise(splits: Splits) -> list[CategorySummary]:
     """Return a line for each category and, if there are several, one for all together."""
     names = next(iter(splits.values())).categories
-    lines = [_line(name, {key: split.only(name) for key, split in splits.items()}) for name in names]
-    return [*lines, _line("all together", splits)] if len(names) > 1 else lines
+    lines = [_summary_of(name, {key: split.only(name) for key, split in splits.items()}) for name in names]
+    return [*lines, _summary_of("all together", splits)] if len(names) > 1 else lines
 
 
-def _line(category: str, splits: Splits) -> CategorySummary:
+def _summary_of(category: str, splits: Splits) -> CategorySummary:
     counts = {name: len(split) for name, split in splits.items()}
     lengths = np.concatenate([rows_per_sketch(split) for split in splits.values()])
     if len(lengths) == 0:
         return CategorySummary(category, counts, 0.0, 0.0, 0.0, 0)
-    median, most = np.quantile(lengths, [0.5, 0.95]).tolist()
+    median, percentile_95 = np.quantile(lengths, [0.5, 0.95]).tolist()
     return CategorySummary(
-        category, counts, round(float(lengths.mean()), 2), median, round(most, 2), int(lengths.max())
+        category, counts, round(float(lengths.mean()), 2), median, round(percentile_95, 2), int(lengths.max())
     )
 
 
@@ -180,14 +177,14 @@ def _draw_histogram(axes: Any, lengths: NDArray[np.int64], title: str) -> None:
     right = max(int(max(marks.values()) * 1.15) + 1, 2)
     # Bars are whole numbers of rows wide; others would cover one length here and two there, and look like a comb.
     width = -(-right // 100)
-    axes.hist(lengths, bins=np.arange(0.5, right + width, width), color=DEFAULT_INK.added, alpha=0.85)
+    axes.hist(lengths, bins=np.arange(0.5, right + width, width), color=ADDED_COLOUR, alpha=0.85)
     for level, (name, value) in enumerate(marks.items()):
-        axes.axvline(value, color=DEFAULT_INK.own, linewidth=1, linestyle=":")
-        where = (value, 0.96 - 0.07 * level)
-        axes.text(*where, f" {name}: {value:g}", transform=axes.get_xaxis_transform(), va="top", color=DEFAULT_INK.own)
+        axes.axvline(value, color=OWN_COLOUR, linewidth=1, linestyle=":")
+        position = (value, 0.96 - 0.07 * level)
+        axes.text(*position, f" {name}: {value:g}", transform=axes.get_xaxis_transform(), va="top", color=OWN_COLOUR)
     beyond = int((lengths > right).sum())
-    told = f"{len(lengths):,} sketches, mean {lengths.mean():.1f}, longest {lengths.max()}"
-    axes.set(title=f"{title}: {told}", xlabel="rows of stroke-3", ylabel="sketches", xlim=(0, right))
+    summary = f"{len(lengths):,} sketches, mean {lengths.mean():.1f}, longest {lengths.max()}"
+    axes.set(title=f"{title}: {summary}", xlabel="rows of stroke-3", ylabel="sketches", xlim=(0, right))
     if beyond:
         axes.set_xlabel(f"rows of stroke-3 ({beyond:,} longer sketches are not shown)")
     axes.spines[["top", "right"]].set_visible(False)

@@ -21,6 +21,7 @@ NONE_OF_THESE = "none of these"
 NEVER_TEACH_REFUSAL = frozenset({"hand", "spider"})
 
 MAX_NAME_LENGTH = 100
+MAX_SIMILAR = 3
 
 
 @cache
@@ -30,17 +31,17 @@ def categories() -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
-def nearest(name: str, count: int = 3) -> list[str]:
-    """Return the categories whose names look most like this one, best first; case does not matter."""
+def similar_names(name: str) -> list[str]:
+    """Return up to three categories whose names look most like this one, best first; case does not matter."""
     spelled = {known.lower(): known for known in categories()}
-    close = difflib.get_close_matches(name.lower(), spelled, n=count, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), spelled, n=MAX_SIMILAR, cutoff=0.5)
     within = [known for known in spelled if name.lower() in known and known not in close] if name else []
-    return [spelled[known] for known in [*close, *within][:count]]
+    return [spelled[known] for known in [*close, *within][:MAX_SIMILAR]]
 
 
 def unknown_category(name: str) -> BadOption:
     """Return the error for a name that Quick, Draw! does not know, with similar names in its message."""
-    close = ", ".join(repr(known) for known in nearest(name))
+    close = ", ".join(repr(known) for known in similar_names(name))
     hint = f"did you mean {close}?" if close else f"all names are listed at {SOURCE_URL}"
     return BadOption(f"Quick, Draw! has no category {name!r}; {hint}")
 

@@ -36,6 +36,7 @@ from codes.sketch.stroke3 import AnyStroke3, PixelStroke3
 SPLITS = ("train", "valid", "test")
 FORMAT = 1
 MAX_FACTS = 16 * MEGABYTE
+OFFSETS_AT_A_TIME = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,14 @@ class PackedSplit:
                 mapped.madvise(mmap.MADV_DONTNEED)
                 mapped.madvise(mmap.MADV_RANDOM)
 
-    def chunks(self, size: int = 1 << 16, most: int | None = None) -> Iterator[PixelStroke3]:
-        """Return the rows of this split in order, ``size`` at a time; of a large split ``most`` chunks, evenly spread.
+    def chunks(self, size: int = 1 << 16, max_chunks: int | None = None) -> Iterator[PixelStroke3]:
+        """Return the rows of this split in order, ``size`` at a time; of a large split ``max_chunks``, evenly spread.
 
-        What is read of a mapped file counts as memory until the system takes it back, so ``most`` bounds memory.
+        What is read of a mapped file counts as memory until the system takes it back, so ``max_chunks`` bounds memory.
         """
         first, last = int(self.offsets[0]), int(self.offsets[-1])
         starts = range(first, last, size)
-        step = 1 if most is None else max(1, -(-len(starts) // most))
+        step = 1 if max_chunks is None else max(1, -(-len(starts) // max_chunks))
         return (self.rows[start : min(start + size, last)] for start in starts[::step])
 
 
@@ -197,9 +198,10 @@ def _map_array(path: Path, kind: np.dtype[Any], row: tuple[int, ...]) -> NDArray
     return mapped
 
 
-def _ascends(offsets: NDArray[np.int64], chunk: int = 1 << 20) -> bool:
+def _ascends(offsets: NDArray[np.int64]) -> bool:
     """Return true if every sketch has a row; checked in chunks, since there may be fifty million sketches."""
-    return all((np.diff(offsets[start : start + chunk + 1]) > 0).all() for start in range(0, len(offsets) - 1, chunk))
+    starts = range(0, len(offsets) - 1, OFFSETS_AT_A_TIME)
+    return all((np.diff(offsets[start : start + OFFSETS_AT_A_TIME + 1]) > 0).all() for start in starts)
 
 
 def read_labelled(path: Path, split: str) -> dict[str, list[AnyStroke3]]:

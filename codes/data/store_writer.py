@@ -132,7 +132,7 @@ def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool 
         BadFile: there is something of that name already, or the disk fails.
     """
     target = Path(folder).resolve()
-    check_place(folder, replace)
+    check_destination(folder, replace)
     building = target.with_name(f".{target.name}.{secrets.token_hex(4)}.building")
     with disk_errors_of(folder, "written"):
         try:
@@ -143,12 +143,12 @@ def new_store(folder: str | Path, splits: Iterable[str] = SPLITS, replace: bool 
                 writer.finish()
             finally:
                 writer.close()
-            _take_place(building, target)
+            _move_into_place(building, target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
 
 
-def check_place(folder: str | Path, replace: bool) -> None:
+def check_destination(folder: str | Path, replace: bool) -> None:
     """Check that a new store may be written here, before any work is done.
 
     Raises:
@@ -162,7 +162,7 @@ def check_place(folder: str | Path, replace: bool) -> None:
         raise BadFile(folder, "is no packed store, so it is not replaced")
 
 
-def _take_place(building: Path, target: Path) -> None:
+def _move_into_place(building: Path, target: Path) -> None:
     """Rename the finished folder; a store that was there is deleted only after that."""
     old = building.with_suffix(".old")
     replaced = target.exists()

@@ -55,7 +55,7 @@ def fit_normaliser(split: PackedSplit) -> Normaliser:
         BadSketch: there are no offsets, or all are equal.
     """
     total = squares = count = 0.0
-    for rows in split.chunks(most=MAX_CHUNKS):
+    for rows in split.chunks(max_chunks=MAX_CHUNKS):
         offsets = rows[:, OFFSET].astype(np.float64)
         total += float(offsets.sum())
         squares += float(np.square(offsets).sum())

@@ -55,16 +55,16 @@ def bootstrap_of_means(groups: Sequence[Floats], statistic: Statistic = mean_of_
     return _with_interval(value, statistic(resampled_means(tables, seed)), sum(map(len, tables)))
 
 
-def resampled_means(tables: Sequence[Floats], seed: int = 0, times: int = RESAMPLES) -> Floats:
-    """Resample each table ``[N, K]`` and return the means, ``[times, G, K]``."""
+def resampled_means(tables: Sequence[Floats], seed: int) -> Floats:
+    """Resample each table ``[N, K]`` and return the means, ``[RESAMPLES, G, K]``."""
     rng = np.random.default_rng(seed)
-    counts = (rng.multinomial(len(table), np.full(len(table), 1 / len(table)), size=times) for table in tables)
+    counts = (rng.multinomial(len(table), np.full(len(table), 1 / len(table)), size=RESAMPLES) for table in tables)
     return np.stack([drawn @ table / len(table) for drawn, table in zip(counts, tables, strict=True)], axis=1)
 
 
-def bootstrap(samples: Sequence[Floats], statistic: Callable[[Sequence[Floats]], float], seed: int = 0) -> Estimate:
+def bootstrap(samples: Sequence[Floats], statistic: Callable[[Sequence[Floats]], float]) -> Estimate:
     """Estimate any statistic of samples, each resampled on its own; slower than :func:`bootstrap_of_means`."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     values = [
         statistic([sample[rng.integers(len(sample), size=len(sample))] for sample in samples])
         for _ in range(FEW_RESAMPLES)

@@ -13,7 +13,7 @@ from codes.checkpoints.part import PartConfig
 from codes.evaluation.prefixes import batches_by_length
 from codes.model.vae import SketchVAE
 from codes.sketch.stroke3 import AnyStroke3
-from codes.training.objectives import PointNats
+from codes.training.objectives import PointNats, prefix_lengths
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def decoder_quality(
     whole, zero, after, after_zero = (_NatSums() for _ in range(4))
     divergence = 0.0
     for batch in batches_by_length(config.normaliser, sketches):
-        prefix = (batch.lengths.double() * fraction).round().long().clamp(min=1)
+        prefix = prefix_lengths(batch.lengths, fraction)
         rest = batch.lengths - prefix
         posterior = vae.encode(batch.points, batch.lengths)
         from_prefix = vae.encode(batch.points, prefix).mean

@@ -51,10 +51,10 @@ class Prefixes:
         return [sketch[:length] for sketch, length in zip(self.sketches, self.lengths.tolist(), strict=True)]
 
 
-Cut = Callable[[Sequence[AnyStroke3]], Prefixes]
+CutFunction = Callable[[Sequence[AnyStroke3]], Prefixes]
 
 
-def all_cuts() -> dict[str, Cut]:
+def all_cuts() -> dict[str, CutFunction]:
     """Return every cut that routers are tested with, by the name that tables give it."""
     by_fraction = {f"{fraction:.0%}": partial(Prefixes.at, fraction=fraction) for fraction in FRACTIONS}
     return {"U50": Prefixes.u50, "50% of strokes": partial(Prefixes.at, fraction=0.5, rule="strokes"), **by_fraction}

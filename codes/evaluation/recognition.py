@@ -14,13 +14,13 @@ from torch.nn import functional as F
 from codes.checkpoints.part import PartConfig
 from codes.data.quickdraw import NONE_OF_THESE
 from codes.errors import BadOption
-from codes.evaluation.bootstrap import Estimate, RiskCurve, bootstrap, bootstrap_of_means, risk_curve
-from codes.evaluation.prefixes import Cut, Prefixes, all_cuts, batches_by_length
+from codes.evaluation.bootstrap import Estimate, Floats, RiskCurve, bootstrap, bootstrap_of_means, risk_curve
+from codes.evaluation.prefixes import CutFunction, Prefixes, all_cuts, batches_by_length
 from codes.model.calibration import Calibration, in_distribution_scores
 from codes.model.router import RouterNet
 from codes.sketch.stroke3 import AnyStroke3
 
-Floats = NDArray[np.float64]
+BINS = 15  # of the expected calibration error
 
 
 class RouterTest:
@@ -46,7 +46,7 @@ class RouterTest:
         """Return the in-distribution scores ``[N]``, higher where a sketch is more like the categories on offer."""
         return in_distribution_scores(self.logits(prefixes), self.offered_labels).double().numpy()
 
-    def predict(self, sketches: Mapping[str, Sequence[AnyStroke3]], cut: Cut) -> RouterPredictions:
+    def predict(self, sketches: Mapping[str, Sequence[AnyStroke3]], cut: CutFunction) -> RouterPredictions:
         """Classify the sketches of the categories on offer, cut category by category, in order."""
         logits = [self.logits(cut(sketches[category])) for category in self.categories]
         probabilities = [F.softmax(each[:, self.offered_labels], dim=-1).double().numpy() for each in logits]
@@ -78,13 +78,16 @@ class RouterTest:
 
     def confusion(self, predictions: RouterPredictions) -> NDArray[np.int64]:
         """Count how often category i (row) was taken for category j (column)."""
-        taken = [each.argmax(axis=1) for each in predictions.probabilities]
-        return np.stack([np.bincount(each, minlength=len(self.categories)) for each in taken])
+        predicted = [each.argmax(axis=1) for each in predictions.probabilities]
+        return np.stack([np.bincount(each, minlength=len(self.categories)) for each in predicted])
 
     def refusal(
         self, predictions: Mapping[str, RouterPredictions], unknown: Sequence[AnyStroke3]
     ) -> dict[str, RefusalQuality]:
-        """Tell unknown sketches from the known ones of ``predictions``, which are keyed by :func:`all_cuts`' names."""
+        """Measure how well unknown sketches are told from known ones, for each cut.
+
+        ``predictions`` are of the known sketches, by the names of :func:`all_cuts`.
+        """
         cuts, threshold = all_cuts(), self.calibration.known
         return {
             name: refusal_quality(
@@ -163,18 +166,19 @@ class RouterQuality:
     count: int
 
 
-def expected_calibration_error(probabilities: Floats, hits: NDArray[np.bool_], bins: int = 15) -> float:
-    """Return the mean gap of confidence and accuracy over equal-width bins of the top probability (Guo et al. 2017).
+def expected_calibration_error(probabilities: Floats, hits: NDArray[np.bool_]) -> float:
+    """Return the mean gap of confidence and accuracy over bins of the top probability (Guo et al. 2017).
+
+    There are :data:`BINS` bins of equal width; each weighs as much as it has sketches.
 
     Args:
         probabilities: ``[N, categories]``.
         hits: ``[N]``, True where the most probable category is the right one.
-        bins: how many; each weighs as much as it has sketches.
     """
     top = probabilities.max(axis=1)
-    bin_of = np.minimum((top * bins).astype(int), bins - 1)
-    counts = np.bincount(bin_of, minlength=bins)
-    gaps = np.bincount(bin_of, weights=top - hits, minlength=bins)
+    bin_of = np.minimum((top * BINS).astype(int), BINS - 1)
+    counts = np.bincount(bin_of, minlength=BINS)
+    gaps = np.bincount(bin_of, weights=top - hits, minlength=BINS)
     return float(np.abs(gaps).sum() / counts.sum())
 
 

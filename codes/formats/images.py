@@ -15,9 +15,17 @@ import numpy as np
 
 from codes.errors import BadOption
 from codes.formats.files import atomic_path
-from codes.sketch.layout import DEFAULT_INK, Ink, ink_length, view_of
+from codes.sketch.layout import (
+    ADDED_COLOUR,
+    CAPTION_COLOUR,
+    OWN_COLOUR,
+    PAPER_COLOUR,
+    SHEET_COLOUR,
+    ink_length,
+    view_of,
+)
 from codes.sketch.render import Pixels, image, paced_frames
-from codes.sketch.sheet import Sheet, contact_sheet, longest_pen, sheet_frames, sheet_image
+from codes.sketch.sheet import Sheet, contact_sheet, longest_ink_length, sheet_frames, sheet_image
 from codes.sketch.stroke3 import Sketch
 
 if TYPE_CHECKING:
@@ -56,9 +64,9 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
         BadFile: the file cannot be written.
     """
     if _is_gif(path):
-        if len(sheet.places) > MAX_GIF_CELLS:
+        if len(sheet.placed_cells) > MAX_GIF_CELLS:
             raise BadOption(f"a GIF animates at most {MAX_GIF_CELLS} sketches, not {len(sheet.places)}")
-        content = _gif_bytes(sheet_frames(sheet, DEFAULT_INK, frame_count(longest_pen(sheet))))
+        content = _gif_bytes(sheet_frames(sheet, frame_count(longest_ink_length(sheet))))
     else:
         content = _png_bytes(sheet_image(sheet))
     with atomic_path(path) as temporary:
@@ -73,14 +81,14 @@ def encode_png(sketch: Sketch) -> bytes:
 def encode_gif(sketch: Sketch) -> bytes:
     """Return a GIF in which the sketch draws itself, its longest side 360 pixels."""
     view = view_of(sketch)
-    sides = ink_length(sketch, view)
-    step = sides * view.side / frame_count(sides)
-    return _gif_bytes(paced_frames(sketch, view.size(GIF_SIDE), DEFAULT_INK, step))
+    length = ink_length(sketch, view)
+    step = length * view.side / frame_count(length)
+    return _gif_bytes(paced_frames(sketch, view.size(GIF_SIDE), step))
 
 
-def frame_count(sides: float) -> int:
-    """Return how many frames show ink as long as ``sides`` times the frame's longest side, from 20 to 100."""
-    return int(np.clip(round(sides * FRAMES_PER_SIDE), MIN_FRAMES, MAX_FRAMES))
+def frame_count(length: float) -> int:
+    """Return how many frames show lines of this length, in longest sides of the frame: from 20 to 100."""
+    return int(np.clip(round(length * FRAMES_PER_SIDE), MIN_FRAMES, MAX_FRAMES))
 
 
 def _is_gif(path: str | Path) -> bool:
@@ -97,7 +105,7 @@ def _png_bytes(pixels: Pixels) -> bytes:
 
 def _gif_bytes(frames: Iterable[Pixels]) -> bytes:
     content = BytesIO()
-    pictures = list(_quantised(frames, _palette(DEFAULT_INK)))
+    pictures = list(_quantised(frames, _palette()))
     durations = [FRAME_MS] * (len(pictures) - 1) + [LAST_FRAME_MS]
     pictures[0].save(
         content,
@@ -118,19 +126,19 @@ def _quantised(frames: Iterable[Pixels], palette: Image.Image) -> Iterator[Image
         yield Image.fromarray(pixels).quantize(palette=palette, dither=Image.Dither.NONE)
 
 
-def _palette(ink: Ink) -> Image.Image:
-    """Return the colours of inks, papers and the smooth edges between them, the same for every frame.
+def _palette() -> Image.Image:
+    """Return the colours of lines, papers and the smooth edges between them, the same for every frame.
 
     Pillow finds the nearest colour to within four levels only, so shades lie farther apart than that.
     """
     from PIL import Image, ImageColor
 
     edges = [
-        (ink.paper, ink.own),
-        (ink.paper, ink.added),
-        (ink.own, ink.added),
-        (ink.sheet_background, ink.own),
-        (ink.sheet_background, ink.caption),
+        (PAPER_COLOUR, OWN_COLOUR),
+        (PAPER_COLOUR, ADDED_COLOUR),
+        (OWN_COLOUR, ADDED_COLOUR),
+        (SHEET_COLOUR, OWN_COLOUR),
+        (SHEET_COLOUR, CAPTION_COLOUR),
     ]
     ramps = [np.linspace(ImageColor.getrgb(a), ImageColor.getrgb(b), SHADES) for a, b in edges]
     colours = np.unique(np.concatenate(ramps).round().astype(np.uint8), axis=0)

@@ -68,15 +68,6 @@ def read_split(path: Path, split: str) -> list[AnyStroke3]:
     return sketches
 
 
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return every array by its name: arrays of numbers, and object arrays whose items are arrays of numbers.
-
-    Raises:
-        BadFile: the file is no archive of such arrays.
-    """
-    return {name: _array(path, name) for name in splits(path)}
-
-
 def iterate(path: Path, split: str | None = None) -> Iterator[Sketch]:
     """Yield the sketches of one split, or of all.
 
@@ -106,11 +97,13 @@ def write_splits(path: Path, sketches: Mapping[str, Sequence[AnyStroke3]]) -> No
     Raises:
         BadFile: the file cannot be written.
     """
-    write_arrays(path, **{name: _object_array([_compact(one) for one in many]) for name, many in sketches.items()})
+    write_arrays(
+        path, **{name: _object_array([_compact(points) for points in split]) for name, split in sketches.items()}
+    )
 
 
 def write_arrays(path: Path, /, **arrays: NDArray[Any]) -> None:
-    """Write arrays by name, as :func:`read_arrays` and ``numpy.load`` read them; equal arrays make equal files.
+    """Write arrays by name, as ``numpy.load`` reads them; equal arrays make equal files.
 
     Raises:
         BadFile: the file cannot be written.
@@ -168,8 +161,8 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
     if sum(info.file_size for info in members) > MAX_UNPACKED:
         raise BadFile(path, f"would unpack to more than {MAX_UNPACKED // MEGABYTE} MB")
     for info in members:
-        plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 1
-        if not plain or not info.filename.endswith(".npy"):
+        is_plain = info.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not info.flag_bits & 1
+        if not is_plain or not info.filename.endswith(".npy"):
             raise BadFile(path, f"holds {info.filename[:80]!r}, which numpy would not have written")
 
 
@@ -223,8 +216,8 @@ def _check_stroke3(path: Path, split: str, sketches: list[AnyStroke3]) -> None:
     if not sketches:
         return
     rows = np.concatenate(sketches)
-    sound = np.isfinite(rows).all(axis=1) & ((rows[:, LIFT] == 0) | (rows[:, LIFT] == 1))
-    if not sound.all():
+    valid = np.isfinite(rows).all(axis=1) & ((rows[:, LIFT] == 0) | (rows[:, LIFT] == 1))
+    if not valid.all():
         ends = np.cumsum([len(points) for points in sketches])
-        index = int(np.searchsorted(ends, np.argmin(sound), side="right"))
+        index = int(np.searchsorted(ends, np.argmin(valid), side="right"))
         raise BadFile(path, f"sketch {index} of {split!r} has a NaN, an infinity or a pen lift other than 0 and 1")

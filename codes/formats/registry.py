@@ -78,11 +78,11 @@ def write(path: str | Path, sketches: Sketch | Sequence[Sketch]) -> None:
         BadSketch: there is no sketch to write.
     """
     path = Path(path)
-    many = [sketches] if isinstance(sketches, Sketch) else list(sketches)
+    listed = [sketches] if isinstance(sketches, Sketch) else list(sketches)
     writer = _module(path, WRITERS, "written")
-    if not many:
+    if not listed:
         raise BadSketch(f"{path}: there is no sketch to write")
-    writer.write(path, many)
+    writer.write(path, listed)
 
 
 def write_sheet(path: str | Path, sheet: Sheet) -> None:
@@ -111,6 +111,7 @@ def _iterate(path: Path, split: str | None) -> Iterator[Sketch]:
 
 
 def _module(path: Path, known: dict[str, str], action: str) -> Any:
+    """Import the module that ``known`` has for the suffix of the path; ``action`` is for the error's sentence."""
     suffix = path.suffix.lower()
     if suffix not in known:
         reason = f"the suffix {suffix!r} is not known" if suffix else "the name has no suffix"

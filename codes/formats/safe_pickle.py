@@ -35,6 +35,8 @@ class NotArrays(ValueError):
 
 
 class _Name(Enum):
+    """List what a pickled array may name; a name is never looked up, it only says how to go on."""
+
     ARRAY_MAKER = "_reconstruct"
     ARRAY = "ndarray"
     TYPE = "dtype"
@@ -53,12 +55,16 @@ _NAMES = {
 # No repr and no equality: both would follow the cycles that a hostile file may hold.
 @dataclass(slots=True, repr=False, eq=False)
 class _Type:
+    """Hold a type as the file gives it, unchecked."""
+
     code: str
     order: str = "="
 
 
 @dataclass(slots=True, repr=False, eq=False)
 class _Array:
+    """Hold an array as the file gives it, unchecked; the content of an object array is a list of others."""
+
     shape: tuple[int, ...] = ()
     kind: _Type | None = None
     fortran: bool = False

@@ -22,7 +22,7 @@ def parse(text: str | bytes) -> Any:
         NotJson: the text is malformed, nested too deeply, or holds NaN, an infinity or a name twice in one object.
     """
     try:
-        return json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+        return json.loads(text, parse_constant=_reject_constant, object_pairs_hook=_unique_names)
     except RecursionError as error:
         raise NotJson("the JSON is nested too deeply") from error
     except json.JSONDecodeError as error:
@@ -45,7 +45,7 @@ def coordinates(values: Any) -> list[float]:
         raise NotJson("where a list of numbers should be there is none")
     for value in values:
         if not is_coordinate(value):
-            raise NotJson(f"{shown(value)} is no number between -{MAX_COORDINATE:g} and {MAX_COORDINATE:g}")
+            raise NotJson(f"{short_repr(value)} is no number between -{MAX_COORDINATE:g} and {MAX_COORDINATE:g}")
     return values
 
 
@@ -54,7 +54,7 @@ def is_coordinate(value: Any) -> bool:
     return type(value) in (int, float) and -MAX_COORDINATE <= value <= MAX_COORDINATE
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return a value as text that is short enough for a message."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "an object"
@@ -63,11 +63,11 @@ def shown(value: Any) -> str:
     return repr(value)[:40]
 
 
-def _refuse(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise NotJson(f"{name} is no number in JSON")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
         raise NotJson("an object has the same name twice")

@@ -38,25 +38,36 @@ _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 @dataclass(frozen=True)
 class _Context:
-    """Hold what an element inherits."""
+    """Hold what an element inherits.
+
+    Attributes:
+        matrix: ``[2, 3]``, from the element's coordinates to the picture's.
+        viewport: width and height that percentages refer to.
+        displayed: false inside ``display: none``, in definitions and in texts; children cannot undo it.
+        visible: the ``visibility``, which children can undo.
+        stroked: true if lines have a colour.
+    """
 
     matrix: Floats
     viewport: Size
-    shown: bool = True
+    displayed: bool = True
     visible: bool = True
     stroked: bool = False
 
 
 @dataclass(frozen=True)
 class _Shape:
-    """Hold the lines of one element in the coordinates of the picture."""
+    """Hold the lines of one element in the coordinates of the picture.
+
+    ``continues`` is true if the pen did not lift before it (``data-joined``, see :mod:`codes.sketch.render`).
+    """
 
     paths: list[Subpath]
     tag: str
     stroked: bool
     continues: bool
 
-    def controls(self) -> Floats:
+    def control_points(self) -> Floats:
         return np.vstack([curve for path in self.paths for curve in path])
 
 
@@ -115,12 +126,12 @@ class _ShapeCollector:
         self.open.pop()
 
     def enter(self, tag: str, attributes: Mapping[str, str], parent: _Context) -> _Context:
-        if not parent.shown or tag not in CONTAINERS | svg_shapes.SHAPES | {"use"}:
-            return replace(parent, shown=False)
+        if not parent.displayed or tag not in CONTAINERS | svg_shapes.SHAPES | {"use"}:
+            return replace(parent, displayed=False)
         context = _inherited(attributes, parent)
         if tag == "svg":
             return _nested(attributes, context)
-        if context.shown and context.visible:
+        if context.displayed and context.visible:
             self.draw(tag, attributes, context)
         return context
 
@@ -137,8 +148,8 @@ class _ShapeCollector:
         if self.curves > MAX_POINTS:
             raise NotSvg(_TOO_MANY)
         if paths:
-            joined = attributes.get("data-joined") == "true"
-            self.shapes.append(_Shape(paths, tag, context.stroked, joined))
+            continues = attributes.get("data-joined") == "true"
+            self.shapes.append(_Shape(paths, tag, context.stroked, continues))
 
 
 def _collect(text: str) -> _ShapeCollector:
@@ -161,7 +172,7 @@ def _inherited(attributes: Mapping[str, str], parent: _Context) -> _Context:
         matrix = svg_shapes.compose(parent.matrix, svg_shapes.parse_transform(attributes["transform"]))
         context = replace(context, matrix=matrix)
     if given.get("display") == "none":
-        context = replace(context, shown=False)
+        context = replace(context, displayed=False)
     if given.get("visibility", "inherit") != "inherit":
         context = replace(context, visible=given["visibility"] == "visible")
     if given.get("stroke", "inherit") != "inherit":
@@ -210,7 +221,7 @@ def _nested(attributes: Mapping[str, str], context: _Context) -> _Context:
     )
     box = _view_box(attributes) or Bounds(0.0, 0.0, width, height)
     if min(width, height, box.width, box.height) <= 0:
-        return replace(context, shown=False)
+        return replace(context, displayed=False)
     inner = _viewport_matrix(box, Bounds(x, y, x + width, y + height), attributes.get("preserveAspectRatio", ""))
     return replace(context, matrix=svg_shapes.compose(context.matrix, inner), viewport=(box.width, box.height))
 
@@ -239,7 +250,7 @@ def _strokes(picture: _ShapeCollector) -> tuple[Polylines, float]:
     shapes = _drawn_shapes(picture)
     if not shapes:
         raise NotSvg("there is nothing drawn in it")
-    coarse = bounds([shape.controls() for shape in shapes]).longest / 1000 or 1.0
+    coarse = bounds([shape.control_points() for shape in shapes]).longest / 1000 or 1.0
     canvas = (picture.canvas.width, picture.canvas.height) if picture.canvas else None
     unit = unit_of_canvas(bounds(_flatten(shapes, coarse)), canvas)
     return _flatten(shapes, FLATNESS * unit), unit
@@ -248,13 +259,13 @@ def _strokes(picture: _ShapeCollector) -> tuple[Polylines, float]:
 def _drawn_shapes(picture: _ShapeCollector) -> list[_Shape]:
     """Return the shapes that are drawn, without the paper that they are drawn on."""
     stroked = [shape for shape in picture.shapes if shape.stroked]
-    return stroked or [shape for shape in picture.shapes if not _covers(shape, picture.canvas)]
+    return stroked or [shape for shape in picture.shapes if not _covers_canvas(shape, picture.canvas)]
 
 
-def _covers(shape: _Shape, canvas: Bounds | None) -> bool:
+def _covers_canvas(shape: _Shape, canvas: Bounds | None) -> bool:
     if shape.tag != "rect" or canvas is None:
         return False
-    box = bounds([shape.controls()])
+    box = bounds([shape.control_points()])
     reaches = box.left <= canvas.left and box.top <= canvas.top
     return reaches and box.right >= canvas.right and box.bottom >= canvas.bottom
 

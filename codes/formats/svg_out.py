@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codes.formats.files import atomic_path
-from codes.sketch.render import animated_svg_text, svg_text
+from codes.sketch.render import ANIMATION_SECONDS, animated_svg_text, svg_text
 from codes.sketch.sheet import Sheet, contact_sheet, sheet_svg
 from codes.sketch.stroke3 import Sketch
 
 ANIMATED = ".anim.svg"
-SECONDS = 4.0
 
 
 def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
@@ -27,7 +26,7 @@ def write(path: str | Path, sketches: Sequence[Sketch]) -> None:
     if len(sketches) > 1:
         write_sheet(path, contact_sheet(sketches))
         return
-    _write_text(path, animated_svg_text(sketches[0], seconds=SECONDS) if _is_animated(path) else svg_text(sketches[0]))
+    _write_text(path, animated_svg_text(sketches[0]) if _is_animated(path) else svg_text(sketches[0]))
 
 
 def encode(sketch: Sketch) -> bytes:
@@ -41,7 +40,7 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
     Raises:
         BadFile: the file cannot be written.
     """
-    _write_text(path, sheet_svg(sheet, seconds=SECONDS if _is_animated(path) else None))
+    _write_text(path, sheet_svg(sheet, seconds=ANIMATION_SECONDS if _is_animated(path) else None))
 
 
 def _is_animated(path: str | Path) -> bool:

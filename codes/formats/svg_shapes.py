@@ -170,14 +170,14 @@ def _curves(path: Any) -> Iterator[Curve | None]:
         elif isinstance(segment, svgelements.Arc):
             # An arc without a radius is a straight line.
             cubics = list(segment.as_cubic_curves()) or [svgelements.Line(segment.start, segment.end)]
-            yield from (_controls(cubic) for cubic in cubics)
+            yield from (_control_points(cubic) for cubic in cubics)
         else:
-            yield _controls(segment)
+            yield _control_points(segment)
             if isinstance(segment, svgelements.Close):
                 yield None
 
 
-def _controls(segment: Any) -> Curve:
+def _control_points(segment: Any) -> Curve:
     names = ("start", "control", "control1", "control2", "end")
     points = [getattr(segment, name) for name in names if hasattr(segment, name)]
     return np.array([[point.x, point.y] for point in points], dtype=np.float64)

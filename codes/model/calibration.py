@@ -56,8 +56,8 @@ class Calibration:
         return apply_inverse_temperature(logits, self.log_inverse_temperature + features @ weights)
 
     @property
-    def sensible(self) -> bool:
-        """Tell whether every number is finite and every label has one of each weight."""
+    def is_valid(self) -> bool:
+        """Return true if every number is finite and every label has one of each weight."""
         weights = (self.logit_weights, self.probability_weights, self.length_weights)
         numbers = [
             self.log_inverse_temperature,

@@ -11,7 +11,7 @@ from codes.sketch.stroke3 import OFFSET
 
 POINT = 5
 POSITION = 2
-BELOW = -1.0  # no output of an LSTM is less, so padding is never the maximum
+PAD_VALUE = -1.0  # no output of an LSTM is less, so padding is never the maximum
 POSITION_SCALE = 0.25  # positions reach several times as far as offsets do
 
 
@@ -48,5 +48,5 @@ class Encoder(nn.Module):
 
     def _run(self, lstm: LSTM, inputs: Tensor, lengths: Tensor, rng: torch.Generator | None) -> list[Tensor]:
         """Return one direction's hidden state after its last row and, where that is wanted, its maximum over rows."""
-        outputs, last = lstm(inputs, lengths, lstm.zero_state(len(inputs)), rng=rng, pad_value=BELOW)
+        outputs, last = lstm(inputs, lengths, lstm.zero_state(len(inputs)), rng=rng, pad_value=PAD_VALUE)
         return [last.hidden.float(), outputs.amax(dim=1).float()] if self.config.pooled else [last.hidden.float()]

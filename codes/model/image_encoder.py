@@ -16,10 +16,10 @@ from codes.model.config import ImageConfig
 from codes.sketch.stroke3 import OFFSET, UP
 
 CHANNELS = 2  # ink, and how late it was drawn
-# Of a cell. Without it the middle of an upright line lies between two cells, and rounding errors choose one.
-OFF_THE_EDGE = 1e-3
+# Added to positions, in cells: else the middle of an upright line lies between two cells, and rounding errors choose.
+CELL_SHIFT = 1e-3
 RELU_GAIN = math.sqrt(2 / (1 - 1 / math.pi))  # the ReLU of a standard normal has the variance 1 / RELU_GAIN^2
-SMALLEST = 1e-6  # added to the square of a kernel's length
+EPSILON = 1e-6  # added to the square of a kernel's length
 SAMPLES = 24  # points along each segment; enough that a line across the picture has no wide gaps
 
 
@@ -70,7 +70,7 @@ class StandardisedConv(nn.Module):
         """Return the weights as they are used: of mean 0 and of length :data:`RELU_GAIN` times the gain, by output."""
         rows = self.weight.flatten(1)
         centred = rows - rows.mean(dim=1, keepdim=True)
-        length = torch.sqrt(centred.square().sum(dim=1) + SMALLEST)
+        length = torch.sqrt(centred.square().sum(dim=1) + EPSILON)
         return (centred * (RELU_GAIN * self.gain / length).unsqueeze(1)).view_as(self.weight)
 
 
@@ -109,5 +109,5 @@ def _cells(spots: Tensor, ends: Tensor, side: int) -> Tensor:
     high = ends.amax(dim=1).clamp(min=0.0)
     size = (high - low).amax(dim=-1).clamp(min=1e-6)
     centred = (spots - ((low + high) / 2).view(-1, 1, 1, 2)) / size.view(-1, 1, 1, 1)  # in -0.5 to 0.5
-    columns = ((centred + 0.5) * (side - 1) + OFF_THE_EDGE).round().long().clamp(0, side - 1)
+    columns = ((centred + 0.5) * (side - 1) + CELL_SHIFT).round().long().clamp(0, side - 1)
     return columns[..., 1] * side + columns[..., 0]

@@ -19,8 +19,10 @@ from torch.nn import functional as F
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET_SIZE = 2
 PARTS = 6  # of a component: weight, mean of x and y, log sd of x and y, atanh of the correlation
-PEN_POWER = 1 / 8  # the pen's logits are divided by this power of the temperature,
-PEN_COLD = 20.0  # but by no more than this times the temperature: near 0 the pen freezes too
+# The pen's logits are divided by this power of the temperature, but by no more than PEN_COLD times the temperature, so
+# that near 0 the pen is certain too.
+PEN_POWER = 1 / 8
+PEN_COLD = 20.0
 
 
 def outputs_for(mixtures: int) -> int:

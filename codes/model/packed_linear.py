@@ -20,7 +20,7 @@ Linear = Callable[[Tensor], Tensor]
 
 
 def packed_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
-    """Return a function of ``left [n, I]`` that gives ``left @ weight.t() + bias``, ``[n, O]``, without a gradient."""
+    """Return a function from ``x [n, I]`` to ``x @ weight.t() + bias``, ``[n, O]``, without a gradient."""
     if not can_prepack(weight.dtype):
         return partial(F.linear, weight=weight, bias=bias)
     return _prepacked(weight, bias)
@@ -28,7 +28,7 @@ def packed_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
 
 def _prepacked(weight: Tensor, bias: Tensor | None) -> Linear:
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), TYPICAL_ROWS)
-    return lambda left: torch.ops.mkldnn._linear_pointwise(left, packed, bias, "none", [], "")
+    return lambda inputs: torch.ops.mkldnn._linear_pointwise(inputs, packed, bias, "none", [], "")
 
 
 @lru_cache
@@ -36,11 +36,11 @@ def can_prepack(dtype: torch.dtype) -> bool:
     """Try torch's private operators on a tiny product of whole numbers, which every type holds exactly."""
     if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return False
-    left, weight, bias = torch.arange(8.0).view(2, 4), torch.arange(12.0).view(3, 4), torch.tensor([1.0, 2.0, 3.0])
+    inputs, weight, bias = torch.arange(8.0).view(2, 4), torch.arange(12.0).view(3, 4), torch.tensor([1.0, 2.0, 3.0])
     try:
         if dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
             return False
-        found = _prepacked(weight.to(dtype), bias.to(dtype))(left.to(dtype))
+        found = _prepacked(weight.to(dtype), bias.to(dtype))(inputs.to(dtype))
     except (AttributeError, RuntimeError, TypeError):
         return False
-    return torch.equal(found.float(), F.linear(left, weight, bias))
+    return torch.equal(found.float(), F.linear(inputs, weight, bias))

@@ -27,8 +27,10 @@ QUICKDRAW_EPSILON = 2.0
 # A longer line than this many pixels is no drawing; wider steps then bound time and memory.
 MAX_SAMPLES = 50_000
 
-CANVAS_PER_PIXEL = 280.0
-BOUNDS_PER_PIXEL = 200.0
+# Quick, Draw! pixels along the longest side of the canvas of a sketch, and of a half-drawn sketch without a canvas.
+CANVAS_PIXELS = 280.0
+BOUNDS_PIXELS = 200.0
+# A drawing smaller than this share of its canvas is meant to be small: the canvas says nothing about its scale.
 MIN_SHARE_OF_CANVAS = 0.15
 
 
@@ -123,7 +125,7 @@ def simplify_like_quickdraw(polylines: Sequence[Floats]) -> Polylines:
     box = bounds(polylines)
     corner, side = np.array([box.left, box.top]), box.longest or 1.0
     scaled = [(line - corner) * QUICKDRAW_SIDE / side for line in polylines if len(line)]
-    return [np.round(line) for line in _simplified(scaled)]
+    return [np.round(line) for line in _simplify_strokes(scaled)]
 
 
 def simplify_drawn(sketch: Sketch) -> Sketch:
@@ -140,8 +142,8 @@ def simplify_drawn(sketch: Sketch) -> Sketch:
         return sketch
     strokes = sketch.polylines()
     pen_down = bool(sketch.points[-1, LIFT] == 0)
-    fewer = _simplified([line / sketch.unit for line in strokes])
-    lines = [_with_ends_of(line, few * sketch.unit) for line, few in zip(strokes, fewer, strict=True)]
+    fewer = _simplify_strokes([line / sketch.unit for line in strokes])
+    lines = [_with_exact_ends(line, simplified * sketch.unit) for line, simplified in zip(strokes, fewer, strict=True)]
     if pen_down and len(strokes[-1]) == 1:
         lines[-1] = strokes[-1]
     points, origin = from_polylines(lines)
@@ -168,25 +170,25 @@ def unit_of_canvas(box: Bounds, canvas: tuple[float, float] | None) -> float:
     side = max(canvas) if canvas else 0.0
     fits = canvas is not None and box.width <= canvas[0] and box.height <= canvas[1]
     if side > 0 and (box.longest == 0 or (fits and box.longest >= MIN_SHARE_OF_CANVAS * side)):
-        return side / CANVAS_PER_PIXEL
-    return box.longest / BOUNDS_PER_PIXEL or 1.0
+        return side / CANVAS_PIXELS
+    return box.longest / BOUNDS_PIXELS or 1.0
 
 
-def _simplified(lines: Polylines) -> Polylines:
+def _simplify_strokes(lines: Polylines) -> Polylines:
     """Resample and simplify each stroke; positions are in Quick, Draw! pixels."""
     ink = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines)
     spacing = max(QUICKDRAW_SPACING, ink / MAX_SAMPLES)
-    return [_simplified_stroke(line, spacing) for line in lines]
+    return [_simplify_stroke(line, spacing) for line in lines]
 
 
-def _simplified_stroke(line: Floats, spacing: float) -> Floats:
+def _simplify_stroke(line: Floats, spacing: float) -> Floats:
     # All points of a straight line lie on its chord, so there is nothing to sample.
     if len(line) <= 2:
         return line[[0, -1]]
     return ramer_douglas_peucker(resample(line, spacing), QUICKDRAW_EPSILON)
 
 
-def _with_ends_of(line: Floats, fewer: Floats) -> Floats:
+def _with_exact_ends(line: Floats, fewer: Floats) -> Floats:
     """Return ``fewer`` with the exact first and last point of ``line``, free of rounding errors."""
     return np.vstack([line[:1], fewer[1:-1], line[-1:]])
 

@@ -19,33 +19,20 @@ from codes.sketch.stroke3 import OFFSET, Floats, Sketch
 MARGIN = 0.05
 DOT_SIDE = 64.0
 
-
-@dataclass(frozen=True)
-class Ink:
-    """Hold colours as ``#rrggbb``, and the line width as a share of the frame's longest side.
-
-    Attributes:
-        own: colour of what the person drew, and of a sketch that is no completion.
-        added: colour of the continuation. Both have a contrast above 4.5 on the paper (WCAG AA).
-        paper: background of a drawing.
-        sheet_background: background of the drawings of a sheet.
-        caption: colour of captions.
-        width: line width.
-    """
-
-    own: str = "#1f2933"
-    added: str = "#d03801"
-    paper: str = "#ffffff"
-    sheet_background: str = "#f6f5f1"
-    caption: str = "#5b6672"
-    width: float = 0.014
-
-    def colour(self, own: bool) -> str:
-        """Return the colour of the person's lines, or of the continuation's."""
-        return self.own if own else self.added
+# Colours of the person's lines and of the continuation's; both have a contrast above 4.5 on the paper (WCAG AA).
+OWN_COLOUR = "#1f2933"
+ADDED_COLOUR = "#d03801"
+PAPER_COLOUR = "#ffffff"
+# Background of a sheet, on which its drawings lie like cards, and colour of the captions below them.
+SHEET_COLOUR = "#f6f5f1"
+CAPTION_COLOUR = "#5b6672"
+# Share of the frame's longest side.
+LINE_WIDTH = 0.014
 
 
-DEFAULT_INK = Ink()
+def colour_of(own: bool) -> str:
+    """Return the colour of the person's lines, or of the continuation's."""
+    return OWN_COLOUR if own else ADDED_COLOUR
 
 
 @dataclass(frozen=True)
@@ -146,13 +133,7 @@ def ink_length(sketch: Sketch, view: View) -> float:
     return sum(segment.length for segment in segments(sketch)) / view.side
 
 
-def by_points(drawn: Sequence[Segment], count: int) -> Iterator[Sequence[Segment]]:
-    """Yield groups of ``count`` segments; the last group may be smaller."""
-    for first in range(0, len(drawn), count):
-        yield drawn[first : first + count]
-
-
-def by_length(drawn: Sequence[Segment], step: float) -> Iterator[Sequence[Segment]]:
+def split_by_length(drawn: Sequence[Segment], step: float) -> Iterator[Sequence[Segment]]:
     """Yield groups of equal length on paper, which a pen of constant speed draws in each frame."""
     group: list[Segment] = []
     left = step

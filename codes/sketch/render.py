@@ -21,7 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.errors import BadOption
-from codes.sketch.layout import DEFAULT_INK, Ink, Piece, Segment, View, by_length, by_points, pieces, segments, view_of
+from codes.sketch.layout import (
+    LINE_WIDTH,
+    PAPER_COLOUR,
+    Piece,
+    Segment,
+    View,
+    colour_of,
+    pieces,
+    segments,
+    split_by_length,
+    view_of,
+)
 from codes.sketch.stroke3 import Floats, Sketch
 
 Pixels = NDArray[np.uint8]
@@ -32,6 +43,8 @@ NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 MIN_SIDE_IN_PIXELS = 16
 # Longest side of a picture in pixels, where no size is given.
 DEFAULT_SIDE = 512
+# How long an animation takes, where no time is given.
+ANIMATION_SECONDS = 4.0
 
 # A picture is drawn at this many times its size and averaged down.
 SUPERSAMPLING = 4
@@ -40,7 +53,7 @@ MIN_LINE_WIDTH = 1.2
 MAX_PIXEL = 1e6
 
 # Without motion or without CSS these rules do not apply, and the whole drawing shows.
-MOTION = """<style>
+ANIMATION_STYLE = """<style>
 @media (prefers-reduced-motion: no-preference) {
   .pen { stroke-dasharray: 1 2; animation: draw var(--for) linear var(--at) both }
   .dot { animation: appear 1ms linear var(--at) both }
@@ -51,12 +64,12 @@ MOTION = """<style>
 """
 
 
-def svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, view: View | None = None) -> str:
-    """Return a still picture, framed by ``view`` or by the sketch's own bounds and a margin."""
-    return _document(sketch, ink, view or view_of(sketch), strokes_markup(sketch, ink, view))
+def svg_text(sketch: Sketch) -> str:
+    """Return a still picture, framed by the sketch's bounds and a margin."""
+    return _document(sketch, strokes_markup(sketch, view_of(sketch)))
 
 
-def animated_svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, seconds: float = 4.0, view: View | None = None) -> str:
+def animated_svg_text(sketch: Sketch, seconds: float = ANIMATION_SECONDS) -> str:
     """Return a picture that draws itself once at constant pen speed, the person's strokes first.
 
     It needs no scripts, and stands still where the system asks for reduced motion.
@@ -64,42 +77,40 @@ def animated_svg_text(sketch: Sketch, ink: Ink = DEFAULT_INK, seconds: float = 4
     Raises:
         BadOption: ``seconds`` is not a positive number.
     """
-    body = MOTION + strokes_markup(sketch, ink, view, seconds)
-    return _document(sketch, ink, view or view_of(sketch), body)
+    return _document(sketch, ANIMATION_STYLE + strokes_markup(sketch, view_of(sketch), seconds))
 
 
-def strokes_markup(
-    sketch: Sketch, ink: Ink = DEFAULT_INK, view: View | None = None, seconds: float | None = None
-) -> str:
-    """Return the drawing alone, one group for each colour. With ``seconds``, paths carry their timing for ``MOTION``.
+def strokes_markup(sketch: Sketch, view: View, seconds: float | None = None) -> str:
+    """Return the drawing alone, one group for each colour.
+
+    With ``seconds``, paths carry the timing that :data:`ANIMATION_STYLE` reads.
 
     Raises:
         BadOption: ``seconds`` is not a positive number.
     """
-    frame = view or view_of(sketch)
     drawn = pieces(sketch)
     timings = [""] * len(drawn) if seconds is None else _timings(drawn, seconds)
-    digits = decimals(sketch.unit, frame.side)
+    digits = decimals(sketch.unit, view.side)
     paths = [(piece.own, _path(piece, digits, timing)) for piece, timing in zip(drawn, timings, strict=True)]
-    width = number(ink.width * frame.side, digits + 1)
+    width = format_number(LINE_WIDTH * view.side, digits + 1)
     groups = "".join(
-        f'<g stroke="{xml_text(ink.colour(own))}">\n' + "".join(path for _, path in members) + "</g>\n"
+        f'<g stroke="{colour_of(own)}">\n' + "".join(path for _, path in members) + "</g>\n"
         for own, members in groupby(paths, key=lambda pair: pair[0])
     )
     return f'<g fill="none" stroke-width="{width}" stroke-linecap="round" stroke-linejoin="round">\n{groups}</g>\n'
 
 
-def view_box(view: View, digits: int = 2) -> str:
+def view_box(view: View, digits: int) -> str:
     """Return the value of a ``viewBox`` attribute."""
-    return " ".join(number(value, digits) for value in (view.x, view.y, view.width, view.height))
+    return " ".join(format_number(value, digits) for value in (view.x, view.y, view.width, view.height))
 
 
 def title_markup(category: str | None) -> str:
     """Return a ``<title>`` element, or an empty text for a sketch without a category."""
-    return f"<title>{xml_text(category)}</title>\n" if category else ""
+    return f"<title>{escape_xml(category)}</title>\n" if category else ""
 
 
-def xml_text(text: str) -> str:
+def escape_xml(text: str) -> str:
     """Escape a text for XML content and attributes; characters that XML cannot hold are left out."""
     return escape(NOT_IN_XML.sub("", text))
 
@@ -110,19 +121,20 @@ def decimals(unit: float, side: float) -> int:
     return max(0, int(np.ceil(2 - np.log10(finest) - 1e-9)))
 
 
-def number(value: float, digits: int) -> str:
+def format_number(value: float, digits: int) -> str:
     """Return decimal notation without an exponent and without trailing zeros."""
     text = f"{value:.{digits}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
-def _document(sketch: Sketch, ink: Ink, view: View, body: str) -> str:
+def _document(sketch: Sketch, body: str) -> str:
+    view = view_of(sketch)
     box = view_box(view, decimals(sketch.unit, view.side))
     width, height = view.size(DEFAULT_SIDE)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="{box}" role="img" '
-        f'style="background:{xml_text(ink.paper)}">\n{title_markup(sketch.category)}{body}</svg>\n'
+        f'style="background:{PAPER_COLOUR}">\n{title_markup(sketch.category)}{body}</svg>\n'
     )
 
 
@@ -133,7 +145,7 @@ def _path(piece: Piece, digits: int, timing: str) -> str:
 
 def _path_data(line: Floats, digits: int) -> str:
     """Return absolute corners. A dot is a line of no length, which round caps turn into a disc."""
-    corners = [f"{number(x, digits)} {number(y, digits)}" for x, y in line.tolist()]
+    corners = [f"{format_number(x, digits)} {format_number(y, digits)}" for x, y in line.tolist()]
     return f"M{corners[0]}L" + " ".join(corners[1:] or corners)
 
 
@@ -150,8 +162,8 @@ def _timings(drawn: list[Piece], seconds: float) -> list[str]:
 
 def _timing(begin: float, duration: float) -> str:
     if duration == 0:
-        return f' class="dot" style="--at:{number(begin, 3)}s"'
-    times = f"--at:{number(begin, 3)}s;--for:{number(duration, 3)}s"
+        return f' class="dot" style="--at:{format_number(begin, 3)}s"'
+    times = f"--at:{format_number(begin, 3)}s;--for:{format_number(duration, 3)}s"
     return f' class="pen" pathLength="1" style="{times}"'
 
 
@@ -162,25 +174,24 @@ class Canvas:
         BadOption: a side has no pixel, or too many.
     """
 
-    def __init__(self, size: tuple[int, int], view: View, ink: Ink = DEFAULT_INK) -> None:
+    def __init__(self, size: tuple[int, int], view: View) -> None:
         from PIL import Image, ImageDraw
 
         if not all(1 <= side <= MAX_SIDE for side in size):
             raise BadOption(f"a picture has 1 to {MAX_SIDE} pixels a side, not {size[0]} x {size[1]}")
         large = np.multiply(size, SUPERSAMPLING)
-        self._image = Image.new("RGB", (int(large[0]), int(large[1])), ink.paper)
+        self._image = Image.new("RGB", (int(large[0]), int(large[1])), PAPER_COLOUR)
         self._pen = ImageDraw.Draw(self._image)
-        self._ink = ink
         self._scale = min(large[0] / view.width, large[1] / view.height)
         self._shift = large / 2 - self._scale * np.array([view.x + view.width / 2, view.y + view.height / 2])
         # An odd width has a middle pixel, so that lines and the discs at their ends have the same edges.
-        width = max(ink.width * view.side * self._scale, MIN_LINE_WIDTH * SUPERSAMPLING)
+        width = max(LINE_WIDTH * view.side * self._scale, MIN_LINE_WIDTH * SUPERSAMPLING)
         self._radius = round((width - 1) / 2)
 
     def draw(self, drawn: Iterable[Segment]) -> None:
         """Draw these segments over what is there."""
         for segment in drawn:
-            colour = self._ink.colour(segment.own)
+            colour = colour_of(segment.own)
             start, end = self._on_paper(segment.start), self._on_paper(segment.end)
             self._pen.line([start, end], fill=colour, width=2 * self._radius + 1)
             self._disc(start, colour)
@@ -200,47 +211,27 @@ class Canvas:
         self._pen.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
 
 
-def image(
-    sketch: Sketch, size: tuple[int, int] = (256, 256), ink: Ink = DEFAULT_INK, view: View | None = None
-) -> Pixels:
+def image(sketch: Sketch, size: tuple[int, int] = (256, 256), view: View | None = None) -> Pixels:
     """Return the whole sketch in a picture of ``size`` (width, height), ``[height, width, 3]``.
 
     Raises:
         BadOption: a side has no pixel, or too many.
     """
-    canvas = Canvas(size, view or view_of(sketch), ink)
+    canvas = Canvas(size, view or view_of(sketch))
     canvas.draw(segments(sketch))
     return canvas.pixels()
 
 
-def frames(
-    sketch: Sketch,
-    size: tuple[int, int] = (256, 256),
-    ink: Ink = DEFAULT_INK,
-    points_per_frame: int = 1,
-    view: View | None = None,
-) -> Iterator[Pixels]:
-    """Yield the drawing as it grows point by point; the last frame is :func:`image`.
-
-    Raises:
-        BadOption: a frame adds no point, or a side has no pixel or too many.
-    """
-    if points_per_frame < 1:
-        raise BadOption(f"a frame adds at least one point, not {points_per_frame}")
-    canvas = Canvas(size, view or view_of(sketch), ink)
-    return _reveal(canvas, by_points(segments(sketch), points_per_frame))
-
-
-def paced_frames(sketch: Sketch, size: tuple[int, int], ink: Ink, step: float) -> Iterator[Pixels]:
+def paced_frames(sketch: Sketch, size: tuple[int, int], step: float) -> Iterator[Pixels]:
     """Yield the drawing as a pen of constant speed draws it: ``step`` of the sketch's units a frame.
 
     Raises:
         BadOption: a side has no pixel, or too many.
     """
-    return _reveal(Canvas(size, view_of(sketch), ink), by_length(segments(sketch), step))
+    return _draw_groups(Canvas(size, view_of(sketch)), split_by_length(segments(sketch), step))
 
 
-def _reveal(canvas: Canvas, groups: Iterable[Sequence[Segment]]) -> Iterator[Pixels]:
+def _draw_groups(canvas: Canvas, groups: Iterable[Sequence[Segment]]) -> Iterator[Pixels]:
     for group in groups:
         canvas.draw(group)
         yield canvas.pixels()

@@ -15,18 +15,28 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from codes.errors import BadOption
-from codes.sketch.layout import DEFAULT_INK, Ink, View, by_length, ink_length, segments, view_of
+from codes.sketch.layout import (
+    CAPTION_COLOUR,
+    OWN_COLOUR,
+    PAPER_COLOUR,
+    SHEET_COLOUR,
+    View,
+    ink_length,
+    segments,
+    split_by_length,
+    view_of,
+)
 from codes.sketch.render import (
+    ANIMATION_STYLE,
     MAX_SIDE,
-    MOTION,
     SUPERSAMPLING,
     Canvas,
     Pixels,
     decimals,
+    escape_xml,
     strokes_markup,
     title_markup,
     view_box,
-    xml_text,
 )
 from codes.sketch.stroke3 import Sketch
 
@@ -132,7 +142,7 @@ class Sheet:
         return self.top + row * self.row_height
 
     @cached_property
-    def places(self) -> tuple[PlacedCell, ...]:
+    def placed_cells(self) -> tuple[PlacedCell, ...]:
         """Return the cells that show a sketch."""
         return tuple(
             PlacedCell(cell, cell.sketch, cell.view or view_of(cell.sketch), x, self.row_top(row))
@@ -161,7 +171,7 @@ def contact_sheet(sketches: Sequence[Sketch], title: str = "") -> Sheet:
     """
     view = view_of(*sketches) if _share_prefix(sketches) else None
     cells = [Cell(sketch, sketch.category or "", view) for sketch in sketches]
-    columns = _columns(len(cells))
+    columns = _column_count(len(cells))
     return Sheet([cells[first : first + columns] for first in range(0, len(cells), columns)], title)
 
 
@@ -178,25 +188,25 @@ def _share_prefix(sketches: Sequence[Sketch]) -> bool:
     )
 
 
-def _columns(places: int) -> int:
+def _column_count(cells: int) -> int:
     """Return the number of columns with the fewest empty places, on a sheet at most twice as wide as high."""
-    least = int(np.ceil(np.sqrt(places)))
-    return min(range(max(1, least), 2 * least + 1), key=lambda columns: (-places % columns, columns))
+    least = int(np.ceil(np.sqrt(cells)))
+    return min(range(max(1, least), 2 * least + 1), key=lambda columns: (-cells % columns, columns))
 
 
-def text_labels(sheet: Sheet, ink: Ink, length: Callable[[str, float], float]) -> Iterator[TextLabel]:
+def text_labels(sheet: Sheet, length: Callable[[str, float], float]) -> Iterator[TextLabel]:
     """Yield every text on the sheet, shortened to the room there is as ``length(text, size)`` measures it."""
     if sheet.title:
         room = sheet.size[0] - 2 * PADDING
         title = _shortened(sheet.title, TITLE_SIZE, room, length)
-        yield TextLabel(title, PADDING, PADDING + TITLE_SIZE / 2, TITLE_SIZE, ink.own)
+        yield TextLabel(title, PADDING, PADDING + TITLE_SIZE / 2, TITLE_SIZE, OWN_COLOUR)
     for row, heading in enumerate(sheet.headings):
         text = _shortened(heading, HEADING_SIZE, sheet.left - PADDING - GAP / 2, length)
-        yield TextLabel(text, PADDING, sheet.row_top(row) + sheet.side / 2, HEADING_SIZE, ink.own)
-    for place in sheet.places:
+        yield TextLabel(text, PADDING, sheet.row_top(row) + sheet.side / 2, HEADING_SIZE, OWN_COLOUR)
+    for place in sheet.placed_cells:
         text = _shortened(place.cell.caption, CAPTION_SIZE, sheet.side, length)
         x, y = place.x + sheet.side / 2, place.y + sheet.side + CAPTION_HEIGHT / 2 - 1
-        yield TextLabel(text, x, y, CAPTION_SIZE, ink.caption, centred=True)
+        yield TextLabel(text, x, y, CAPTION_SIZE, CAPTION_COLOUR, centred=True)
 
 
 def _shortened(text: str, size: float, room: float, length: Callable[[str, float], float]) -> str:
@@ -213,58 +223,58 @@ def estimated_width(text: str, size: float) -> float:
     return len(text) * LETTER_WIDTH * size
 
 
-def sheet_svg(sheet: Sheet, ink: Ink = DEFAULT_INK, seconds: float | None = None) -> str:
+def sheet_svg(sheet: Sheet, seconds: float | None = None) -> str:
     """Return the sheet as SVG text; with ``seconds``, all cells draw themselves in that time.
 
     Raises:
         BadOption: ``seconds`` is not a positive number.
     """
     width, height = sheet.size
-    cells = "".join(_cell(place, sheet.side, ink, seconds) for place in sheet.places)
-    label = "".join(_text(text) for text in text_labels(sheet, ink, estimated_width))
+    cells = "".join(_cell_markup(place, sheet.side, seconds) for place in sheet.placed_cells)
+    label = "".join(_text_markup(text) for text in text_labels(sheet, estimated_width))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
         f'viewBox="0 0 {width} {height}" role="img">\n{title_markup(sheet.title)}'
-        f"{'' if seconds is None else MOTION}"
-        f'<rect width="{width}" height="{height}" fill="{xml_text(ink.sheet_background)}"/>\n'
+        f"{'' if seconds is None else ANIMATION_STYLE}"
+        f'<rect width="{width}" height="{height}" fill="{SHEET_COLOUR}"/>\n'
         f'{cells}<g font-family="{FONTS}">\n{label}</g>\n</svg>\n'
     )
 
 
-def _cell(place: PlacedCell, side: int, ink: Ink, seconds: float | None) -> str:
+def _cell_markup(place: PlacedCell, side: int, seconds: float | None) -> str:
     corner = f'x="{place.x}" y="{place.y}" width="{side}" height="{side}"'
     box = view_box(place.view, decimals(place.sketch.unit, place.view.side))
     return (
-        f'<rect {corner} rx="{ROUNDING}" fill="{xml_text(ink.paper)}"/>\n'
+        f'<rect {corner} rx="{ROUNDING}" fill="{PAPER_COLOUR}"/>\n'
         f'<svg {corner} viewBox="{box}">\n{title_markup(place.sketch.category)}'
-        f"{strokes_markup(place.sketch, ink, place.view, seconds)}</svg>\n"
+        f"{strokes_markup(place.sketch, place.view, seconds)}</svg>\n"
     )
 
 
-def _text(label: TextLabel) -> str:
+def _text_markup(label: TextLabel) -> str:
     anchor = ' text-anchor="middle"' if label.centred else ""
     # Not every program knows dominant-baseline; a third of the size lowers the line to its middle everywhere.
     return (
         f'<text x="{label.x:g}" y="{label.y + 0.35 * label.size:g}" font-size="{label.size:g}"'
-        f'{anchor} fill="{xml_text(label.colour)}">{xml_text(label.text)}</text>\n'
+        f'{anchor} fill="{label.colour}">{escape_xml(label.text)}</text>\n'
     )
 
 
-def sheet_image(sheet: Sheet, ink: Ink = DEFAULT_INK) -> Pixels:
+def sheet_image(sheet: Sheet) -> Pixels:
     """Return the sheet as pixels, ``[height, width, 3]``.
 
     Raises:
         BadOption: the sheet is larger than a picture may be.
     """
-    sheet_canvas = _SheetCanvas(sheet, ink)
-    for place in sheet.places:
+    sheet_canvas = _SheetCanvas(sheet)
+    for place in sheet.placed_cells:
         canvas = sheet_canvas.canvas(place)
         canvas.draw(segments(place.sketch))
         sheet_canvas.paste(place, canvas)
     return sheet_canvas.pixels()
 
 
-def sheet_frames(sheet: Sheet, ink: Ink = DEFAULT_INK, count: int = 100) -> Iterator[Pixels]:
+def sheet_frames(sheet: Sheet, count: int = 100) -> Iterator[Pixels]:
     """Yield the sheet while all cells draw themselves at one pen speed, the longest in about ``count`` frames.
 
     Raises:
@@ -272,59 +282,58 @@ def sheet_frames(sheet: Sheet, ink: Ink = DEFAULT_INK, count: int = 100) -> Iter
     """
     if count < 1:
         raise BadOption(f"an animation has at least one frame, not {count}")
-    return _grow(_SheetCanvas(sheet, ink), sheet.places, longest_pen(sheet) / count)
+    return _grow_together(_SheetCanvas(sheet), sheet.placed_cells, longest_ink_length(sheet) / count)
 
 
-def longest_pen(sheet: Sheet) -> float:
+def longest_ink_length(sheet: Sheet) -> float:
     """Return how far the pen of the longest drawing travels on paper, in longest sides of its frame."""
-    return max(ink_length(place.sketch, place.view) for place in sheet.places)
+    return max(ink_length(place.sketch, place.view) for place in sheet.placed_cells)
 
 
-def _grow(sheet_canvas: _SheetCanvas, places: tuple[PlacedCell, ...], step: float) -> Iterator[Pixels]:
+def _grow_together(sheet_canvas: _SheetCanvas, places: tuple[PlacedCell, ...], step: float) -> Iterator[Pixels]:
     pens = [
-        (place, sheet_canvas.canvas(place), by_length(segments(place.sketch), step * place.view.side))
+        (place, sheet_canvas.canvas(place), split_by_length(segments(place.sketch), step * place.view.side))
         for place in places
     ]
     for place, canvas, _ in pens:
         sheet_canvas.paste(place, canvas)
     while pens:
-        moved = []
+        unfinished = []
         for place, canvas, groups in pens:
             if group := next(groups, None):
                 canvas.draw(group)
                 sheet_canvas.paste(place, canvas)
-                moved.append((place, canvas, groups))
-        if moved:
+                unfinished.append((place, canvas, groups))
+        if unfinished:
             yield sheet_canvas.pixels()
-        pens = moved
+        pens = unfinished
 
 
 class _SheetCanvas:
     """Hold the sheet as pixels: first its texts alone, then with the drawings that are pasted onto it."""
 
-    def __init__(self, sheet: Sheet, ink: Ink) -> None:
+    def __init__(self, sheet: Sheet) -> None:
         from PIL import Image
 
         if max(sheet.size) > MAX_SIDE:
             raise BadOption(
                 f"a sheet of {sheet.size[0]} x {sheet.size[1]} pixels is too large (the limit is {MAX_SIDE})"
             )
-        self._image = Image.new("RGB", sheet.size, ink.sheet_background)
-        self._corner = Image.new("RGB", (sheet.side, sheet.side), ink.sheet_background)
-        self._card = _rounded(sheet.side)
-        self._ink = ink
+        self._image = Image.new("RGB", sheet.size, SHEET_COLOUR)
+        self._background = Image.new("RGB", (sheet.side, sheet.side), SHEET_COLOUR)
+        self._mask = _rounded_mask(sheet.side)
         self._write(sheet)
 
     def canvas(self, place: PlacedCell) -> Canvas:
         """Return an empty picture for a cell."""
-        return Canvas(self._card.size, place.view, self._ink)
+        return Canvas(self._mask.size, place.view)
 
     def paste(self, place: PlacedCell, canvas: Canvas) -> None:
         """Put the picture of a cell where it belongs, with rounded corners."""
         from PIL import Image
 
         paper = Image.fromarray(canvas.pixels())
-        self._image.paste(Image.composite(paper, self._corner, self._card), (place.x, place.y))
+        self._image.paste(Image.composite(paper, self._background, self._mask), (place.x, place.y))
 
     def pixels(self) -> Pixels:
         """Return a copy of the sheet as it is now."""
@@ -334,7 +343,7 @@ class _SheetCanvas:
         from PIL import ImageDraw
 
         pen = ImageDraw.Draw(self._image)
-        for label in text_labels(sheet, self._ink, lambda text, size: _font(size).getlength(text)):
+        for label in text_labels(sheet, lambda text, size: _font(size).getlength(text)):
             anchor = "mm" if label.centred else "lm"
             pen.text((label.x, label.y), label.text, fill=label.colour, font=_font(label.size), anchor=anchor)
 
@@ -347,7 +356,7 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
     return font
 
 
-def _rounded(side: int) -> Image.Image:
+def _rounded_mask(side: int) -> Image.Image:
     """Return a mask that is 255 inside a square with rounded corners."""
     from PIL import Image, ImageDraw
 

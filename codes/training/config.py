@@ -94,7 +94,7 @@ class TrainConfig:
         return Augmentation(self.scale, self.drop, self.mirror, self.rotate)
 
     def learning_rate_at(self, step: int) -> float:
-        """Climb linearly in the warm-up, then fall along half a cosine to ``final_rate`` at the last step."""
+        """Return the rate: it climbs linearly in the warm-up, then falls along half a cosine to ``final_rate``."""
         if step < self.warmup:
             return self.learning_rate * (step + 1) / self.warmup
         done = min(1.0, (step - self.warmup) / max(1, self.steps - self.warmup))

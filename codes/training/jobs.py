@@ -106,7 +106,7 @@ def _source(split: PackedSplit, normaliser: Normaliser, config: TrainConfig) -> 
     )
 
 
-Watch = Callable[[RunFolder, Job], Callable[[nn.Module, int], None]]
+MakeCallback = Callable[[RunFolder, Job], Callable[[nn.Module, int], None]]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class TrainingRequest:
         sizes: of the model; a router gets its number of labels from the store.
         config: how it is trained.
         start: a run whose best weights are begun from.
-        watch: makes what is called after each validation of a run.
+        make_callback: returns what is called with the model and the step after each validation of a run.
         resume: whether to go on with an unfinished run.
         device: name of the device; CUDA where there is one by default.
         workers: processes that make batches ahead of the steps.
@@ -130,7 +130,7 @@ class TrainingRequest:
     sizes: VAEConfig | RouterConfig
     config: TrainConfig
     start: Path | None = None
-    watch: Watch | None = None
+    make_callback: MakeCallback | None = None
     resume: bool = False
     device: str | None = None
     workers: int = 0
@@ -160,7 +160,7 @@ def train_decoders(request: TrainingRequest, categories: tuple[str, ...] = (), t
         folder = request.out if category is None else request.out / category
         splits = Splits.of(store, category)
         job = decoder_job(splits, request.sizes, request.config, request.start_file)
-        yield _run(request, RunFolder(folder), job)
+        yield _train_unless_finished(request, RunFolder(folder), job)
 
 
 def train_router(request: TrainingRequest) -> Iterator[str]:
@@ -169,10 +169,10 @@ def train_router(request: TrainingRequest) -> Iterator[str]:
     store = Store(request.store)
     sizes = replace(request.sizes, labels=len(store.categories))
     job = router_job(Splits.of(store), sizes, request.config, request.start_file)
-    yield _run(replace(request, sizes=sizes), RunFolder(request.out), job)
+    yield _train_unless_finished(replace(request, sizes=sizes), RunFolder(request.out), job)
 
 
-def _run(request: TrainingRequest, run: RunFolder, job: Job) -> str:
+def _train_unless_finished(request: TrainingRequest, run: RunFolder, job: Job) -> str:
     """Train one job unless it is finished, and return a line about it."""
     run.prepare(request.settings(job.facts["categories"]))
     if run.finished():
@@ -181,8 +181,8 @@ def _run(request: TrainingRequest, run: RunFolder, job: Job) -> str:
         raise TrainingStopped(
             f"{run.path} holds an unfinished run; add --resume to go on with it, or name another folder"
         )
-    if request.watch:
-        job = replace(job, on_validation=request.watch(run, job))
+    if request.make_callback:
+        job = replace(job, on_validation=request.make_callback(run, job))
     best = Trainer(job, request.config, run, choose_device(request.device), request.workers).fit()
     return f"{run.path}: best validation figure {best:.4f}"
 

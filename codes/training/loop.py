@@ -58,17 +58,17 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.getsignal(signal.SIGINT)
+    previous = signal.getsignal(signal.SIGINT)
 
-    def note(number: int, frame: Any) -> None:
+    def on_signal(number: int, frame: Any) -> None:
         pressed.append(number)
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
-    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, on_signal)
     try:
         yield lambda: bool(pressed)
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
 def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
@@ -77,8 +77,8 @@ def choose_precision(config: TrainConfig, device: torch.device) -> torch.dtype:
         return torch.bfloat16 if config.precision == "bfloat16" else torch.float32
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    able = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else torch.float32
+    capabilities = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return torch.bfloat16 if capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") else torch.float32
 
 
 class Trainer:
@@ -101,10 +101,10 @@ class Trainer:
             self.state.load(run.last)
         self.batches = prefetch(job.source, range(self.state.progress.step, config.steps), workers)
         self.sums = MeasureSums(self.state.progress.sums)
-        self.since = time.monotonic()
+        self.last_log_time = time.monotonic()
 
     @property
-    def _kept(self) -> nn.Module:
+    def _validated_model(self) -> nn.Module:
         """Return the model that is validated and kept."""
         averaged: nn.Module = self.state.average.module
         return averaged if self.config.average else self.state.model
@@ -142,19 +142,19 @@ class Trainer:
             self.save()
 
     def _logged(self) -> bool:
-        """Tell whether this step was validated before the state was saved; the sums are empty only then."""
+        """Return true if this step was validated before the state was saved; the sums are empty only then."""
         return not self.sums.totals
 
     def _validate(self) -> None:
-        objective = self.job.objective(self._kept, self.config)
+        objective = self.job.objective(self._validated_model, self.config)
         with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
             measures = evaluate(objective, self.job.validation(), self.device)
-        figure = measures.get(objective.chosen_by, math.nan)
+        figure = measures.get(objective.selection_measure, math.nan)
         if not math.isfinite(figure):
             raise TrainingStopped(f"validation at step {self.state.progress.step} gave no number: {measures}")
         self._keep_if_best(figure)
         self._log(measures)
-        self.job.on_validation(self._kept, self.state.progress.step)
+        self.job.on_validation(self._validated_model, self.state.progress.step)
 
     def _keep_if_best(self, figure: float) -> None:
         progress = self.state.progress
@@ -162,10 +162,10 @@ class Trainer:
         if figure < progress.best:
             progress.best, progress.waited = figure, 0
             facts = {**self.job.facts, "step": progress.step, "valid": figure}
-            self.run.save_best(self._kept.state_dict(), facts)
+            self.run.save_best(self._validated_model.state_dict(), facts)
 
     def _log(self, measures: dict[str, float]) -> None:
-        elapsed, self.since = time.monotonic() - self.since, time.monotonic()
+        elapsed, self.last_log_time = time.monotonic() - self.last_log_time, time.monotonic()
         row = {"step": self.state.progress.step, "seconds": round(elapsed, 1)}
         train = {f"train/{name}": value for name, value in self.sums.averages().items()}
         valid = {f"valid/{name}": value for name, value in measures.items()}

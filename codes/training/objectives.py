@@ -22,6 +22,8 @@ from codes.model.vae import SketchVAE
 from codes.sketch.stroke3 import DOWN, END, OFFSET, PEN
 from codes.training.config import DecoderTrainConfig, TrainConfig
 
+ROUTER_FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of each sketch, that a router sees when it is validated and calibrated
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -40,7 +42,8 @@ Measures = dict[str, Measure]
 class Objective(Protocol):
     """Give a run its loss, and the measures by which people follow it and the best weights are chosen."""
 
-    chosen_by: str
+    selection_measure: str
+    """The measure whose lowest value selects the best weights."""
 
     def loss(self, batch: Batch, step: int, rng: torch.Generator) -> tuple[Tensor, Measures]:
         """Return the loss at this step, and the measures that it is made of."""
@@ -84,9 +87,9 @@ def cut_lengths(lengths: Tensor, config: TrainConfig, rng: torch.Generator) -> T
     return torch.where(chance < config.mask, kept.clamp(min=1), lengths)
 
 
-def half_lengths(lengths: Tensor) -> Tensor:
-    """Return the rows of each sketch's 50 % prefix, at least one; rounded as the prefix rules do, half to even."""
-    return (lengths * 0.5).round().long().clamp(min=1)
+def prefix_lengths(lengths: Tensor, fraction: float) -> Tensor:
+    """Return the rows of each sketch's prefix, at least one; rounded as the prefix rules do, half to even."""
+    return (lengths.double() * fraction).round().long().clamp(min=1)
 
 
 @dataclass(frozen=True)
@@ -126,8 +129,8 @@ class PointNats:
         moves = F.pad((batch.points[..., OFFSET] != 0).any(dim=-1), (0, 1))
         return PointNats(self.offset * moves, self.pen)
 
-    def over(self, points: Tensor) -> Measure:
-        """Sum all of it, over so many points."""
+    def as_measure(self, points: Tensor) -> Measure:
+        """Return the sum of all costs, over this count of points."""
         return Measure(self.offset.sum() + self.pen.sum(), points)
 
 
@@ -137,7 +140,7 @@ class DecoderObjective:
     Because z is often inferred from a prefix in training, z from a prefix means something when a sketch is completed.
     """
 
-    chosen_by = "moved"
+    selection_measure = "moved"
 
     def __init__(self, model: SketchVAE, config: DecoderTrainConfig) -> None:
         self.model = model
@@ -162,11 +165,15 @@ class DecoderObjective:
         whole = self.model.encode(batch.points, batch.lengths)
         nats = PointNats.of(self.model(batch.points, batch.lengths, whole.mean), batch)
         measures = _whole_measures(nats, batch.lengths.sum(), whole.kl())
-        prefix = half_lengths(batch.lengths)
+        prefix = prefix_lengths(batch.lengths, 0.5)
         z = self.model.encode(batch.points, prefix).mean
         later = PointNats.of(self.model(batch.points, batch.lengths, z), batch).after(prefix)
         remaining = (batch.lengths - prefix).sum()
-        return {**measures, "continuation": later.over(remaining), "moved": later.moving(batch).over(remaining)}
+        return {
+            **measures,
+            "continuation": later.as_measure(remaining),
+            "moved": later.moving(batch).as_measure(remaining),
+        }
 
 
 def _whole_measures(nats: PointNats, points: Tensor, divergence: Tensor) -> Measures:
@@ -180,8 +187,7 @@ def _whole_measures(nats: PointNats, points: Tensor, divergence: Tensor) -> Meas
 class RouterObjective:
     """Train the shared encoder and its classifier on incomplete sketches."""
 
-    chosen_by = "loss"
-    fractions = (0.25, 0.5, 0.75, 1.0)
+    selection_measure = "loss"
 
     def __init__(self, model: RouterNet, config: TrainConfig) -> None:
         self.model = model
@@ -194,10 +200,10 @@ class RouterObjective:
         return costs.mean(), self._measures(costs, logits, batch)
 
     def measure(self, batch: Batch) -> Measures:
-        """Measure cross-entropy and accuracy, each sketch at four fractions."""
+        """Measure cross-entropy and accuracy, each sketch at each of :data:`ROUTER_FRACTIONS`."""
         measures = []
-        for fraction in self.fractions:
-            logits = self.model(batch.points, (batch.lengths * fraction).round().long().clamp(min=1))
+        for fraction in ROUTER_FRACTIONS:
+            logits = self.model(batch.points, prefix_lengths(batch.lengths, fraction))
             measures.append(self._measures(F.cross_entropy(logits, batch.labels, reduction="none"), logits, batch))
         return {name: reduce(add, (each[name] for each in measures)) for name in measures[0]}
 

@@ -75,7 +75,7 @@ class RunFolder:
         self._write_text("log.jsonl", "".join(json.dumps(old) + "\n" for old in [*rows, row]))
 
     def finished(self) -> bool:
-        """Tell whether the run came to its own end."""
+        """Return true if the run came to its own end."""
         return self.last.exists() and bool(load_tensors(self.last)[1].get("finished"))
 
     def save_best(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:

@@ -64,9 +64,9 @@ class TrainState:
         """
         tensors, facts = load_tensors(path)
         try:
-            self.model.load_state_dict(_below(tensors, "model/"))
-            self.average.load_state_dict(_below(tensors, "average/"))
-            _restore_optimiser(self.optimiser, _below(tensors, "optimiser/"))
+            self.model.load_state_dict(_with_prefix(tensors, "model/"))
+            self.average.load_state_dict(_with_prefix(tensors, "average/"))
+            _restore_optimiser(self.optimiser, _with_prefix(tensors, "optimiser/"))
             self.progress = Progress(**{**facts, "best": float(facts["best"])})
         except (RuntimeError, KeyError, TypeError, ValueError) as error:
             raise BadFile(path, "the saved state does not fit this model") from error
@@ -79,7 +79,7 @@ def make_optimiser(model: nn.Module, config: TrainConfig) -> torch.optim.Optimiz
     return torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def _with_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

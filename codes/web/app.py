@@ -29,12 +29,11 @@ from codes.web.gallery import Gallery
 from codes.web.limits import Counters, Limits
 from codes.web.security import SECURITY_HEADERS, OriginGuard
 
-GALLERY = Path("drawings")
 LIMITS = Limits()
 
 
 def make_app(
-    completer: Completer, gallery: Path = GALLERY, limits: Limits = LIMITS, hosts: Collection[str] | None = None
+    completer: Completer, gallery: Path, limits: Limits = LIMITS, hosts: Collection[str] | None = None
 ) -> Starlette:
     """Return the application that serves a completer's live canvas.
 

@@ -13,35 +13,35 @@ from types import MappingProxyType
 from codes.errors import BadOption
 from codes.formats import ndjson, svg_in
 from codes.formats.registry import encode
-from codes.formats.strict_json import NotJson, shown
+from codes.formats.strict_json import NotJson, short_repr
 from codes.formats.svg_shapes import NotSvg
 from codes.sketch.stroke3 import Sketch
 from codes.web.limits import Limits, check_limit
 
-MEDIA: Mapping[str, str] = MappingProxyType(
+MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
     {"svg": "image/svg+xml", "png": "image/png", "gif": "image/gif", "ndjson": "application/x-ndjson"}
 )
-READ = (".svg", ".ndjson")
+READABLE = (".svg", ".ndjson")
 
 
 @dataclass(frozen=True)
-class Content:
+class ConvertedFile:
     """Hold a file: its bytes, media type and suffix without a dot."""
 
     data: bytes
-    media: str
+    media_type: str
     suffix: str
 
 
-def convert(sketch: Sketch, to: str) -> Content:
+def convert(sketch: Sketch, to: str) -> ConvertedFile:
     """Return the sketch as a file of the format ``to``.
 
     Raises:
         BadOption: no such format is written here.
     """
-    if to not in MEDIA:
-        raise BadOption(f"to is one of {', '.join(MEDIA)}, not {shown(to)}")
-    return Content(encode(sketch, f".{to}"), MEDIA[to], to)
+    if to not in MEDIA_TYPES:
+        raise BadOption(f"to is one of {', '.join(MEDIA_TYPES)}, not {short_repr(to)}")
+    return ConvertedFile(encode(sketch, f".{to}"), MEDIA_TYPES[to], to)
 
 
 def read_bytes(name: str, data: bytes, limits: Limits) -> Sketch:
@@ -58,8 +58,8 @@ def read_bytes(name: str, data: bytes, limits: Limits) -> Sketch:
         OverLimit: the sketch has too many strokes or points.
     """
     suffix = PurePosixPath(name).suffix.lower()
-    if suffix not in READ:
-        raise BadOption(f"files read are {', '.join(READ)}")
+    if suffix not in READABLE:
+        raise BadOption(f"files read are {', '.join(READABLE)}")
     try:
         sketch = svg_in.decode(data.decode("utf-8-sig")) if suffix == ".svg" else ndjson.decode(_first_line(data))
     except UnicodeDecodeError as error:

@@ -26,12 +26,12 @@ from codes.inference.requests import Classified, Completed, Event, Refused, Sket
 from codes.runtime import resident_megabytes
 from codes.sketch.stroke3 import Sketch
 from codes.web.context import ServerContext
-from codes.web.conversion import Content, convert, read_bytes
+from codes.web.conversion import ConvertedFile, convert, read_bytes
 from codes.web.engine import Engine
 from codes.web.gallery import Gallery
-from codes.web.limits import Limits, raise_over_limit
+from codes.web.limits import Limits
 from codes.web.protocol import parse_complete, parse_convert, parse_keep
-from codes.web.socket import ClientSession, turn_away
+from codes.web.socket import ClientSession, reject
 
 STATIC = Path(__file__).parent / "static"
 STATUS = {"requests": 503, "message_bytes": 413, "file_bytes": 413, "client_timeout": 408, "kept": 507}
@@ -55,7 +55,7 @@ class Endpoints:
         return FileResponse(STATIC / "icon.svg")
 
     async def health(self, request: Request) -> Response:
-        """Tell what the server is doing now, and how often each thing has happened."""
+        """Return what the server is doing now, and how often each thing has happened."""
         counts = self.context.counters.counts()
         facts = {
             "seconds": round(time.monotonic() - self._started, 3),
@@ -69,7 +69,7 @@ class Endpoints:
         return JSONResponse(facts)
 
     async def model(self, request: Request) -> Response:
-        """Tell what can be drawn, and the limits."""
+        """Return what can be drawn, and the limits."""
         bundle = self.context.engine.bundle
         facts = {"categories": list(bundle.categories), "name": bundle.folder.name}
         return JSONResponse({**facts, "limits": asdict(self.context.limits)})
@@ -78,7 +78,7 @@ class Endpoints:
         """Recognise a sketch and finish it."""
         limits, parsers = self.context.limits, self.context.parsers
         async with self._counted():
-            body = await body_of(request, limits)
+            body = await read_body(request, limits)
             sketch, options = await to_thread.run_sync(parse_complete, body, limits, limiter=parsers)
             self.context.counters.add("questions")
             return JSONResponse(await answer(self.context.engine, sketch, options))
@@ -87,20 +87,20 @@ class Endpoints:
         """Make a file of a sketch."""
         limits = self.context.limits
 
-        def converted(body: bytes, to: str) -> Content:
+        def parse_and_convert(body: bytes, to: str) -> ConvertedFile:
             return convert(parse_convert(body, limits), to)
 
         async with self._counted():
-            body, to = await body_of(request, limits), request.query_params.get("to", "")
-            content = await to_thread.run_sync(converted, body, to, limiter=self.context.file_workers)
-            name = f'attachment; filename="drawing.{content.suffix}"'
-            return Response(content.data, media_type=content.media, headers={"content-disposition": name})
+            body, to = await read_body(request, limits), request.query_params.get("to", "")
+            file = await to_thread.run_sync(parse_and_convert, body, to, limiter=self.context.file_workers)
+            name = f'attachment; filename="drawing.{file.suffix}"'
+            return Response(file.data, media_type=file.media_type, headers={"content-disposition": name})
 
     async def read(self, request: Request) -> Response:
         """Read the sketch in a file."""
         limits, workers = self.context.limits, self.context.file_workers
         async with self._counted():
-            body, name = await body_of(request, limits, "file_bytes"), request.query_params.get("name", "")
+            body, name = await read_body(request, limits, "file_bytes"), request.query_params.get("name", "")
             sketch = await to_thread.run_sync(read_bytes, name, body, limits, limiter=workers)
             return JSONResponse({"sketch": record_of(sketch)})
 
@@ -108,22 +108,22 @@ class Endpoints:
         """List the newest drawings, or keep one more."""
         limits, workers = self.context.limits, self.context.file_workers
 
-        def kept(body: bytes) -> str:
+        def parse_and_keep(body: bytes) -> str:
             return self._gallery.keep(*parse_keep(body, limits))
 
         async with self._counted():
             if request.method == "POST":
-                body = await body_of(request, limits)
-                return JSONResponse({"name": await to_thread.run_sync(kept, body, limiter=workers)})
+                body = await read_body(request, limits)
+                return JSONResponse({"name": await to_thread.run_sync(parse_and_keep, body, limiter=workers)})
             return JSONResponse({"drawings": await to_thread.run_sync(self._gallery.newest, limiter=workers)})
 
     async def live(self, socket: WebSocket) -> None:
         """Answer a canvas until it leaves."""
-        most = self.context.limits.connections
+        limit = self.context.limits.connections
         await socket.accept()
-        if self._sockets >= most:
+        if self._sockets >= limit:
             self.context.counters.add("connections")
-            await turn_away(socket, f"{most} others are drawing already; try again later")
+            await reject(socket, f"{limit} others are drawing already; try again later")
             return
         self._sockets += 1
         self.context.counters.add("sessions")
@@ -135,9 +135,9 @@ class Endpoints:
     @asynccontextmanager
     async def _counted(self) -> AsyncIterator[None]:
         """Count a request while it is worked on, and refuse it where there are too many."""
-        most = self.context.limits.requests
-        if self._requests >= most:
-            raise_over_limit("requests", f"{most} requests are being worked on already; try again later")
+        limit = self.context.limits.requests
+        if self._requests >= limit:
+            raise OverLimit("requests", f"{limit} requests are being worked on already; try again later")
         self._requests += 1
         try:
             yield
@@ -152,18 +152,18 @@ async def answer(engine: Engine, sketch: Sketch, options: SamplingOptions) -> di
         SketchError: it cannot be answered.
     """
     loop = asyncio.get_running_loop()
-    over = asyncio.Event()
+    finished = asyncio.Event()
     events: list[Event] = []
 
-    def tell(event: Event) -> None:
+    def on_event(event: Event) -> None:
         events.append(event)
         if isinstance(event, Completed | Refused | Stopped):
-            loop.call_soon_threadsafe(over.set)
+            loop.call_soon_threadsafe(finished.set)
 
-    request = SketchRequest(sketch, options, tell, streams=False)
+    request = SketchRequest(sketch, options, on_event, streams=False)
     engine.submit(request)
     try:
-        await over.wait()
+        await finished.wait()
     finally:
         engine.cancel(request)
     match events:
@@ -174,28 +174,28 @@ async def answer(engine: Engine, sketch: Sketch, options: SamplingOptions) -> di
     raise SketchError("the server was closed before this was finished")
 
 
-async def body_of(request: Request, limits: Limits, limit: str = "message_bytes") -> bytes:
+async def read_body(request: Request, limits: Limits, limit_name: str = "message_bytes") -> bytes:
     """Return the whole body of a request.
 
     Args:
         request: whose body is read.
         limits: how long a body may be, and how long it may take.
-        limit: the name of the limit on its length.
+        limit_name: the name of the limit on its length.
 
     Raises:
         OverLimit: it is too long, or does not come in time.
         BadOption: the client left before its end.
     """
-    most: int = getattr(limits, limit)
+    limit: int = getattr(limits, limit_name)
     body = bytearray()
     try:
         with fail_after(limits.client_timeout):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > most:
-                    raise_over_limit(limit, f"more than {most} bytes are not taken")
-    except TimeoutError:
-        raise_over_limit("client_timeout", f"the body did not come within {limits.client_timeout:g} seconds")
+                if len(body) > limit:
+                    raise OverLimit(limit_name, f"more than {limit} bytes are not taken")
+    except TimeoutError as error:
+        raise OverLimit("client_timeout", f"the body did not come within {limits.client_timeout:g} seconds") from error
     except ClientDisconnect as error:
         raise BadOption("the body broke off") from error
     return bytes(body)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from threading import Lock
-from typing import NoReturn
 
 from codes.errors import OverLimit
 
@@ -84,28 +83,23 @@ class TokenBucket:
 
     def __init__(self, rate: float, burst: int, now: float) -> None:
         self.rate, self.burst = rate, burst
-        self._tokens, self._then = float(burst), now
+        self._tokens, self._last_refill = float(burst), now
 
     def take(self, now: float) -> bool:
         """Take a token; return False where there is none."""
-        self._tokens = min(self.burst, self._tokens + (now - self._then) * self.rate)
-        self._then = now
+        self._tokens = min(self.burst, self._tokens + (now - self._last_refill) * self.rate)
+        self._last_refill = now
         if self._tokens < 1:
             return False
         self._tokens -= 1
         return True
 
 
-def check_limit(limit: str, most: float, value: float, what: str) -> None:
+def check_limit(name: str, limit: float, value: float, unit: str) -> None:
     """Compare a value with a limit.
 
     Raises:
-        OverLimit: the value is more than ``most``; the sentence says how much is allowed.
+        OverLimit: the value is more than ``limit``; the sentence says how much is allowed.
     """
-    if value > most:
-        raise_over_limit(limit, f"{what}: at most {most:.10g} are taken, not {value:.10g}")
-
-
-def raise_over_limit(limit: str, sentence: str) -> NoReturn:
-    """Raise :class:`OverLimit`, which names the limit for the counters."""
-    raise OverLimit(limit, sentence)
+    if value > limit:
+        raise OverLimit(name, f"{unit}: at most {limit:.10g} are taken, not {value:.10g}")

@@ -28,8 +28,8 @@ from codes.web.limits import Limits, check_limit
 
 LOG = logging.getLogger(__name__)
 DIGITS = 6  # significant digits of a number that is sent; a canvas has a thousand units
-LONGEST_NAME = 40  # letters of a client's own word that an error repeats
-PLACE = re.compile(r"(?P<fault>.*?)(?: - at `\$\.?(?P<place>.*)`)?", re.DOTALL)
+MAX_ECHO = 40  # letters of a client's own word that an error repeats
+FAULT_AND_FIELD = re.compile(r"(?P<fault>.*?)(?: - at `\$\.?(?P<field>.*)`)?", re.DOTALL)
 UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 MISSING_FIELD = re.compile(r"Object missing required field `(.*)`")
 
@@ -39,7 +39,7 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class LiveOptions(Struct, kw_only=True, forbid_unknown_fields=True):
-    """The sampling options of a canvas; the names and defaults are those of :class:`SamplingOptions`.
+    """Hold the sampling options of a canvas; the names and defaults are those of :class:`SamplingOptions`.
 
     ``candidates`` is not among them: a point that was shown cannot be taken back.
     """
@@ -53,7 +53,7 @@ class LiveOptions(Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class AskMessage(LiveOptions, tag_field="type", tag="ask", kw_only=True):
-    """The message that has a sketch recognised and finished; ``draw`` counts variations, 0 only recognises."""
+    """Ask for a sketch to be recognised and finished; ``draw`` counts variations, 0 only recognises."""
 
     id: Id
     sketch: dict[str, Any]
@@ -61,46 +61,46 @@ class AskMessage(LiveOptions, tag_field="type", tag="ask", kw_only=True):
 
 
 class StopMessage(Struct, tag_field="type", tag="stop"):
-    """The message that ends the request before it."""
+    """End the request before it."""
 
 
 class CompletionOptions(LiveOptions, kw_only=True):
-    """The sampling options of ``POST /api/complete``."""
+    """Hold the sampling options of ``POST /api/complete``."""
 
     variations: Count = SamplingOptions.variations
     latent: str = SamplingOptions.latent
 
 
 class CompleteBody(Struct, forbid_unknown_fields=True):
-    """The body of ``POST /api/complete``."""
+    """Hold the body of ``POST /api/complete``."""
 
     sketch: dict[str, Any]
     options: CompletionOptions = msgspec.field(default_factory=CompletionOptions)
 
 
 class ConvertBody(Struct, forbid_unknown_fields=True):
-    """The body of ``POST /api/convert``; ``drawn`` is the index of the first stroke that the machine drew."""
+    """Hold the body of ``POST /api/convert``; ``drawn`` is the index of the first stroke that the machine drew."""
 
     sketch: dict[str, Any]
     drawn: Count | None = None
 
 
 class KeepBody(Struct, forbid_unknown_fields=True):
-    """The body of ``POST /api/gallery``."""
+    """Hold the body of ``POST /api/gallery``."""
 
     sketch: dict[str, Any]
     word: str
 
 
 class _Strokes(Struct):
-    """The part of a sketch that limits count."""
+    """Hold the part of a sketch that limits count."""
 
     strokes: list[list[Any]]
 
 
 @dataclass(frozen=True)
 class Ask:
-    """A request of a canvas.
+    """Hold a request of a canvas, checked and ready for the engine.
 
     Attributes:
         id: the client's own number.
@@ -115,7 +115,7 @@ class Ask:
 
 @dataclass(frozen=True)
 class InvalidMessage:
-    """A message that cannot be answered.
+    """Report a message that cannot be answered.
 
     Attributes:
         id: of the ask, or None where not even that could be read.
@@ -290,26 +290,26 @@ def _convert(value: Any, kind: Any, inside: str = "") -> Any:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        found = PLACE.fullmatch(str(error))
+        found = FAULT_AND_FIELD.fullmatch(str(error))
         assert found is not None
-        fault, place = found["fault"], found["place"] or ""
+        fault, path = found["fault"], found["field"] or ""
         if unknown := UNKNOWN_FIELD.fullmatch(fault):
-            fault = f"there is no field {unknown[1][:LONGEST_NAME]!r}; there are {', '.join(_fields(kind, place))}"
+            fault = f"there is no field {unknown[1][:MAX_ECHO]!r}; there are {', '.join(_fields(kind, path))}"
         elif missing := MISSING_FIELD.fullmatch(fault):
             fault = f"the field {missing[1]!r} is missing"
         elif fault.startswith("Invalid value"):  # a union's tag
             tags = " or ".join(repr(each.__struct_config__.tag) for each in get_args(kind))
-            fault = f"it is {tags}, not {fault.removeprefix('Invalid value ')[:LONGEST_NAME]}"
+            fault = f"it is {tags}, not {fault.removeprefix('Invalid value ')[:MAX_ECHO]}"
         else:
             fault = fault[:1].lower() + fault[1:].replace("`", "")
-        where = ".".join(filter(None, (inside, place))) or "the message"
+        where = ".".join(filter(None, (inside, path))) or "the message"
         raise BadOption(f"{where}: {fault}") from error
 
 
-def _fields(kind: Any, place: str) -> list[str]:
+def _fields(kind: Any, path: str) -> list[str]:
     """Return the names of the fields of an object in a message; of a union, those of its first type."""
     struct = (get_args(kind) or (kind,))[0]
-    for name in filter(None, place.split(".")):
+    for name in filter(None, path.split(".")):
         struct = next(each.type for each in msgspec.structs.fields(struct) if each.name == name)
     return [each.name for each in msgspec.structs.fields(struct)]
 

@@ -55,11 +55,11 @@ class OriginGuard:
             await self.app(scope, receive, _with_headers(send))
         else:
             self.counters.add("origin")
-            answer = JSONResponse({"error": "only this server's own page may ask that"}, 403)
+            refusal = JSONResponse({"error": "only this server's own page may ask that"}, 403)
             if scope["type"] == "http":
-                await answer(scope, receive, _with_headers(send))
+                await refusal(scope, receive, _with_headers(send))
             else:
-                await WebSocket(scope, receive, _with_headers(send)).send_denial_response(answer)
+                await WebSocket(scope, receive, _with_headers(send)).send_denial_response(refusal)
 
 
 def _is_foreign(scope: Scope) -> bool:
@@ -70,11 +70,11 @@ def _is_foreign(scope: Scope) -> bool:
 
 
 def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.http.response.start"):
             headers: Any = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
                 headers[name] = value
         await send(message)
 
-    return sending
+    return send_with_headers

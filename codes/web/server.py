@@ -74,7 +74,7 @@ class CutAfterSession:
                 asyncio.get_running_loop().call_later(self.seconds, _cut, connection)
 
 
-def server_of(app: ASGIApp, listener: ListeningSocket, limits: Limits) -> uvicorn.Server:
+def make_server(app: ASGIApp, listener: ListeningSocket, limits: Limits) -> uvicorn.Server:
     """Return a server of this application; ``run([listener])`` answers until it is told to exit."""
     config = uvicorn.Config(
         CutAfterSession(app, listener, limits.client_timeout),

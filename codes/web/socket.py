@@ -27,7 +27,7 @@ from codes.web.limits import TokenBucket
 from codes.web.protocol import Ask, InvalidMessage, error_message, parse_message, payload
 
 TRY_AGAIN_LATER, TOO_SLOW = 1013, 1008  # close codes
-GOODBYE = 1.0  # seconds that a client who does not read is given to read why
+CLOSE_TIMEOUT = 1.0  # seconds in which a client that reads nothing may still read why it is cut off
 
 Payload = dict[str, Any]
 
@@ -36,11 +36,11 @@ class Outbox:
     """Hold the messages that wait for one client; any thread may add to it.
 
     Attributes:
-        full: more than ``most`` messages waited; no more are taken in.
+        full: more than ``capacity`` messages waited; no more are taken in.
     """
 
-    def __init__(self, most: int, wake: Callable[[], None]) -> None:
-        self.most, self.full = most, False
+    def __init__(self, capacity: int, wake: Callable[[], None]) -> None:
+        self.capacity, self.full = capacity, False
         self._wake = wake
         self._lock = Lock()
         self._waiting: list[Payload] = []
@@ -50,7 +50,7 @@ class Outbox:
         with self._lock:
             asleep = not self._waiting
             self._add(message)
-            self.full = self.full or len(self._waiting) > self.most
+            self.full = self.full or len(self._waiting) > self.capacity
         if asleep or self.full:
             self._wake()
 
@@ -81,7 +81,7 @@ class ClientSession:
 
     def __init__(self, socket: WebSocket, context: ServerContext) -> None:
         self.socket, self.context = socket, context
-        self._news = asyncio.Event()
+        self._messages_waiting = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._outbox = Outbox(context.limits.unread, self._wake)
         self._request: SketchRequest | None = None
@@ -121,7 +121,7 @@ class ClientSession:
 
     def _submit(self, ask: Ask) -> None:
         self.context.counters.add("questions")
-        self._request = SketchRequest(ask.sketch, ask.options, partial(self._tell, ask.id))
+        self._request = SketchRequest(ask.sketch, ask.options, partial(self._on_event, ask.id))
         self.context.engine.submit(self._request)
 
     def _cancel(self) -> None:
@@ -129,13 +129,13 @@ class ClientSession:
             self.context.engine.cancel(self._request)
             self._request = None
 
-    def _tell(self, number: int, event: Event) -> None:
+    def _on_event(self, number: int, event: Event) -> None:
         """Pass an event on; the engine's thread calls this."""
         self._outbox.put(payload(number, event))
 
     def _wake(self) -> None:
         """Wake the task that sends; any thread calls this."""
-        self._loop.call_soon_threadsafe(self._news.set)
+        self._loop.call_soon_threadsafe(self._messages_waiting.set)
 
     def _refuse(self, number: int | None, error: SketchError) -> None:
         self.context.counters.add(error.limit if isinstance(error, OverLimit) else "misunderstood")
@@ -145,8 +145,8 @@ class ClientSession:
         """Send what waits, at most once in ``frame`` seconds, until the client takes nothing any more."""
         limits = self.context.limits
         while not self._outbox.full:
-            await self._news.wait()
-            self._news.clear()
+            await self._messages_waiting.wait()
+            self._messages_waiting.clear()
             try:
                 with fail_after(limits.client_timeout):
                     for message in self._outbox.take():
@@ -158,7 +158,7 @@ class ClientSession:
 
     async def _give_up(self, limit: str) -> None:
         self.context.counters.add(limit)
-        with move_on_after(GOODBYE):
+        with move_on_after(CLOSE_TIMEOUT):
             await self.socket.close(TOO_SLOW, "the answers were not read")
 
 
@@ -169,8 +169,8 @@ async def _until_over(scope: CancelScope, work: Callable[[], Awaitable[None]]) -
     scope.cancel()
 
 
-async def turn_away(socket: WebSocket, sentence: str) -> None:
-    """Tell a client that the server is full, and close its socket."""
+async def reject(socket: WebSocket, sentence: str) -> None:
+    """Say that the server is full, and close the socket."""
     with suppress(WebSocketDisconnect):
         await socket.send_text(json.dumps(error_message(None, OverLimit("connections", sentence))))
         await socket.close(TRY_AGAIN_LATER, sentence)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from codes.building.bundle_builder import BundlePlan, build_bundle, runs_below
+from codes.building.bundle_builder import BundlePlan, build_bundle, find_runs
 from codes.checkpoints.tensors import load_tensors
 from codes.data.store_writer import pack
 from codes.errors import BadFile, BadOption
@@ -37,7 +37,7 @@ def plan(runs: Path, store, **changes: object) -> BundlePlan:
     return BundlePlan(
         **{
             "router": RunFolder(runs / "router"),
-            "decoders": runs_below(runs / "draw"),
+            "decoders": find_runs(runs / "draw"),
             "store": store,
             "critic_sketches": 0,
             **changes,
@@ -66,12 +66,12 @@ def test_a_bundle_of_runs_draws_with_their_best_weights(runs, store, tmp_path, p
 
 
 def test_runs_are_found_below_a_folder_or_are_it(runs, tmp_path):
-    assert list(runs_below(runs / "draw")) == ["circle", "square"]
-    assert list(runs_below(runs / "draw" / "square")) == ["square"]
+    assert list(find_runs(runs / "draw")) == ["circle", "square"]
+    assert list(find_runs(runs / "draw" / "square")) == ["square"]
     with pytest.raises(BadFile, match="no run of a single category"):
-        runs_below(tmp_path)
+        find_runs(tmp_path)
     with pytest.raises(BadFile, match="not a run of `train draw`"):
-        runs_below(runs / "router")
+        find_runs(runs / "router")
 
 
 def test_a_router_that_never_saw_a_category_is_refused_and_nothing_left(runs, store, tmp_path):

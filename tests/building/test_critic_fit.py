@@ -243,9 +243,11 @@ def test_a_category_without_training_sketches_gets_no_row(tmp_path):
 
 def test_a_critics_sketches_are_spread_over_all_there_are():
     sketches = doodles(23)
-    for most in (1, 2, 5, 22, 23, 500):
-        kept = [next(i for i, rows in enumerate(sketches) if rows is each) for each in evenly_spaced(sketches, most)]
+    for max_count in (1, 2, 5, 22, 23, 500):
+        kept = [
+            next(i for i, rows in enumerate(sketches) if rows is each) for each in evenly_spaced(sketches, max_count)
+        ]
         assert kept == sorted(set(kept))
-        assert len(kept) == min(most, 23)
-        assert {0} <= set(kept) if most == 1 else {0, 22} <= set(kept)
+        assert len(kept) == min(max_count, 23)
+        assert {0} <= set(kept) if max_count == 1 else {0, 22} <= set(kept)
     assert evenly_spaced([], 5) == []

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from codes.checkpoints import bundle as bundles
-from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, shipped_bundles, with_critic
+from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, shipped_bundles, write_critic
 from codes.checkpoints.part import PartConfig, read_config, read_critic, read_router, read_vae, write_part
 from codes.checkpoints.tensors import dequantise, fill, load_tensors, quantise, save_tensors
 from codes.errors import BadFile, ModelNotFound, SketchError
@@ -81,7 +81,7 @@ def test_a_bundle_may_get_a_critic_and_nothing_else_of_it_changes(folder):
     before = Bundle.open(folder)
     assert (before.critic(), before.has_critic) == (None, False)
     critic, config = critic_part("circle", "zigzag")
-    after = with_critic(before, critic, config)
+    after = write_critic(before, critic, config)
     assert (after.categories, after.decoders) == (before.categories, before.decoders)
     assert before.hashes.items() < after.hashes.items()
     net, facts = after.critic()
@@ -91,7 +91,7 @@ def test_a_bundle_may_get_a_critic_and_nothing_else_of_it_changes(folder):
 
 
 def test_a_critic_that_is_not_whole_is_refused(folder):
-    bundle = with_critic(Bundle.open(folder), *critic_part("circle"))
+    bundle = write_critic(Bundle.open(folder), *critic_part("circle"))
     (folder / CRITIC / "weights.safetensors").write_bytes(b"nothing")
     with pytest.raises(BadFile) as error:
         bundle.critic()

@@ -72,10 +72,10 @@ def test_every_command_says_what_it_does():
 def test_the_list_of_commands_says_of_each_how_its_help_begins():
     for words, command in EVERY:
         if isinstance(command, LazyGroup):
-            for name, home in command.homes.items():
+            for name, lazy in command.lazy_commands.items():
                 below = command.get_command(click.Context(command), name)
                 assert below is not None and below.help is not None
-                assert below.help.split()[:3] == home.help.split()[:3], f"{words} {name}"
+                assert below.help.split()[:3] == lazy.help.split()[:3], f"{words} {name}"
 
 
 def test_a_command_line_starts_without_what_only_a_command_needs():
@@ -143,7 +143,7 @@ def group() -> None:
 
 @group.command()
 @option("--plain", type=int, help="Just this.")
-@options_of(Sizes, omit=("height",), section="Sizes")
+@options_of(Sizes, "width", "deep", section="Sizes")
 @click.pass_context
 def show(ctx: click.Context, /, **options: object) -> None:
     """Show the options."""

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from codes.data import importing
-from codes.data.importing import Rules, category_of, divide, find_others, find_sources, import_sketches
+from codes.data.importing import (
+    ImportRules,
+    assign_splits,
+    category_of,
+    find_refusal_sources,
+    find_sources,
+    import_sketches,
+)
 from codes.data.quickdraw import NONE_OF_THESE
 from codes.data.store import Store
 from codes.errors import BadFile, BadOption
@@ -50,7 +57,7 @@ def drawn(seed: int, **fields) -> Sketch:
 
 
 def imported(tmp_path: Path, *paths: Path, category: str | None = None, **rules) -> Store:
-    import_sketches(tmp_path / "store", find_sources(paths, category), Rules(**rules), replace=True)
+    import_sketches(tmp_path / "store", find_sources(paths, category), ImportRules(**rules), replace=True)
     return Store(tmp_path / "store")
 
 
@@ -159,7 +166,7 @@ def test_a_stored_drawing_is_what_a_model_sees_of_it(tmp_path):
 
 def test_the_division_has_exact_shares_and_leaves_no_share_empty():
     def counts(total: int, shares: tuple[float, float, float]) -> list[int]:
-        names = divide([rows(seed) for seed in range(total)], Rules(shares))
+        names = assign_splits([rows(seed) for seed in range(total)], ImportRules(shares))
         return [names.count(split) for split in ("train", "valid", "test")]
 
     assert counts(100, (0.8, 0.1, 0.1)) == [80, 10, 10]
@@ -172,10 +179,10 @@ def test_the_division_has_exact_shares_and_leaves_no_share_empty():
 
 def test_the_division_depends_on_drawings_and_seed_not_on_order():
     sketches = [rows(seed) for seed in range(60)]
-    names = divide(sketches, Rules(seed=1))
-    assert divide(sketches[::-1], Rules(seed=1)) == names[::-1]
-    assert divide(sketches, Rules(seed=2)) != names
-    few = divide(sketches[:50], Rules(seed=1))
+    names = assign_splits(sketches, ImportRules(seed=1))
+    assert assign_splits(sketches[::-1], ImportRules(seed=1)) == names[::-1]
+    assert assign_splits(sketches, ImportRules(seed=2)) != names
+    few = assign_splits(sketches[:50], ImportRules(seed=1))
     assert sum(a != b for a, b in zip(names, few, strict=False)) <= 5
 
 
@@ -183,11 +190,11 @@ def test_long_sketches_are_left_out_and_counted(tmp_path):
     npz.write_splits(tmp_path / "cat.npz", {"train": [rows(1, 5), rows(2, 6), rows(3, 7)]})
     ndjson.write(tmp_path / "cat.ndjson", [Sketch(points=rows(4, 40), category="cat")])
     sources = find_sources([tmp_path / "cat.npz", tmp_path / "cat.ndjson"])
-    result = import_sketches(tmp_path / "store", sources, Rules(longest=6))
+    result = import_sketches(tmp_path / "store", sources, ImportRules(longest=6))
     assert result.left_out == 2
     assert result.counts == {"cat": {"train": 2, "valid": 0, "test": 0}}
     with pytest.raises(BadOption, match="no sketch of 'cat'"):
-        import_sketches(tmp_path / "other", sources, Rules(longest=4))
+        import_sketches(tmp_path / "other", sources, ImportRules(longest=4))
     assert not (tmp_path / "other").exists()
 
 
@@ -195,10 +202,10 @@ def test_only_names_that_may_teach_refusal_become_none_of_these_and_it_comes_las
     others = tmp_path / "others"
     for seed, name in enumerate((*TEACHING, *TESTING, "hand", "spider"), start=1):
         official(others, name, seed)
-    sources = find_others(others, taken=["airplane"])
+    sources = find_refusal_sources(others, taken=["airplane"])
     assert {(source.category, source.label) for source in sources} == {("axe", NONE_OF_THESE)}
-    sources = find_others(others, taken=["cat"]) + find_sources([official(tmp_path, "cat")])
-    import_sketches(tmp_path / "store", sources, Rules())
+    sources = find_refusal_sources(others, taken=["cat"]) + find_sources([official(tmp_path, "cat")])
+    import_sketches(tmp_path / "store", sources, ImportRules())
     store = Store(tmp_path / "store")
     assert store.categories == ("cat", NONE_OF_THESE)
     expected = [each.tobytes() for name in TEACHING for each in npz.read_split(others / f"{name}.npz", "train")]
@@ -209,7 +216,7 @@ def test_a_renamed_ndjson_keeps_the_category_of_its_word(tmp_path):
     """The rule is about what a drawing shows, not about the name of its file."""
     words(tmp_path / "airplane.ndjson", "hand")
     with pytest.raises(BadOption, match="may teach refusal"):
-        find_others(tmp_path, taken=[])
+        find_refusal_sources(tmp_path, taken=[])
 
 
 def test_a_failure_halfway_leaves_no_store(tmp_path):
@@ -244,12 +251,12 @@ def test_a_store_is_refused_as_a_source(tmp_path):
 @pytest.mark.parametrize("shares", [(0.8, 0.1, 0.2), (1.2, -0.1, -0.1), (float("nan"), 0.5, 0.5)])
 def test_shares_that_do_not_add_up_to_one_are_refused(shares):
     with pytest.raises(BadOption, match="add up to 1"):
-        Rules(shares)
+        ImportRules(shares)
 
 
 def test_a_limit_of_no_rows_is_refused():
     with pytest.raises(BadOption, match="at least 1 row"):
-        Rules(longest=0)
+        ImportRules(longest=0)
 
 
 def test_each_split_of_each_archive_is_read_once(tmp_path, monkeypatch):
@@ -271,7 +278,7 @@ def test_an_ndjson_without_a_word_takes_its_own_name(tmp_path):
 def test_the_real_data_makes_the_store_that_models_were_trained_on(tmp_path):
     data = Path(os.environ["HALFDRAWN_DATA"])
     sources = find_sources([data / "quickdraw"])
-    others = find_others(data / "quickdraw-rare", [source.category for source in sources])
+    others = find_refusal_sources(data / "quickdraw-rare", [source.category for source in sources])
     assert (len(sources), len(others)) == (39, 160)
-    result = import_sketches(tmp_path / "store", others, Rules())
+    result = import_sketches(tmp_path / "store", others, ImportRules())
     assert result.counts == {NONE_OF_THESE: {"train": 5017, "valid": 725, "test": 724}}

@@ -45,12 +45,12 @@ def test_the_names_that_teach_refusal_are_those_that_models_were_trained_with():
     [("caat", "cat"), ("eiffel tower", "The Eiffel Tower"), ("Alarm Clock", "alarm clock"), ("tshirt", "t-shirt")],
 )
 def test_the_nearest_name_comes_first(typed, first):
-    assert quickdraw.nearest(typed)[0] == first
+    assert quickdraw.similar_names(typed)[0] == first
 
 
 @pytest.mark.parametrize("typed", ["", "qqqqqqqq", "猫"])
 def test_an_unknown_name_without_similar_names_is_still_one_sentence(typed):
-    assert quickdraw.nearest(typed) == []
+    assert quickdraw.similar_names(typed) == []
     assert quickdraw.SOURCE_URL in str(quickdraw.unknown_category(typed))
 
 

@@ -202,7 +202,7 @@ def test_a_sample_of_chunks_is_spread_over_the_whole_split(tmp_path):
     split = pack(tmp_path / "store", {"train": {"cat": rows}}).split("train")
     whole = np.concatenate(list(split.chunks(size=10)))
     assert np.array_equal(whole, split.rows)
-    some = list(split.chunks(size=10, most=7))
+    some = list(split.chunks(size=10, max_chunks=7))
     assert len(some) == 7
     assert np.array_equal(some[-1], split.rows[180:190])
 

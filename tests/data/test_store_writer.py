@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codes.data.store import Store
-from codes.data.store_writer import as_int16, check_place, new_store, pack
+from codes.data.store_writer import as_int16, check_destination, new_store, pack
 from codes.errors import BadFile, BadSketch
 from codes.sketch.stroke3 import OFFSET
 
@@ -105,7 +105,7 @@ def test_a_store_is_replaced_on_request_only_and_nothing_else_ever(store, tmp_pa
     letters = tmp_path / "letters"
     letters.mkdir()
     with pytest.raises(BadFile, match="no packed store, so it is not replaced"):
-        check_place(letters, replace=True)
+        check_destination(letters, replace=True)
 
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):

@@ -24,7 +24,7 @@ from codes.data.transforms import (
 from codes.sketch.stroke3 import LIFT, OFFSET
 from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
-from codes.training.objectives import half_lengths
+from codes.training.objectives import prefix_lengths
 from tests.support.worlds import CATEGORIES, TINY_VAE, doodles
 
 
@@ -279,4 +279,4 @@ def test_u50_is_uniform_and_includes_both_ends():
 
 def test_validation_cuts_half_of_the_points():
     lengths = torch.arange(1, 400)
-    assert half_lengths(lengths).tolist() == [max(1, round(0.5 * n)) for n in range(1, 400)]
+    assert prefix_lengths(lengths, 0.5).tolist() == [max(1, round(0.5 * n)) for n in range(1, 400)]

@@ -13,7 +13,7 @@ from PIL import Image
 from codes.errors import BadOption
 from codes.formats import images, svg_out
 from codes.formats.registry import write_sheet
-from codes.sketch.layout import DEFAULT_INK, view_of
+from codes.sketch.layout import ADDED_COLOUR, OWN_COLOUR, PAPER_COLOUR, view_of
 from codes.sketch.render import image, svg_text
 from codes.sketch.sheet import Cell, Sheet, sheet_image
 from codes.sketch.stroke3 import Sketch, sketch_from_polylines
@@ -100,9 +100,9 @@ def test_a_gif_has_20_to_100_frames(sides, count):
 def test_a_gif_has_exact_colours_and_ends_with_the_whole_drawing(tmp_path):
     images.write(tmp_path / "a.gif", [half_spiral()])
     with Image.open(tmp_path / "a.gif") as picture:
-        assert DEFAULT_INK.added not in colours_of(picture)
+        assert ADDED_COLOUR not in colours_of(picture)
         picture.seek(picture.n_frames - 1)
-        assert {DEFAULT_INK.paper, DEFAULT_INK.own, DEFAULT_INK.added} <= colours_of(picture)
+        assert {PAPER_COLOUR, OWN_COLOUR, ADDED_COLOUR} <= colours_of(picture)
         still = image(half_spiral(), view_of(half_spiral()).size(360))
         assert np.abs(np.array(picture.convert("RGB")).astype(int) - still).mean() < 1.0
 
@@ -111,7 +111,7 @@ def test_a_gif_of_a_dot_is_one_long_frame(tmp_path):
     images.write(tmp_path / "a.gif", [sketch_from_polylines([np.array([[3.0, 4.0]])])])
     with Image.open(tmp_path / "a.gif") as picture:
         assert picture.n_frames == 1
-        assert DEFAULT_INK.own in colours_of(picture)
+        assert OWN_COLOUR in colours_of(picture)
 
 
 def test_a_gif_of_several_sketches_draws_them_together_in_a_small_file(tmp_path):

@@ -92,13 +92,11 @@ def test_equal_sketches_make_equal_files(tmp_path: Path) -> None:
 def test_completions_make_the_round_trip(tmp_path: Path) -> None:
     completions = object_array(*[ROWS[: 1 + index % 4].astype(np.float32) for index in range(6)]).reshape(3, 2)
     npz.write_arrays(tmp_path / "a.npz", completions=completions, prefix_lengths=np.array([2, 3, 1]))
-    ours = npz.read_arrays(tmp_path / "a.npz")
-    assert ours["prefix_lengths"].tolist() == [2, 3, 1]
-    assert ours["completions"].shape == (3, 2)
-    with np.load(tmp_path / "a.npz", allow_pickle=True) as theirs:
+    with np.load(tmp_path / "a.npz", allow_pickle=True) as found:
+        assert found["prefix_lengths"].tolist() == [2, 3, 1]
+        assert found["completions"].shape == (3, 2)
         for index in np.ndindex(3, 2):
-            np.testing.assert_array_equal(ours["completions"][index], completions[index])
-            np.testing.assert_array_equal(theirs["completions"][index], completions[index])
+            np.testing.assert_array_equal(found["completions"][index], completions[index])
 
 
 def test_sketches_make_the_round_trip_in_quickdraw_pixels(tmp_path: Path) -> None:

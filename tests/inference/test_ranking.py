@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from codes.checkpoints.bundle import with_critic
+from codes.checkpoints.bundle import write_critic
 from codes.checkpoints.part import PartConfig
 from codes.errors import BadFile, BadOption
 from codes.inference.completer import Completer
@@ -92,7 +92,7 @@ def chooser(request, completer, tmp_path) -> Completer:
     critic = Critic(CriticConfig(features=features, categories=2))
     stirred(critic, seed=3, size=30.0)
     config = PartConfig("critic", critic.config.to_dict(), SCALE, ["zigzag", "square"])
-    return Completer(with_critic(bundle, critic, config))
+    return Completer(write_critic(bundle, critic, config))
 
 
 def test_the_completer_keeps_the_favourites(chooser):
@@ -120,7 +120,7 @@ def test_the_completer_keeps_the_favourites(chooser):
 def test_a_critic_of_another_router_is_refused(tmp_path):
     critic = Critic(CriticConfig(features=7, categories=1))
     config = PartConfig("critic", critic.config.to_dict(), SCALE, ["square"])
-    completer = Completer(with_critic(tiny_bundle(tmp_path / "odd"), critic, config))
+    completer = Completer(write_critic(tiny_bundle(tmp_path / "odd"), critic, config))
     with pytest.raises(BadFile, match="its critic was made for another router"):
         completer.complete(prefixes(1)[0], category="square", max_points=2)
 

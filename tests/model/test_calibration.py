@@ -68,9 +68,9 @@ def calibration_by(numbers: Sequence[Any]) -> Calibration:
 
 @pytest.mark.parametrize("part", ["logit_weights", "probability_weights", "length_weights"])
 def test_every_label_has_one_finite_number_of_each_weight(part):
-    assert calibration_by([1, -2.5]).sensible
+    assert calibration_by([1, -2.5]).is_valid
     for odd in ([1, float("nan")], [1, float("inf")], [1, "1"], [1, True], [1], [1, 2, 3]):
-        assert not replace(calibration_by([1, -2.5]), **{part: odd}).sensible
+        assert not replace(calibration_by([1, -2.5]), **{part: odd}).is_valid
 
 
 @pytest.mark.parametrize(
@@ -84,5 +84,5 @@ def test_every_label_has_one_finite_number_of_each_weight(part):
     ],
 )
 def test_a_calibration_with_numbers_that_make_no_sense_is_not_sensible(changes):
-    assert not Calibration(**changes).sensible
-    assert Calibration().sensible
+    assert not Calibration(**changes).is_valid
+    assert Calibration().is_valid

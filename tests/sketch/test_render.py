@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from codes.errors import BadOption
-from codes.sketch.layout import DEFAULT_INK, Ink, View, view_of
-from codes.sketch.render import Pixels, animated_svg_text, frames, image, paced_frames, svg_text
+from codes.sketch.layout import ADDED_COLOUR, CAPTION_COLOUR, OWN_COLOUR, PAPER_COLOUR, SHEET_COLOUR, View, view_of
+from codes.sketch.render import Pixels, animated_svg_text, image, paced_frames, svg_text
 from codes.sketch.sheet import Cell, Sheet, contact_sheet, sheet_frames, sheet_image, sheet_svg
 from codes.sketch.stroke3 import Sketch, sketch_from_polylines
 
@@ -82,7 +82,7 @@ def contrast(one: str, other: str) -> float:
         svg_text,
         animated_svg_text,
         image,
-        lambda sketch: list(frames(sketch)),
+        lambda sketch: list(paced_frames(sketch, (90, 90), step=20.0)),
         lambda sketch: sheet_svg(contact_sheet([sketch, sketch])),
         lambda sketch: list(sheet_frames(contact_sheet([sketch, sketch]), count=3)),
     ],
@@ -97,9 +97,9 @@ def test_drawing_leaves_the_sketch_as_it_was(draw):
 
 
 def test_colours_have_enough_contrast_on_their_backgrounds():
-    assert contrast(DEFAULT_INK.own, DEFAULT_INK.paper) > 4.5
-    assert contrast(DEFAULT_INK.added, DEFAULT_INK.paper) > 4.5
-    assert contrast(DEFAULT_INK.caption, DEFAULT_INK.sheet_background) > 4.5
+    assert contrast(OWN_COLOUR, PAPER_COLOUR) > 4.5
+    assert contrast(ADDED_COLOUR, PAPER_COLOUR) > 4.5
+    assert contrast(CAPTION_COLOUR, SHEET_COLOUR) > 4.5
 
 
 # SVG
@@ -131,8 +131,8 @@ def test_a_stroke_in_two_colours_is_one_stroke_to_a_reader(rows):
 def test_an_svg_has_each_stroke_in_its_colour(rows, own, added):
     root = ElementTree.fromstring(svg_text(replace(house(), prefix_rows=rows)))
     groups = {group.get("stroke"): len(group) for group in root.iter(f"{SVG}g") if group.get("stroke")}
-    assert groups.get(DEFAULT_INK.own, 0) == own
-    assert groups.get(DEFAULT_INK.added, 0) == added
+    assert groups.get(OWN_COLOUR, 0) == own
+    assert groups.get(ADDED_COLOUR, 0) == added
 
 
 def test_a_repeated_origin_does_not_shift_the_colours():
@@ -222,29 +222,29 @@ def test_the_first_segment_is_drawn():
     sketch = house()
     view = view_of(sketch)
     pixels = image(sketch, view.size(400))
-    assert pixel_at(pixels, view, (10, 103)) == rgb(DEFAULT_INK.own)
-    assert pixel_at(pixels, view, (10, 150)) == rgb(DEFAULT_INK.own)
+    assert pixel_at(pixels, view, (10, 103)) == rgb(OWN_COLOUR)
+    assert pixel_at(pixels, view, (10, 150)) == rgb(OWN_COLOUR)
 
 
 def test_the_prefix_and_the_continuation_have_their_colours():
     sketch = half_house(2)
     view = view_of(sketch)
     pixels = image(sketch, view.size(400))
-    assert pixel_at(pixels, view, (10, 150)) == rgb(DEFAULT_INK.own)
-    assert pixel_at(pixels, view, (60, 200)) == rgb(DEFAULT_INK.own)
-    assert pixel_at(pixels, view, (110, 150)) == rgb(DEFAULT_INK.added)
-    assert pixel_at(pixels, view, (60, 100)) == rgb(DEFAULT_INK.added)
-    assert pixel_at(pixels, view, (85, 160)) == rgb(DEFAULT_INK.added)
-    assert share_of(image(house()), DEFAULT_INK.added) == 0
+    assert pixel_at(pixels, view, (10, 150)) == rgb(OWN_COLOUR)
+    assert pixel_at(pixels, view, (60, 200)) == rgb(OWN_COLOUR)
+    assert pixel_at(pixels, view, (110, 150)) == rgb(ADDED_COLOUR)
+    assert pixel_at(pixels, view, (60, 100)) == rgb(ADDED_COLOUR)
+    assert pixel_at(pixels, view, (85, 160)) == rgb(ADDED_COLOUR)
+    assert share_of(image(house()), ADDED_COLOUR) == 0
 
 
 def test_a_dot_is_drawn():
     dot = sketch_from_polylines([np.array([[5.0, 5.0]])])
     pixels = image(dot, (256, 256))
-    assert tuple(pixels[128, 128]) == rgb(DEFAULT_INK.own)
-    assert share_of(pixels, DEFAULT_INK.paper) > 0.9
+    assert tuple(pixels[128, 128]) == rgb(OWN_COLOUR)
+    assert share_of(pixels, PAPER_COLOUR) > 0.9
     view = view_of(house())
-    assert pixel_at(image(house(), view.size(400)), view, (85, 160)) == rgb(DEFAULT_INK.own)
+    assert pixel_at(image(house(), view.size(400)), view, (85, 160)) == rgb(OWN_COLOUR)
 
 
 @pytest.mark.parametrize("scale", [1e-9, 1e-3, 1e3, 9e3])
@@ -255,7 +255,7 @@ def test_huge_and_tiny_sketches_fit(scale):
 
 def test_a_line_without_height_fits():
     flat = sketch_from_polylines([np.array([[0.0, 0.0], [100.0, 0.0]])])
-    assert share_of(image(flat), DEFAULT_INK.own) > 0.005
+    assert share_of(image(flat), OWN_COLOUR) > 0.005
     assert min(view_of(flat).size(512)) == 128
 
 
@@ -263,16 +263,16 @@ def test_sketches_in_one_view_lie_on_each_other():
     sketch, prefix = half_house(2), house().prefix(2)
     view = view_of(sketch)
     whole, part = image(sketch, view=view), image(prefix, view=view)
-    inked = (part == rgb(DEFAULT_INK.own)).all(axis=2)
+    inked = (part == rgb(OWN_COLOUR)).all(axis=2)
     assert inked.any()
-    assert (whole[inked] == rgb(DEFAULT_INK.own)).all(axis=1).mean() > 0.97
+    assert (whole[inked] == rgb(OWN_COLOUR)).all(axis=1).mean() > 0.97
 
 
 def test_a_view_may_show_a_small_part_of_a_huge_drawing():
     line = sketch_from_polylines([np.array([[-9e5, 0.5], [9e4, 0.5]])])
     pixels = image(line, (200, 200), view=View(0.0, 0.0, 1.0, 1.0))
-    assert tuple(pixels[100, 100]) == rgb(DEFAULT_INK.own)
-    assert tuple(pixels[50, 100]) == rgb(DEFAULT_INK.paper)
+    assert tuple(pixels[100, 100]) == rgb(OWN_COLOUR)
+    assert tuple(pixels[50, 100]) == rgb(PAPER_COLOUR)
 
 
 @pytest.mark.parametrize("size", [(0, 10), (10, -1), (10, 100_000)])
@@ -284,26 +284,19 @@ def test_a_picture_without_pixels_or_with_too_many_is_refused(size):
 # Frames
 
 
-@pytest.mark.parametrize(("per_frame", "count"), [(1, 7), (3, 3), (100, 1)])
-def test_frames_grow_and_the_last_is_the_image(per_frame, count):
+def test_frames_grow_and_the_last_shows_the_whole_sketch():
     sketch = half_house()
-    shown = list(frames(sketch, (90, 90), points_per_frame=per_frame))
-    assert len(shown) == count
+    shown = list(paced_frames(sketch, (90, 90), step=20.0))
     ink = [int((frame < 250).any(axis=2).sum()) for frame in shown]
-    assert all(later > earlier for earlier, later in pairwise(ink))
-    assert np.array_equal(shown[-1], image(sketch, (90, 90)))
-
-
-def test_a_frame_adds_at_least_one_point():
-    with pytest.raises(BadOption, match="at least one point"):
-        frames(house(), points_per_frame=0)
+    assert len(shown) > 3 and all(later > earlier for earlier, later in pairwise(ink))
+    assert np.abs(shown[-1].astype(int) - image(sketch, (90, 90))).mean() < 0.2
 
 
 def test_paced_frames_add_equal_lengths():
     line = sketch_from_polylines([np.array([[0.0, 0.0], [100.0, 0.0]])])
-    shown = list(paced_frames(line, (400, 100), DEFAULT_INK, step=10.0))
+    shown = list(paced_frames(line, (400, 100), step=10.0))
     assert len(shown) == 10
-    ink = [share_of(frame, DEFAULT_INK.own) for frame in shown]
+    ink = [share_of(frame, OWN_COLOUR) for frame in shown]
     gains = np.diff(ink)
     assert gains.max() < 1.5 * gains.min()
 
@@ -315,9 +308,9 @@ def test_sheet_draws_each_sketch_in_its_cell():
     sheet = Sheet([[Cell(house(), "one"), Cell(None), Cell(half_house(), "two")], [Cell(house())]], side=120)
     pixels = sheet_image(sheet)
     assert pixels.shape[:2] == sheet.size[::-1]
-    tiles = [pixels[place.y : place.y + 120, place.x : place.x + 120] for place in sheet.places]
-    assert [share_of(tile, DEFAULT_INK.own) > 0.003 for tile in tiles] == [True, True, True]
-    assert [share_of(tile, DEFAULT_INK.added) > 0.01 for tile in tiles] == [False, True, False]
+    tiles = [pixels[place.y : place.y + 120, place.x : place.x + 120] for place in sheet.placed_cells]
+    assert [share_of(tile, OWN_COLOUR) > 0.003 for tile in tiles] == [True, True, True]
+    assert [share_of(tile, ADDED_COLOUR) > 0.01 for tile in tiles] == [False, True, False]
     assert np.array_equal(tiles[0], tiles[2])
 
 
@@ -327,7 +320,7 @@ def test_texts_of_a_sheet_are_shortened_to_fit():
     assert words[:2] == ["Title", "cats"]
     assert words[2].startswith("a caption") and words[2].endswith("…") and len(words[2]) < 20
     pixels = sheet_image(sheet)
-    place = sheet.places[0]
+    place = sheet.placed_cells[0]
     assert (pixels[place.y + 81 : place.y + 100, place.x : place.x + 80] < 150).any()
     assert (pixels[place.y : place.y + 80, : place.x] < 150).any()
     assert (pixels[: place.y] < 150).any()
@@ -348,9 +341,9 @@ def test_contact_sheets_are_nearly_square_and_leave_few_places_empty(count, colu
 
 def test_completions_of_one_prefix_share_one_frame():
     one, other = half_house(2), Sketch(np.vstack([house().points, [400, 0, 1]]), house().origin, prefix_rows=2)
-    shared = contact_sheet([one, other]).places
+    shared = contact_sheet([one, other]).placed_cells
     assert shared[0].view == shared[1].view == view_of(one, other)
-    apart = contact_sheet([one, replace(other, prefix_rows=3)]).places
+    apart = contact_sheet([one, replace(other, prefix_rows=3)]).placed_cells
     assert apart[0].view == view_of(one)
 
 
@@ -360,13 +353,6 @@ def test_last_frame_of_a_sheet_is_its_image():
     assert 11 <= len(shown) <= 14
     assert np.abs(shown[-1].astype(int) - sheet_image(sheet)).mean() < 0.2
     assert not np.array_equal(shown[0], shown[-1])
-
-
-def test_other_colours_are_used_everywhere():
-    ink = Ink(own="#0000ff", added="#00aa00", paper="#ffff00", sheet_background="#111111")
-    pixels = sheet_image(Sheet([[Cell(half_house())]]), ink)
-    assert all(share_of(pixels, colour) > 0.002 for colour in (ink.own, ink.added, ink.paper, ink.sheet_background))
-    assert share_of(image(house(), ink=ink), ink.paper) > 0.5
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,11 @@ def test_a_second_run_says_that_there_is_nothing_to_do_or_asks_to_resume(router_
     again = TrainingRequest(store.folder, router_run, TINY_ROUTER, ROUTER_CONFIG)
     assert list(train_router(again)) == [f"{router_run}: finished before, nothing to do"]
     request = TrainingRequest(
-        store.folder, tmp_path / "run", TINY_ROUTER, ROUTER_CONFIG, watch=lambda run, job: power_cut
+        store.folder, tmp_path / "run", TINY_ROUTER, ROUTER_CONFIG, make_callback=lambda run, job: power_cut
     )
     with pytest.raises(RuntimeError, match="power cut"):
         list(train_router(request))
-    request = replace(request, watch=None)
+    request = replace(request, make_callback=None)
     with pytest.raises(TrainingStopped, match="add --resume"):
         list(train_router(request))
     (line,) = train_router(replace(request, resume=True))

@@ -126,7 +126,7 @@ def test_weights_are_chosen_by_what_moves_and_a_dot_outweighs_nothing(gentle):
     left_out = float(measures["continuation"].total - measures["moved"].total)
     assert left_out == pytest.approx(sum(still), rel=1e-4)
     assert measures["moved"].count == measures["continuation"].count
-    assert DecoderObjective.chosen_by == "moved"
+    assert DecoderObjective.selection_measure == "moved"
 
 
 def test_where_every_row_moves_nothing_is_left_out(gentle):

@@ -39,7 +39,7 @@ def test_the_icon_is_where_browsers_look_for_it(client):
 def test_an_application_without_its_page_is_refused(completer, monkeypatch, tmp_path):
     monkeypatch.setattr("codes.web.app.STATIC", tmp_path)
     with pytest.raises(BadFile, match="page is missing"):
-        make_app(completer)
+        make_app(completer, tmp_path)
     assert endpoints.STATIC.name == "static"
 
 

@@ -155,7 +155,7 @@ def test_a_full_outbox_takes_no_more_messages():
 
 def test_a_client_that_does_not_read_is_cut_off(app, monkeypatch):
     """The connection takes nothing more; the session ends, and what waited is gone."""
-    monkeypatch.setattr("codes.web.socket.GOODBYE", 0.05)
+    monkeypatch.setattr("codes.web.socket.CLOSE_TIMEOUT", 0.05)
 
     async def test():
         async with running(app(client_timeout=0.05)) as connect:

@@ -26,7 +26,7 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.web.app import make_app
 from codes.web.limits import Limits
-from codes.web.server import ListeningSocket, server_of
+from codes.web.server import ListeningSocket, make_server
 from tests.support.asks import ask
 from tests.support.worlds import prefixes
 
@@ -42,7 +42,7 @@ def served(tmp_path) -> Iterator:
         allowed = replace(Limits(), **limits)
         listener = ListeningSocket("127.0.0.1", 0)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)  # full soon where a client does not read
-        server = server_of(make_app(completer, tmp_path / "kept", allowed), listener, allowed)
+        server = make_server(make_app(completer, tmp_path / "kept", allowed), listener, allowed)
         thread = Thread(target=server.run, args=[[listener]])
         thread.start()
         running.append((server, thread, listener))
