@@ -13,8 +13,8 @@ from torch import Tensor
 from codes.building.calibration_fit import calibrate, prefix_logits
 from codes.building.critic_fit import add_critic, critic_sketches
 from codes.checkpoints.bundle import Bundle, part_folder, publish_bundle
-from codes.checkpoints.part import Kind, PartConfig, write_part
-from codes.checkpoints.tensors import Precision, dequantise, fill, load_tensors, quantise
+from codes.checkpoints.part import PartConfig, PartKind, write_part
+from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise
 from codes.data.batches import ordered_batches
 from codes.data.store import Store
 from codes.data.transforms import Normaliser
@@ -24,7 +24,7 @@ from codes.model.config import RouterConfig
 from codes.model.router import RouterNet
 from codes.training.run_folder import RunFolder
 
-COMMANDS: dict[Kind, str] = {"decoder": "train draw", "router": "train predict"}
+COMMANDS: dict[PartKind, str] = {"decoder": "train draw", "router": "train predict"}
 DEFAULT_CARD = (
     "# {name}\n\nCategories: {categories}.\n\nWrite here what the data is, its licence, and what was measured.\n"
 )
@@ -48,7 +48,7 @@ class BundlePlan:
     router: RunFolder
     decoders: Mapping[str, RunFolder]
     store: Store
-    precision: Precision = "int8"
+    precision: StoragePrecision = "int8"
     critic_sketches: int = 500
 
     def __post_init__(self) -> None:
@@ -131,7 +131,7 @@ def _calibrate_router(plan: BundlePlan) -> Calibration:
     return calibrate(prefix_logits(net, batches), [labels.index(category) for category in plan.decoders])
 
 
-def _read_run(run: RunFolder, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read_run(run: RunFolder, kind: PartKind) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the best weights of a run, and the facts that are saved with them."""
     tensors, facts = load_tensors(run.best)
     if facts.get("kind") != kind:
@@ -139,7 +139,7 @@ def _read_run(run: RunFolder, kind: Kind) -> tuple[dict[str, Tensor], dict[str, 
     return tensors, facts
 
 
-def _write_run(run: RunFolder, kind: Kind, folder: Path, precision: Precision, **more: Any) -> None:
+def _write_run(run: RunFolder, kind: PartKind, folder: Path, precision: StoragePrecision, **more: Any) -> None:
     """Write the best weights of a run as a part of a bundle."""
     tensors, facts = _read_run(run, kind)
     training = {name: facts[name] for name in ("step", "valid", "counts")}

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
-from codes.checkpoints.tensors import Precision, load_tensors, save_tensors
+from codes.checkpoints.tensors import StoragePrecision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
 from codes.data.store import read_labelled
 from codes.data.store_writer import pack
@@ -81,7 +81,7 @@ class TeachingTask:
     drawings: Sequence[AnyStroke3]
     others: Mapping[str, Sequence[AnyStroke3]]
     config: DecoderTrainConfig = TEACHING
-    precision: Precision = "int8"
+    precision: StoragePrecision = "int8"
 
     def __post_init__(self) -> None:
         if not self.name.strip():

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from codes.checkpoints.tensors import Precision, dequantise, fill, load_tensors, quantise, save_tensors
+from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise, save_tensors
 from codes.data.transforms import Normaliser
 from codes.errors import BadFile, BadOption
 from codes.formats.files import atomic_path
@@ -25,7 +25,7 @@ from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 
-Kind = Literal["decoder", "router", "critic"]
+PartKind = Literal["decoder", "router", "critic"]
 Sizes = TypeVar("Sizes", VAEConfig, RouterConfig, CriticConfig)
 Model = TypeVar("Model", bound=torch.nn.Module)
 FILES = ("config.json", "weights.safetensors")
@@ -44,7 +44,7 @@ class PartConfig:
         training: where the weights come from; for people.
     """
 
-    kind: Kind
+    kind: PartKind
     model: dict[str, Any]
     scale: float
     categories: list[str]
@@ -57,7 +57,7 @@ class PartConfig:
         return Normaliser(self.scale)
 
 
-def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], precision: Precision) -> None:
+def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], precision: StoragePrecision) -> None:
     """Write a part into a folder, its weights stored in this precision."""
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors(folder / "weights.safetensors", quantise(tensors, precision), {"kind": config.kind})
@@ -74,7 +74,7 @@ def read_config(folder: Path) -> PartConfig:
     path = folder / "config.json"
     try:
         config = PartConfig(**json.loads(path.read_text()))
-        valid = config.kind in get_args(Kind) and 0 < config.scale < 1e6
+        valid = config.kind in get_args(PartKind) and 0 < config.scale < 1e6
         valid &= all(isinstance(name, str) for name in config.categories)
         valid &= Calibration(**config.calibration).is_valid
     except FileNotFoundError as error:
@@ -120,7 +120,7 @@ def _check_count(config: PartConfig, labels: int, folder: Path) -> None:
         raise BadFile(folder / "config.json", f"{len(config.categories)} categories, but {labels} labels")
 
 
-def _read_config_of_kind(folder: Path, kind: Kind) -> PartConfig:
+def _read_config_of_kind(folder: Path, kind: PartKind) -> PartConfig:
     config = read_config(folder)
     if config.kind != kind:
         raise BadFile(folder, f"holds a '{config.kind}' part where a '{kind}' part is needed")

@@ -58,12 +58,12 @@ def fill(module: torch.nn.Module, tensors: dict[str, Tensor], path: Path) -> Non
     module.load_state_dict({name: value.float() for name, value in tensors.items()})
 
 
-Precision = Literal["float32", "float16", "int8"]
+StoragePrecision = Literal["float32", "float16", "int8"]
 SCALE = ".row_scale"
 LEVELS = 127
 
 
-def quantise(tensors: dict[str, Tensor], precision: Precision) -> dict[str, Tensor]:
+def quantise(tensors: dict[str, Tensor], precision: StoragePrecision) -> dict[str, Tensor]:
     """Return the tensors as they are to be stored in this precision.
 
     In ``int8``, a matrix ``[R, C]`` becomes whole numbers and a float16 scale for each row, whose largest weight is

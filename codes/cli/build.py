@@ -19,14 +19,12 @@ from codes.building.few_shot import (
 )
 from codes.building.few_shot import teach as teach_bundle
 from codes.checkpoints.bundle import Bundle
-from codes.checkpoints.tensors import Precision
-from codes.cli.common import MODEL, SectionedCommand, option
+from codes.checkpoints.tensors import StoragePrecision
+from codes.cli.common import MODEL, PATH, SectionedCommand, option
 from codes.data.store import Store
 from codes.errors import BadOption
 from codes.runtime import keep_freed_memory
 from codes.training.run_folder import RunFolder
-
-PATH = click.Path(path_type=Path)
 
 
 @click.command(cls=SectionedCommand)
@@ -52,7 +50,7 @@ PATH = click.Path(path_type=Path)
 )
 @option(
     "--precision",
-    type=click.Choice(get_args(Precision)),
+    type=click.Choice(get_args(StoragePrecision)),
     default=BundlePlan.precision,
     show_default=True,
     section="Output",
@@ -89,6 +87,7 @@ def bundle(router: Path, decoders: Path, data: Path, out: Path, **options: Any) 
 @option("--data", type=PATH, section="Data", help="A store of sketches of what the router knows already.")
 @option(
     "--most",
+    "max_drawings",
     type=click.IntRange(min=1),
     default=MAX_DRAWINGS,
     show_default=True,
@@ -128,7 +127,7 @@ def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out
     known = name in bundle.router()[1].categories
     if data and known and name not in bundle.categories:
         raise BadOption(f"--data does nothing here: the router tells '{name}' from all else already")
-    drawings = read_drawings(files, options["most"])
+    drawings = read_drawings(files, options["max_drawings"])
     config = replace(TEACHING, steps=options["steps"], seed=options["seed"])
     task = TeachingTask(name, drawings, {}, config)
     if not known:

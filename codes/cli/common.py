@@ -197,7 +197,8 @@ def options_from(kind: Callable[..., Any], options: dict[str, Any]) -> Any:
     return kind(**{name: options.pop(name) for name in names})
 
 
-STORE = click.argument("store", type=click.Path(path_type=Path))
+PATH = click.Path(path_type=Path)
+STORE = click.argument("store", type=PATH)
 AS_JSON = option("--json", "as_json", is_flag=True, section="Output", help="Print one JSON object and nothing else.")
 MODEL = option(
     "-m",
@@ -210,7 +211,7 @@ MODEL = option(
 OUT = option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     section="Output",
     help="A picture (.svg, .png, .gif, .anim.svg), or data (.json, .ndjson, .npz).",
 )

@@ -10,12 +10,12 @@ from typing import Any, get_args
 
 import click
 
-from codes.cli.common import AS_JSON, STORE, ErrorHandlingGroup, option, print_json, refuse
-from codes.data.download import OFFICIAL, DownloadResult, Kind, RemoteFile, download
+from codes.cli.common import AS_JSON, PATH, STORE, ErrorHandlingGroup, option, print_json, refuse
+from codes.data.download import OFFICIAL, DownloadKind, DownloadResult, RemoteFile, download
 from codes.data.importing import ImportRules, find_refusal_sources, find_sources, import_sketches
 from codes.data.inspect import (
     CategorySummary,
-    Splits,
+    SplitsByName,
     chosen_split,
     open_splits,
     rows_per_sketch,
@@ -25,13 +25,12 @@ from codes.data.inspect import (
 )
 from codes.data.negatives import synthetic_negatives
 from codes.data.quickdraw import ATTRIBUTION, NONE_OF_THESE
-from codes.data.store import SPLITS, Store
+from codes.data.store import Store
 from codes.errors import BadOption
-from codes.formats.npz import write_splits
+from codes.formats.npz import SPLITS, write_splits
 from codes.formats.registry import write_sheet
 from codes.sketch.sheet import contact_sheet
 
-PATH = click.Path(path_type=Path)
 SEED = option("--seed", type=int, default=0, show_default=True, section="Data", help="Same seed, same result.")
 OUT_NPZ = option("-o", "--out", type=PATH, required=True, section="Output", help="The .npz file to write.")
 
@@ -170,7 +169,7 @@ def look(ctx: click.Context, /, source: Path, split: str | None, category: str |
         click.echo(line)
 
 
-def _write_pictures(source: Path, splits: Splits, category: str | None, options: dict[str, Any]) -> list[Path]:
+def _write_pictures(source: Path, splits: SplitsByName, category: str | None, options: dict[str, Any]) -> list[Path]:
     """Write the sheet and the histogram that were asked for, and return their files."""
     sheet, histogram = options["out"], options["lengths"]
     if sheet is not None and sheet.suffix.lower() not in (".png", ".svg"):
@@ -200,7 +199,7 @@ def _table(lines: list[CategorySummary]) -> list[str]:
 
 @data.command("download")
 @click.argument("categories", nargs=-1, required=True, metavar="CATEGORY...")
-@option("--kind", type=click.Choice(get_args(Kind)), default=RemoteFile.kind, show_default=True, section="Data",
+@option("--kind", type=click.Choice(get_args(DownloadKind)), default=RemoteFile.kind, show_default=True, section="Data",
         help="An .npz file of at most 75 000 sketches, or an .ndjson file of all (simplified).")  # fmt: skip
 @option("--full", is_flag=True, section="Data", help="All sketches, as .full.npz.")
 @option("--base-url", default=OFFICIAL, hidden=True, help="Another place that has these files.")

@@ -15,6 +15,7 @@ from codes.cli.common import (
     AS_JSON,
     MODEL,
     OUT,
+    PATH,
     Command,
     SectionedCommand,
     option,
@@ -89,7 +90,7 @@ def temperatures(category: str, model: str, out: Path | None, as_json: bool, **o
 
 
 @click.command(cls=SectionedCommand)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @CATEGORY
 @_count_option(8, "How many reconstructions.", "-n", "--variations")
 @MODEL
@@ -113,7 +114,7 @@ def reconstruct(file: Path, category: str | None, model: str, out: Path | None, 
 
 
 @click.command(cls=SectionedCommand)
-@click.argument("files", nargs=2, type=click.Path(path_type=Path))
+@click.argument("files", nargs=2, type=PATH)
 @CATEGORY
 @_count_option(8, "Sketches on the way, both ends included.", "--steps")
 @MODEL

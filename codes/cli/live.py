@@ -8,7 +8,7 @@ from threading import Thread
 
 import click
 
-from codes.cli.common import MODEL, SectionedCommand, option
+from codes.cli.common import MODEL, PATH, SectionedCommand, option
 from codes.errors import BadOption
 from codes.inference.completer import load
 from codes.runtime import keep_few_kernels, use_threads
@@ -23,7 +23,7 @@ GALLERY = Path("drawings")
 @option("--host", default=LOOPBACK[0], show_default=True, section="Server",
         help="Who can reach it; 0.0.0.0 lets other machines in.")  # fmt: skip
 @MODEL
-@option("--gallery", type=click.Path(path_type=Path), default=GALLERY, show_default=True, section="Server",
+@option("--gallery", type=PATH, default=GALLERY, show_default=True, section="Server",
         help="Folder of the drawings that are kept.")  # fmt: skip
 @option("--open/--no-open", "opens", default=True, show_default=True, section="Server",
         help="Open the page in a browser.")  # fmt: skip

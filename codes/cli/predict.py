@@ -19,6 +19,7 @@ from codes.cli.common import (
     FRACTION,
     MODEL,
     OUT,
+    PATH,
     SPLIT,
     SectionedCommand,
     option,
@@ -47,7 +48,7 @@ CHUNK = 256
 
 
 @click.command(cls=SectionedCommand)
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=PATH)
 @MODEL
 @option("--index", type=int, default=0, show_default=True, section="Data", help="Which sketch of a file of many.")
 @CATEGORY
@@ -133,17 +134,17 @@ def _print_rows(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[R
 
 
 @click.command(cls=SectionedCommand)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @MODEL
 @SPLIT
 @FRACTION
-@option("--law", type=click.Choice(list(PREFIX_RULES)), default="points", show_default=True, section="Data",
+@option("--law", "rule", type=click.Choice(list(PREFIX_RULES)), default="points", show_default=True, section="Data",
         help="What the fraction is counted in.")  # fmt: skip
 @CATEGORY
 @option("-n", "--variations", type=click.IntRange(0, MAX_DRAWINGS), default=1, show_default=True, section="Drawing",
         help="How many completions of each sketch; 0 only classifies.")  # fmt: skip
 @SAMPLING
-@option("-o", "--out", type=click.Path(path_type=Path), section="Output", help="An .npz file for the completions.")
+@option("-o", "--out", type=PATH, section="Output", help="An .npz file for the completions.")
 @AS_JSON
 @click.pass_context
 def data(
@@ -153,7 +154,7 @@ def data(
     model: str,
     split: str,
     fraction: float,
-    law: PrefixRule,
+    rule: PrefixRule,
     out: Path | None,
     as_json: bool,
     **options: Any,
@@ -177,7 +178,7 @@ def data(
     sampling = SamplingOptions(variations=max(1, variations), **options)
     completer = load(model)
     sketches = read_all(file, split if has_splits else None)
-    prefixes = [sketch.prefix(PREFIX_RULES[law](sketch.points, fraction)) for sketch in sketches]
+    prefixes = [sketch.prefix(PREFIX_RULES[rule](sketch.points, fraction)) for sketch in sketches]
     routes, completions = _routes_and_completions(completer, prefixes, sampling, variations > 0)
     if out is not None:
         write_arrays(out, completions=_table(completions), prefix_lengths=np.array([len(p) for p in prefixes]))

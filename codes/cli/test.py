@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from codes.checkpoints.bundle import Bundle
-from codes.cli.common import AS_JSON, FRACTION, MODEL, SPLIT, ErrorHandlingGroup, option, print_json
+from codes.cli.common import AS_JSON, FRACTION, MODEL, PATH, SPLIT, ErrorHandlingGroup, option, print_json
 from codes.data.store import read_labelled
 from codes.errors import BadOption
 from codes.evaluation.likelihood import DecoderQuality, decoder_quality
@@ -19,7 +19,6 @@ from codes.evaluation.prefixes import FRACTIONS, all_cuts, never_learned, select
 from codes.evaluation.recognition import RefusalQuality, RouterQuality, RouterTest, learned_categories
 from codes.progress import progress
 
-PATH = click.Path(path_type=Path)
 DATA = click.argument("data", type=PATH)
 
 

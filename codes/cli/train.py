@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
 
-from codes.cli.common import STORE, Command, ErrorHandlingGroup, option, options_from, options_of, refuse
+from codes.cli.common import PATH, STORE, Command, ErrorHandlingGroup, option, options_from, options_of, refuse
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_run
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
 from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import TrainingRequest, train_decoders, train_router
-
-PATH = click.Path(path_type=Path)
 
 
 @click.group(cls=ErrorHandlingGroup)

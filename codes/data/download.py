@@ -45,7 +45,7 @@ CHUNK = 1 << 18
 TIMEOUT = 30.0
 RETRIABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
-Kind = Literal["sketchrnn", "simplified"]
+DownloadKind = Literal["sketchrnn", "simplified"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RemoteFile:
     """
 
     category: str
-    kind: Kind = "sketchrnn"
+    kind: DownloadKind = "sketchrnn"
     full: bool = False
     base: str = OFFICIAL
 

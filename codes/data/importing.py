@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from codes.data.quickdraw import NONE_OF_THESE, is_category_name, may_teach_refusal
-from codes.data.store import SPLITS
 from codes.data.store_writer import StoreWriter, as_int16, new_store
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.files import bad_sketches_of, check_source
+from codes.formats.npz import SPLITS
 from codes.formats.registry import READERS, read
 from codes.progress import progress
 from codes.sketch.geometry import in_quickdraw_pixels

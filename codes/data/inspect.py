@@ -25,11 +25,11 @@ from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.layout import ADDED_COLOUR, OWN_COLOUR
 from codes.sketch.stroke3 import PixelStroke3, Sketch
 
-Splits = dict[str, PackedSplit]
+SplitsByName = dict[str, PackedSplit]
 QUANTILES = {"median": 0.5, "95 %": 0.95, "99 %": 0.99}
 
 
-def open_splits(path: Path, category: str | None = None) -> Splits:
+def open_splits(path: Path, category: str | None = None) -> SplitsByName:
     """Return the splits of a store or of one file by name; a file without splits has one, named "all".
 
     Sketches of a file are simplified and in Quick, Draw! pixels, as a store would hold them.
@@ -72,7 +72,7 @@ def _cumulative(counts: Iterable[int]) -> NDArray[np.int64]:
     return np.cumsum([0, *counts], dtype=np.int64)
 
 
-def chosen_split(splits: Splits, name: str | None, path: Path) -> tuple[str, PackedSplit]:
+def chosen_split(splits: SplitsByName, name: str | None, path: Path) -> tuple[str, PackedSplit]:
     """Return the name of a split and the split; without a name, the first that has a sketch.
 
     Raises:
@@ -112,14 +112,14 @@ class CategorySummary:
         return asdict(self)
 
 
-def summarise(splits: Splits) -> list[CategorySummary]:
+def summarise(splits: SplitsByName) -> list[CategorySummary]:
     """Return a line for each category and, if there are several, one for all together."""
     names = next(iter(splits.values())).categories
     lines = [_summary_of(name, {key: split.only(name) for key, split in splits.items()}) for name in names]
     return [*lines, _summary_of("all together", splits)] if len(names) > 1 else lines
 
 
-def _summary_of(category: str, splits: Splits) -> CategorySummary:
+def _summary_of(category: str, splits: SplitsByName) -> CategorySummary:
     counts = {name: len(split) for name, split in splits.items()}
     lengths = np.concatenate([rows_per_sketch(split) for split in splits.values()])
     if len(lengths) == 0:

@@ -27,13 +27,12 @@ from numpy.typing import NDArray
 from codes.data.quickdraw import is_category_name
 from codes.errors import BadFile, BadOption
 from codes.formats.files import MEGABYTE, disk_errors_of, read_text
-from codes.formats.npz import read_split
+from codes.formats.npz import SPLITS, read_split
 from codes.formats.registry import read_all
 from codes.formats.strict_json import NotJson, parse
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.sketch.stroke3 import AnyStroke3, PixelStroke3
 
-SPLITS = ("train", "valid", "test")
 FORMAT = 1
 MAX_FACTS = 16 * MEGABYTE
 OFFSETS_AT_A_TIME = 1 << 20
