@@ -163,9 +163,10 @@ def _print_router(measured: Mapping[str, RouterQuality], refusal: Mapping[str, R
             f"{name:16} {each.macro:7.1%} {low:7.1%} - {high:6.1%} {each.micro:7.1%} {each.calibration_error:7.3f} "
             f"{each.accepted:9.1%} {each.risk_area:7.3f}   ({each.count} sketches)"
         )
-    for name, each in refusal.items():
-        low, high = each.auroc_95
+    for name, quality in refusal.items():
+        low, high = quality.auroc_95
         click.echo(
-            f"refusal, {name:14} AUROC {each.auroc:.3f} ({low:.3f} - {high:.3f}), false alarms {each.false_alarms:.1%} "
-            f"where 95 % of the known are accepted ({each.known} known, {each.unknown} unknown)"
+            f"refusal, {name:14} AUROC {quality.auroc:.3f} ({low:.3f} - {high:.3f}), "
+            f"false alarms {quality.false_alarms:.1%} "
+            f"where 95 % of the known are accepted ({quality.known} known, {quality.unknown} unknown)"
         )

@@ -65,7 +65,7 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
     """
     if _is_gif(path):
         if len(sheet.placed_cells) > MAX_GIF_CELLS:
-            raise BadOption(f"a GIF animates at most {MAX_GIF_CELLS} sketches, not {len(sheet.places)}")
+            raise BadOption(f"a GIF animates at most {MAX_GIF_CELLS} sketches, not {len(sheet.placed_cells)}")
         content = _gif_bytes(sheet_frames(sheet, frame_count(longest_ink_length(sheet))))
     else:
         content = _png_bytes(sheet_image(sheet))

@@ -131,9 +131,9 @@ def _unit(record: dict[str, Any], strokes: Polylines) -> float:
         return unit_of_canvas(bounds(strokes), None)
     unit = record["unit"]
     if not strict_json.is_coordinate(unit) or unit <= 0:
-        raise NotJson(f'the "unit" is {strict_json.shown(unit)}, not a positive number')
+        raise NotJson(f'the "unit" is {strict_json.short_repr(unit)}, not a positive number')
     if unit < SMALLEST_UNIT:  # coordinates in such units would overflow
-        raise NotJson(f'the "unit" is {strict_json.shown(unit)}, less than {SMALLEST_UNIT:g}')
+        raise NotJson(f'the "unit" is {strict_json.short_repr(unit)}, less than {SMALLEST_UNIT:g}')
     return float(unit)
 
 
@@ -152,7 +152,7 @@ def _with_pen(sketch: Sketch, record: dict[str, Any]) -> Sketch:
     if not isinstance(down, bool):
         raise NotJson('"pen_down" is neither true nor false')
     if rows is not None and not (type(rows) is int and 1 <= rows <= len(sketch)):
-        raise NotJson(f'"prefix_rows" is {strict_json.shown(rows)}; the sketch has {len(sketch)} rows')
+        raise NotJson(f'"prefix_rows" is {strict_json.short_repr(rows)}; the sketch has {len(sketch)} rows')
     points = np.array(sketch.points)
     points[-1, LIFT] = 0.0 if down else 1.0
     return replace(sketch, points=points, prefix_rows=rows)
