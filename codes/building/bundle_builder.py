@@ -139,9 +139,9 @@ def _read_run(run: RunFolder, kind: PartKind) -> tuple[dict[str, Tensor], dict[s
     return tensors, facts
 
 
-def _write_run(run: RunFolder, kind: PartKind, folder: Path, precision: StoragePrecision, **more: Any) -> None:
+def _write_run(run: RunFolder, kind: PartKind, folder: Path, precision: StoragePrecision, **extra: Any) -> None:
     """Write the best weights of a run as a part of a bundle."""
     tensors, facts = _read_run(run, kind)
     training = {name: facts[name] for name in ("step", "valid", "counts")}
-    config = PartConfig(kind, facts["model"], facts["scale"], facts["categories"], training=training, **more)
+    config = PartConfig(kind, facts["model"], facts["scale"], facts["categories"], training=training, **extra)
     write_part(folder, config, tensors, precision)

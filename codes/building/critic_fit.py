@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from codes.checkpoints.bundle import Bundle, write_critic
 from codes.checkpoints.part import PartConfig
 from codes.data.store import Store
+from codes.data.transforms import rows_by_points
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.inference.router import model_input
@@ -101,13 +102,9 @@ def critic_examples(
     generated: list[Sketch] = []
     for number, temperature in enumerate(TEMPERATURES):
         options = SamplingOptions(category=category, temperature=temperature, seed=seed + number, candidates=1)
-        prefixes = [_cut(sketch, rng.uniform(*PREFIX_FRACTIONS)) for sketch in human]
+        prefixes = [sketch.prefix(rows_by_points(sketch.points, rng.uniform(*PREFIX_FRACTIONS))) for sketch in human]
         generated += (done.sketch for each in completer.complete_many(prefixes, options) for done in each)
     return CriticExamples(_features(completer, human), _features(completer, generated))
-
-
-def _cut(sketch: Sketch, fraction: float) -> Sketch:
-    return Sketch(sketch.points[: max(1, round(fraction * len(sketch)))])
 
 
 def _features(completer: Completer, sketches: Sequence[Sketch]) -> Tensor:

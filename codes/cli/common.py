@@ -160,19 +160,19 @@ def options_of(kind: type, *names: str, section: str = DEFAULT_SECTION) -> Calla
         for each in reversed([f for f in fields(kind) if not names or f.name in names]):
             text = each.metadata.get("help") or descriptions.get(each.name, "").replace("``", "")
             title = each.metadata.get("section", section)
-            command = _option(each, hints[each.name], help=text[:1].upper() + text[1:], section=title)(command)
+            command = _field_option(each, hints[each.name], help=text[:1].upper() + text[1:], section=title)(command)
         return command
 
     return decorate
 
 
-def _option(each: Field[Any], hint: Any, **attributes: str) -> Callable[[Command], Command]:
-    default = each.default if each.default is not MISSING else None
-    flag = "--" + each.name.replace("_", "-")
+def _field_option(field: Field[Any], hint: Any, **attributes: str) -> Callable[[Command], Command]:
+    default = field.default if field.default is not MISSING else None
+    flag = "--" + field.name.replace("_", "-")
     if hint is bool:
-        return option(f"{flag}/--no-{flag[2:]}", each.name, default=default, show_default=True, **attributes)
+        return option(f"{flag}/--no-{flag[2:]}", field.name, default=default, show_default=True, **attributes)
     kind = click.Choice(get_args(hint)) if get_origin(hint) is Literal else hint
-    return option(flag, each.name, type=kind, default=default, show_default=True, **attributes)
+    return option(flag, field.name, type=kind, default=default, show_default=True, **attributes)
 
 
 def attribute_docs(kind: type) -> dict[str, str]:

@@ -73,7 +73,7 @@ def import_(ctx: click.Context, /, files: tuple[Path, ...], folder: Path, as_jso
     rules = ImportRules(options["shares"], options["seed"], options["longest"])
     sources = find_sources(files, options["category"])
     if options["other"] is not None:
-        sources += find_refusal_sources(options["other"], taken=[source.category for source in sources])
+        sources += find_refusal_sources(options["other"], excluded=[source.category for source in sources])
     if all(source.path.suffix.lower() == ".npz" for source in sources):
         refuse(ctx, ("shares", "seed"), "for .npz files, which have splits of their own")
     imported = import_sketches(folder, sources, rules, replace=options["force"])

@@ -96,20 +96,20 @@ def find_sources(paths: Iterable[Path], category: str | None = None) -> list[Sou
     return [_source_of(file) for file in files.values()]
 
 
-def find_refusal_sources(folder: Path, taken: Iterable[str]) -> list[SourceFile]:
+def find_refusal_sources(folder: Path, excluded: Iterable[str]) -> list[SourceFile]:
     """Return the files in a folder whose sketches may teach a router what is none of its categories.
 
     Args:
         folder: the folder, searched as :func:`find_sources` does it.
-        taken: categories of the store itself, which are left out.
+        excluded: categories of the store itself, which are left out.
 
     Raises:
         BadFile: as for :func:`find_sources`.
         BadOption: no file is left.
     """
-    known = set(taken)
     sources = find_sources([folder])
-    allowed = [each for each in sources if may_teach_refusal(each.category) and each.category not in known]
+    names = set(excluded)
+    allowed = [each for each in sources if may_teach_refusal(each.category) and each.category not in names]
     if not allowed:
         raise BadOption(f"{folder}: none of its categories may teach refusal; half of all names may, by their SHA-256")
     return [SourceFile(each.path, each.category, NONE_OF_THESE) for each in allowed]
@@ -280,16 +280,13 @@ def assign_splits(sketches: Sequence[PixelStroke3], rules: ImportRules) -> list[
 
     Equal drawings and seeds give equal splits, in any order of the drawings.
     """
-    keys = [hashlib.blake2b(rows.tobytes(), salt=_salt(rules.seed)).digest() for rows in sketches]
+    salt = hashlib.blake2b(str(rules.seed).encode(), digest_size=16).digest()
+    keys = [hashlib.blake2b(rows.tobytes(), salt=salt).digest() for rows in sketches]
     names = [name for name, count in zip(SPLITS, _counts(len(keys), rules.shares), strict=True) for _ in range(count)]
     splits = [""] * len(keys)
     for index, name in zip(sorted(range(len(keys)), key=keys.__getitem__), names, strict=True):
         splits[index] = name
     return splits
-
-
-def _salt(seed: int) -> bytes:
-    return hashlib.blake2b(str(seed).encode(), digest_size=16).digest()
 
 
 def _counts(total: int, shares: Sequence[float]) -> list[int]:
@@ -298,8 +295,8 @@ def _counts(total: int, shares: Sequence[float]) -> list[int]:
     counts = np.floor(ideal + 1e-9).astype(int)
     for index in np.argsort(counts - ideal, kind="stable")[: total - int(counts.sum())]:
         counts[index] += 1
-    wanted = [index for index, share in enumerate(shares) if share > 0]
-    for index in wanted if total >= len(wanted) else []:
+    positive = [index for index, share in enumerate(shares) if share > 0]
+    for index in positive if total >= len(positive) else []:
         if counts[index] == 0:
             counts[int(np.argmax(counts))] -= 1
             counts[index] = 1

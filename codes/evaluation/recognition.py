@@ -97,9 +97,9 @@ class RouterTest:
         }
 
 
-def learned_categories(config: PartConfig, found: Container[str]) -> list[str]:
-    """Return every category that the router of this configuration learned and that is among those found."""
-    return [category for category in config.categories if category in found and category != NONE_OF_THESE]
+def learned_categories(config: PartConfig, available: Container[str]) -> list[str]:
+    """Return every category that the router of this configuration learned and that is available."""
+    return [category for category in config.categories if category in available and category != NONE_OF_THESE]
 
 
 @torch.no_grad()

@@ -110,10 +110,10 @@ def _iterate(path: Path, split: str | None) -> Iterator[Sketch]:
     return sketches
 
 
-def _module(path: Path, known: dict[str, str], action: str) -> Any:
-    """Import the module that ``known`` has for the suffix of the path; ``action`` is for the error's sentence."""
+def _module(path: Path, modules: dict[str, str], action: str) -> Any:
+    """Import the module that ``modules`` has for the suffix of the path; ``action`` is for the error's sentence."""
     suffix = path.suffix.lower()
-    if suffix not in known:
+    if suffix not in modules:
         reason = f"the suffix {suffix!r} is not known" if suffix else "the name has no suffix"
-        raise BadFile(path, f"{reason}; files {action} are {', '.join(known)}")
-    return import_module(known[suffix])
+        raise BadFile(path, f"{reason}; files {action} are {', '.join(modules)}")
+    return import_module(modules[suffix])

@@ -133,17 +133,17 @@ def ink_length(sketch: Sketch, view: View) -> float:
     return sum(segment.length for segment in segments(sketch)) / view.side
 
 
-def split_by_length(drawn: Sequence[Segment], step: float) -> Iterator[Sequence[Segment]]:
+def split_by_length(line_segments: Sequence[Segment], step: float) -> Iterator[Sequence[Segment]]:
     """Yield groups of equal length on paper, which a pen of constant speed draws in each frame."""
     group: list[Segment] = []
-    left = step
-    for segment in drawn:
+    remaining = step
+    for segment in line_segments:
         for part in _subdivided(segment, step):
             group.append(part)
-            left -= part.length
-            if left <= 0:
+            remaining -= part.length
+            if remaining <= 0:
                 yield group
-                group, left = [], left + step
+                group, remaining = [], remaining + step
     if group:
         yield group
 

@@ -188,9 +188,9 @@ class Canvas:
         width = max(LINE_WIDTH * view.side * self._scale, MIN_LINE_WIDTH * SUPERSAMPLING)
         self._radius = round((width - 1) / 2)
 
-    def draw(self, drawn: Iterable[Segment]) -> None:
+    def draw(self, line_segments: Iterable[Segment]) -> None:
         """Draw these segments over what is there."""
-        for segment in drawn:
+        for segment in line_segments:
             colour = colour_of(segment.own)
             start, end = self._on_paper(segment.start), self._on_paper(segment.end)
             self._pen.line([start, end], fill=colour, width=2 * self._radius + 1)

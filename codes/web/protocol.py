@@ -314,14 +314,14 @@ def _fields(kind: Any, path: str) -> list[str]:
     return [each.name for each in msgspec.structs.fields(struct)]
 
 
-def _sampling_options(options: LiveOptions, limits: Limits, **more: Any) -> SamplingOptions:
+def _sampling_options(options: LiveOptions, limits: Limits, **extra: Any) -> SamplingOptions:
     """Return options of the wire as those of a completer.
 
     Raises:
         BadOption: a value is out of range.
         OverLimit: more is asked for than this server draws.
     """
-    given = {**msgspec.structs.asdict(options), **more}
+    given = {**msgspec.structs.asdict(options), **extra}
     known = {each.name for each in fields(SamplingOptions)}
     result = SamplingOptions(**{name: value for name, value in given.items() if name in known}, candidates=1)
     check_limit("variations", limits.variations, result.variations, "variations")

@@ -202,9 +202,9 @@ def test_only_names_that_may_teach_refusal_become_none_of_these_and_it_comes_las
     others = tmp_path / "others"
     for seed, name in enumerate((*TEACHING, *TESTING, "hand", "spider"), start=1):
         official(others, name, seed)
-    sources = find_refusal_sources(others, taken=["airplane"])
+    sources = find_refusal_sources(others, excluded=["airplane"])
     assert {(source.category, source.label) for source in sources} == {("axe", NONE_OF_THESE)}
-    sources = find_refusal_sources(others, taken=["cat"]) + find_sources([official(tmp_path, "cat")])
+    sources = find_refusal_sources(others, excluded=["cat"]) + find_sources([official(tmp_path, "cat")])
     import_sketches(tmp_path / "store", sources, ImportRules())
     store = Store(tmp_path / "store")
     assert store.categories == ("cat", NONE_OF_THESE)
@@ -216,7 +216,7 @@ def test_a_renamed_ndjson_keeps_the_category_of_its_word(tmp_path):
     """The rule is about what a drawing shows, not about the name of its file."""
     words(tmp_path / "airplane.ndjson", "hand")
     with pytest.raises(BadOption, match="may teach refusal"):
-        find_refusal_sources(tmp_path, taken=[])
+        find_refusal_sources(tmp_path, excluded=[])
 
 
 def test_a_failure_halfway_leaves_no_store(tmp_path):

@@ -70,8 +70,8 @@ def run_packed(
             packed.data, static_gates, hidden, cell, weight.to(dtype), plan
         )
     if not torch.equal(order, torch.arange(len(order))):  # a sorted batch needs no copy
-        back = order.argsort()
-        outputs, last_cell = outputs.index_select(1, back), last_cell[back]
+        inverse = order.argsort()
+        outputs, last_cell = outputs.index_select(1, inverse), last_cell[inverse]
     return outputs.transpose(0, 1), last_cell
 
 
