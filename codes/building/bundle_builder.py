@@ -135,7 +135,7 @@ def _read_run(run: RunFolder, kind: PartKind) -> tuple[dict[str, Tensor], dict[s
     """Read the best weights of a run, and the facts that are saved with them."""
     tensors, facts = load_tensors(run.best)
     if facts.get("kind") != kind:
-        raise BadFile(run.path, f"is not a run of `{COMMANDS[kind]}`")
+        raise BadFile(run.path, f"is not a run of `{COMMANDS[kind]}`: its kind is '{facts.get('kind')}', not '{kind}'")
     return tensors, facts
 
 

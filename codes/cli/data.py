@@ -57,8 +57,8 @@ def import_(ctx: click.Context, /, files: tuple[Path, ...], folder: Path, as_jso
     """Make a packed store, which training reads, of FILES: .npz, .ndjson, .svg, .json, or folders of them.
 
     An official .npz keeps its own train, valid and test, and its category is its name. An .ndjson says its category in
-    each line; .svg and .json without one show what their folder is called. All these are simplified as Quick, Draw!
-    does where they are drawn by hand, and divided by --split and --seed.
+    each line; .svg and .json without one show what their folder is called. Freehand sketches in
+    these are simplified as Quick, Draw! does; all are divided by --split and --seed.
 
     --other teaches a router to refuse: sketches of FOLDER become one more category, "none of these". It takes a file
     only if the SHA-256 of its category's name is even as a number, and never "hand" or "spider". The other half of the
@@ -139,11 +139,11 @@ def negatives(out: Path, count: int, seed: int) -> None:
 @click.argument("source", type=PATH, metavar="STORE_OR_FILE")
 @option("--split", section="Data",
         help="Train, valid or test; by default all in the table, the first one in pictures.")  # fmt: skip
-@option("--category", section="Data", help="This one only.")
-@option("-o", "--out", type=PATH, section="Pictures", help="Sheet of sketches picked at random: .png or .svg.")
+@option("--category", section="Data", help="This category only.")
+@option("-o", "--out", type=PATH, section="Pictures", help="Draw sketches picked at random on a sheet: .png or .svg.")
 @option("-n", "--count", type=int, default=64, show_default=True, section="Pictures", help="Sketches on the sheet.")
 @option("--seed", type=int, default=0, show_default=True, section="Pictures", help="Same seed, same sketches.")
-@option("--lengths", type=PATH, section="Pictures", help="Histogram of rows per sketch: .png, .svg or .pdf.")
+@option("--lengths", type=PATH, section="Pictures", help="Draw a histogram of rows per sketch: .png, .svg or .pdf.")
 @AS_JSON
 @click.pass_context
 def look(ctx: click.Context, /, source: Path, split: str | None, category: str | None, **options: Any) -> None:
@@ -210,7 +210,7 @@ def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **option
     """Fetch the official files of each CATEGORY of Quick, Draw! from Google.
 
     Files that are there already are skipped, and one that was interrupted goes on where it stopped. The drawings are
-    Google's, under CC BY 4.0: pass them on, or what was made of them, only with that said.
+    Google's, under CC BY 4.0: if you pass them on, or anything made of them, say so.
 
     \b
     Examples:

@@ -98,7 +98,7 @@ def temperatures(category: str, model: str, out: Path | None, as_json: bool, **o
 @OUT
 @AS_JSON
 def reconstruct(file: Path, category: str | None, model: str, out: Path | None, as_json: bool, **options: Any) -> None:
-    """Encode a whole sketch and draw it again from its code alone.
+    """Encode a whole sketch and draw it again from its latent code alone.
 
     \b
     Example:
@@ -125,7 +125,7 @@ def interpolate(
     files: tuple[Path, Path], category: str | None, steps: int, model: str, out: Path | None, as_json: bool,
     **options: Any,
 ) -> None:  # fmt: skip
-    """Draw what lies between two sketches, by way of their codes.
+    """Draw what lies between two sketches, by way of their latent codes.
 
     \b
     Example:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
@@ -48,7 +49,7 @@ def live(port: int, host: str, model: str, gallery: Path, opens: bool) -> None:
     keep_few_kernels()
     app = make_app(load(model), gallery, hosts=LOOPBACK if host in LOOPBACK else None)
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-    with ListeningSocket(host, port) as listener:
+    with ListeningSocket(host, port) as listener, suppress(KeyboardInterrupt):  # uvicorn raises it once all is closed
         click.echo(f"{address}  (Ctrl-C ends it)")
         if opens:
             Thread(target=webbrowser.open, args=[address], daemon=True).start()

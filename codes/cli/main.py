@@ -44,10 +44,10 @@ draw_client = LazyGroup(
         "sample": LazyCommand("codes.cli.draw:sample", "Draw new sketches of CATEGORY from nothing."),
         "temperatures": LazyCommand("codes.cli.draw:temperatures", "Draw CATEGORY at rising temperatures, a row each."),
         "reconstruct": LazyCommand(
-            "codes.cli.draw:reconstruct", "Encode a whole sketch and draw it again from its code."
+            "codes.cli.draw:reconstruct", "Encode a whole sketch and draw it again from its latent code alone."
         ),
         "interpolate": LazyCommand(
-            "codes.cli.draw:interpolate", "Draw what lies between two sketches, by way of their codes."
+            "codes.cli.draw:interpolate", "Draw what lies between two sketches, by way of their latent codes."
         ),
     },
 )
@@ -62,8 +62,9 @@ halfdrawn = LazyGroup(
     "halfdrawn",
     help="""Draw half a sketch; it recognises what you are drawing and finishes it.
 
-    The commands are those of the scripts in a checkout. Of predict_client.py: complete and live, and its data is
-    complete-data here. Of draw_client.py: all of draw. Of train_or_test.py: data, train, test, bundle and teach.
+    The commands are those of the scripts in a checkout: complete, live and complete-data of predict_client.py, where
+    the last is called data; draw has those of draw_client.py; data, train, test, bundle and teach are those of
+    train_or_test.py.
     """,
     params=[click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=print_version,
                          help="Show the version and end.")],

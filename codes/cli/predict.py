@@ -50,7 +50,8 @@ CHUNK = 256
 @click.command(cls=SectionedCommand)
 @click.argument("files", nargs=-1, required=True, type=PATH)
 @MODEL
-@option("--index", type=int, default=0, show_default=True, section="Data", help="Which sketch of a file of many.")
+@option("--index", type=int, default=0, show_default=True, section="Data",
+        help="Which sketch of a file that holds several, from 0.")  # fmt: skip
 @CATEGORY
 @options_of(SamplingOptions, "top", section="Drawing")
 @option("--draw-unknown", is_flag=True, section="Drawing",
@@ -75,8 +76,8 @@ def complete(
 
     FILES are .svg, .ndjson, .json or .npz sketches. Each is classified first; one that looks like nothing the model
     knows is not drawn, unless --category or --draw-unknown asks for it. With -o ending in .svg, .png or .gif the
-    result is a sheet: the input and its variations, a row a file; -n 1 of one file is the finished sketch itself, in
-    the place and units of the input. Exit code 1 where nothing was recognised.
+    result is a sheet with a row for each file: the input and its variations. With -n 1 and one file it is the
+    finished sketch itself, in the place and units of the input. The exit code is 1 where nothing was recognised.
 
     \b
     Examples:

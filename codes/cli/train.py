@@ -32,10 +32,10 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
                help="A run whose best weights to begin from."),
         option("--resume", is_flag=True, section="Run", help="Go on where an unfinished run in the folder stopped."),
         option("--threads", type=click.IntRange(min=1), section="Run",
-               help="Processor threads to use; all by default."),
+               help="Processor threads to use; by default all."),
         option("--workers", type=click.IntRange(min=0), default=0, show_default=True, section="Run",
                help="Processes that make batches ahead of the steps; a GPU wants some."),
-        option("--device", section="Run", help="The device, cpu or cuda; cuda where there is one by default."),
+        option("--device", section="Run", help="The device, cpu or cuda; by default cuda where there is one."),
         option("--encoder-size", type=int, default=EncoderConfig.size, show_default=True, section="Model",
                help="Hidden units of each direction of the stroke encoder."),
         option("--encoder-dropout", type=float, default=EncoderConfig.dropout, show_default=True, section="Model",
@@ -54,7 +54,8 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
 @train.command()
 @training_options(DecoderTrainConfig)
 @options_of(DecoderConfig, section="Model")
-@option("-c", "--category", "categories", multiple=True, section="Run", help="Train this one only; repeat for several.")
+@option("-c", "--category", "categories", multiple=True, section="Run",
+        help="Train this category only; repeat for several.")  # fmt: skip
 @option("--together", is_flag=True, section="Run", help="Train one model on all categories, to start others from.")
 @click.pass_context
 def draw(ctx: click.Context, /, categories: tuple[str, ...], together: bool, **options: Any) -> None:

@@ -201,7 +201,7 @@ class _Importer:
     def run(self, groups: FilesByLabel) -> ImportResult:
         with self.bar:
             for number, (label, categories) in enumerate(groups.items(), start=1):
-                self.bar.set_description(f"{label} ({number} of {len(groups)})", refresh=False)
+                self.bar.set_description_str(f"{label} ({number} of {len(groups)})", refresh=False)
                 self._import_label(label, categories)
         return self.result
 

@@ -127,7 +127,10 @@ class Trainer:
                     self.save()
                     raise KeyboardInterrupt
                 if not progress.finished:
-                    bar.set_postfix(loss=f"{self.step():.3f}", best=f"{progress.best:.3f}", refresh=False)
+                    figures = {"loss": self.step(), "best": progress.best}  # of which the best is infinite at first
+                    bar.set_postfix(
+                        {name: f"{x:.3f}" for name, x in figures.items() if math.isfinite(x)}, refresh=False
+                    )
                     bar.update()
         return progress.best
 

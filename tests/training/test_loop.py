@@ -114,7 +114,8 @@ def test_where_nobody_watches_a_run_does_not_write_a_line_a_step(job, tmp_path, 
     train(job(), tmp_path / "run")
     lines = capsys.readouterr().err.splitlines()
     assert 1 <= len(lines) <= 3
-    assert "12/12" in lines[-1]
+    assert "12/12" in lines[-1] and "loss=" in lines[-1]
+    assert "inf" not in "".join(lines)
 
 
 def test_the_same_run_twice_is_the_same(uninterrupted, job, tmp_path):
