@@ -39,7 +39,7 @@ FLAGS = (
 )
 SIDE = 1000.0  # units of the paper that are always in view
 CANVAS = 280.0  # units of the example sketches that are
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 def find_browser() -> tuple[str, str] | None:
@@ -76,7 +76,7 @@ def served(app: Starlette) -> Iterator[str]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/"
         finally:
             server.should_exit = True
-            thread.join(timeout=PATIENCE)
+            thread.join(timeout=TIMEOUT)
 
 
 @contextmanager
@@ -112,16 +112,16 @@ def browsing() -> Iterator[webdriver.Chrome]:
         driver.quit()
 
 
-def wait_until(condition: Any, patience: float = PATIENCE) -> Any:
+def wait_until(condition: Any, timeout: float = TIMEOUT) -> Any:
     """Wait until ``condition()`` returns something true and return that.
 
     Raises:
-        TimeoutError: it did not within ``patience`` seconds.
+        TimeoutError: it did not within ``timeout`` seconds.
     """
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout
     while not (value := condition()):
         if time.monotonic() > end:
-            raise TimeoutError(f"waited {patience:g} seconds in vain")
+            raise TimeoutError(f"waited {timeout:g} seconds in vain")
         time.sleep(0.01)
     return value
 
@@ -174,9 +174,9 @@ class Page:
             raise RuntimeError(answer["error"])
         return answer.get("value")
 
-    def wait(self, script: str, patience: float = PATIENCE) -> Any:
+    def wait(self, script: str, timeout: float = TIMEOUT) -> Any:
         """Wait until a piece of JavaScript returns something true."""
-        return wait_until(lambda: self.driver.execute_script(script), patience)
+        return wait_until(lambda: self.driver.execute_script(script), timeout)
 
     def text(self, selector: str) -> str:
         """Return the text of an element."""

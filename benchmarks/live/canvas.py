@@ -75,7 +75,7 @@ def strokes_drawn(page: Page, address: str) -> Iterator[list[float] | None]:
 def answered(page: Page) -> list[float] | None:
     """Return the marks of a stroke, or None where nothing was drawn."""
     try:
-        page.wait(f"return (() => {{ {MARKS} }})()", patience=3.0)
+        page.wait(f"return (() => {{ {MARKS} }})()", timeout=3.0)
     except TimeoutError:
         return None
     return [float(value) for value in page.run(MARKS)]
