@@ -62,7 +62,7 @@ class DecoderPool:
         if missing:
             with self._lock:
                 self._reader = self._reader or ThreadPoolExecutor(1, "decoders")
-            self._reader.submit(self._read, category, future)
+                self._reader.submit(self._read, category, future)
         return future
 
     def get(self, category: str) -> LoadedDecoder:
@@ -75,9 +75,14 @@ class DecoderPool:
         return self.load(category).result()
 
     def close(self) -> None:
-        """End the pool's thread."""
-        if self._reader:
-            self._reader.shutdown(cancel_futures=True)
+        """End the pool's thread; what it had not read yet is read when it is asked for again."""
+        with self._lock:
+            reader, self._reader = self._reader, None
+        if reader:
+            reader.shutdown(cancel_futures=True)
+        with self._lock:
+            for category in [category for category, future in self._decoders.items() if not future.done()]:
+                self._decoders.pop(category).cancel()
 
     def _claim(self, category: str) -> tuple[Future[LoadedDecoder], bool]:
         """Return a category's future, and true if it falls to the caller to have it read."""
@@ -99,7 +104,7 @@ class DecoderPool:
             decoder = LoadedDecoder(*self.bundle.vae(category), category)
         except Exception as error:
             with self._lock:  # a file that is mended is read again
-                del self._decoders[category]
+                self._decoders.pop(category, None)
             future.set_exception(error)
         else:
             future.set_result(decoder)

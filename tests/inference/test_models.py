@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from threading import Event
+from threading import Event, Timer
 
 import pytest
 
@@ -64,4 +64,18 @@ def test_a_category_that_does_not_exist_is_refused_every_time(bundle, how):
     for _ in range(2):
         with pytest.raises(ModelNotFound, match=f"no category 'cow'; there are {', '.join(CATEGORIES)}"):
             pool.get("cow") if how == "get" else pool.fetch("cow").result(60)
+    pool.close()
+
+
+def test_a_pool_that_was_closed_reads_on_when_it_is_asked(bundle, reads, monkeypatch):
+    """What waited for the thread that was ended was once waited for for ever."""
+    may_read, vae = Event(), Bundle.vae
+    monkeypatch.setattr(Bundle, "vae", lambda self, category: (may_read.wait(60), vae(self, category))[1])
+    pool = DecoderPool(bundle)
+    reading, waiting = pool.fetch("circle"), pool.fetch("square")
+    Timer(0.1, may_read.set).start()
+    pool.close()
+    assert reading.result(60).category == "circle" and waiting.cancelled()
+    assert pool.fetch("square").result(60).category == "square"
+    assert reads == ["circle", "square"]
     pool.close()
