@@ -20,11 +20,18 @@ class LineStream:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
+        self._count = ""
 
     def write(self, text: str) -> None:
-        """Write what is left of ``text`` without control characters and padding."""
-        if line := text.strip("\r\n "):
+        """Write what is left of ``text`` without control characters and padding, unless the count is still the same.
+
+        A bar that is full is written once more when it is closed.
+        """
+        line = text.strip("\r\n ")
+        count = line.partition("[")[0]
+        if line and count != self._count:
             self.stream.write(f"{line}\n")
+            self._count = count
 
     def flush(self) -> None:
         """Hand on what was written."""

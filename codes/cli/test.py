@@ -121,7 +121,8 @@ def predict(
         net, config, learned_categories(config, found) if everything else categories or bundle.categories
     )
     sketches = select_categories(found, router.categories)
-    predictions = {name: router.predict(sketches, cut) for name, cut in all_cuts().items()}
+    cuts = progress(all_cuts().items(), unit=" cuts", disable=options["as_json"])
+    predictions = {name: router.predict(sketches, cut) for name, cut in cuts}
     measured = {name: router.quality(each) for name, each in predictions.items()}
     refusal = router.refusal(predictions, never_learned(unknown, split, config.categories)) if unknown else {}
     if pictures["confusion"]:
