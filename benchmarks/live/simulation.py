@@ -51,7 +51,7 @@ class Simulation:
             while upcoming is not None and upcoming[0] <= self.clock:
                 self._submit(*upcoming)
                 upcoming = next(self._upcoming, None)
-            self._turn()
+            self._run_once()
         return self._sent
 
     def figures(self) -> dict[str, Any]:
@@ -70,10 +70,10 @@ class Simulation:
     def _tell(self, sent: SentRequest, event: Event) -> None:
         self._heard.append((sent, payload(0, event)))
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         """Turn the engine once; what it tells meanwhile is heard when the turn is over."""
         begun = time.thread_time()
-        self.engine.turn()
+        self.engine.run_once()
         spent = time.thread_time() - begun
         self.clock, self.busy = self.clock + spent, self.busy + spent
         for sent, message in self._heard:

@@ -36,7 +36,7 @@ class SentRequest:
 
     Attributes:
         message: as the page sends it.
-        sent: when it was sent, on the clock of whoever sent it.
+        sent: when it was sent, on the sender's clock.
         classified, first_point, ended: seconds after that until its route, its first point and its end came.
         heard: every message that answered it.
     """

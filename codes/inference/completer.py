@@ -112,7 +112,7 @@ class Completer:
         scheduler = Scheduler(self.models, self.models.decoders.load)
         scheduler.submit(request)
         while not request.over:
-            scheduler.turn()
+            scheduler.run_once()
             while events:
                 event = events.popleft()
                 _raise_if_refused(event)
@@ -135,17 +135,17 @@ class Completer:
         ]
         by_category = sorted(requests, key=lambda each: (_category(each, options), len(each.sketch)))
         for _, group in groupby(by_category, key=lambda each: _category(each, options)):
-            self._turn_until_over(deque(group), options.variations * options.candidates * options.top)
+            self._run_until_over(deque(group), options.variations * options.candidates * options.top)
         return [_completions(events) for events in answers]
 
-    def _turn_until_over(self, waiting: deque[SketchRequest], drawings: int) -> None:
+    def _run_until_over(self, waiting: deque[SketchRequest], drawings: int) -> None:
         """Draw requests of ``drawings`` drawings each, about :data:`MAX_ACTIVE` together; refill when half are over."""
         scheduler = Scheduler(self.models, self.models.decoders.load, ranking_batch=ROUTER_BATCH)
         while waiting or scheduler.requests:
             if scheduler.n_drawings <= MAX_ACTIVE // 2:
                 for _ in range(min(len(waiting), max(1, (MAX_ACTIVE - scheduler.n_drawings) // drawings))):
                     scheduler.submit(waiting.popleft())
-            scheduler.turn()
+            scheduler.run_once()
 
 
 def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> SamplingOptions:

@@ -39,7 +39,7 @@ class LoadedDecoder:
 class DecoderPool:
     """Keep the decoders that were used last; read others when they are asked for.
 
-    A decoder that is being read is read once, however many ask for it. Whoever was given one keeps it, so eviction
+    A decoder that is being read is read once, however many ask for it. A caller keeps what it was given, so eviction
     takes nothing away from a drawing that is under way.
     """
 

@@ -89,7 +89,7 @@ class SketchRequest:
     Attributes:
         sketch: as the person drew it so far.
         options: how to finish it; None to only classify it.
-        tell: called with each event, in order, by the thread that turns the scheduler; the last one is Completed,
+        tell: called with each event, in order, by the thread that runs the scheduler; the last one is Completed,
             Refused or Stopped.
         route: what it was recognised as, if it was classified before; it is classified otherwise.
         streams: true to be told points as they are drawn; then there are no candidates to choose among.

@@ -1,7 +1,7 @@
 """The one way of drawing: requests are classified together, batched by decoder and stepped point by point.
 
-Knows requests and models; knows no threads, no sockets and no files. :class:`codes.inference.completer.Completer` turns
-a scheduler until its own requests are over; the live engine turns one for everybody, in a thread. A decoder's state is
+Knows requests and models; knows no threads, no sockets and no files. :class:`codes.inference.completer.Completer` runs
+a scheduler until its own requests are over; the live engine runs one for everybody, in a thread. A decoder's state is
 a value, so a request joins the drawings under way between two points and waits for none of them to end.
 """
 
@@ -70,7 +70,7 @@ class SubRequest:
 
 
 class DecoderBatch:
-    """Hold all drawings of one decoder that are under way, whoever asked for them."""
+    """Hold all drawings of one decoder that are under way, of all requests."""
 
     def __init__(self, decoder: LoadedDecoder) -> None:
         self.decoder = decoder
@@ -166,13 +166,13 @@ class Scheduler:
 
     @property
     def has_work(self) -> bool:
-        """Return true unless a turn would do nothing."""
+        """Return true unless :meth:`run_once` would do nothing."""
         if self._submitted or self._batches or self._unranked:
             return True
         return any(each.cancelled for each in self.requests) or any(each.decoder.done() for each in self._waiting)
 
     def submit(self, request: SketchRequest) -> None:
-        """Take in a request; it is answered by the turns that follow."""
+        """Take in a request; it is answered by the calls of :meth:`run_once` that follow."""
         self._submitted.append(request)
         self.requests.append(request)
 
@@ -181,8 +181,8 @@ class Scheduler:
         for request in self.requests:
             request.end(Stopped())
 
-    def turn(self) -> None:
-        """Classify what was submitted since the last turn, then draw one point of everything that is under way."""
+    def run_once(self) -> None:
+        """Classify what was submitted since the last call, then draw one point of everything that is under way."""
         self._drop_cancelled()
         self._classify()
         self._draw()

@@ -1,6 +1,6 @@
 """The scheduler's thread: answers everybody's requests, from :meth:`Engine.start` to :meth:`Engine.close`.
 
-Requests are handed over by any thread and answered by the engine's own, which turns the scheduler as long as there is
+Requests are handed over by any thread and answered by the engine's own, which runs the scheduler as long as there is
 work. Decoders are read by the pool's thread, the likeliest as soon as a sketch is classified. Nothing here knows of
 models, sockets or JSON.
 """
@@ -17,7 +17,7 @@ from codes.inference.scheduler import Scheduler
 
 
 class Engine:
-    """Turn a scheduler in a thread of its own."""
+    """Run a scheduler in a thread of its own."""
 
     def __init__(self, completer: Completer) -> None:
         self.bundle = completer.bundle
@@ -65,17 +65,17 @@ class Engine:
             request.cancelled = True
             self._news.notify()
 
-    def turn(self) -> None:
-        """Take in what was submitted and turn the scheduler once."""
+    def run_once(self) -> None:
+        """Take in what was submitted and run the scheduler once."""
         with self._news:
             inbox, self._inbox = self._inbox, []
         for request in inbox:
             self._scheduler.submit(request)
-        self._scheduler.turn()
+        self._scheduler.run_once()
 
     def _run(self) -> None:
         while self._wait():
-            self.turn()
+            self.run_once()
         for request in self._inbox:
             request.end(Stopped())
         self._scheduler.stop()

@@ -39,13 +39,13 @@ def scheduler(completer) -> Scheduler:
 
 
 def until_over(scheduler: Scheduler) -> int:
-    """Turn until nothing is open; return how many turns that took."""
-    turns = 0
+    """Run until no request is open; return how many steps that took."""
+    steps = 0
     while scheduler.requests:
-        scheduler.turn()
-        turns += 1
-        assert turns < 1000
-    return turns
+        scheduler.run_once()
+        steps += 1
+        assert steps < 1000
+    return steps
 
 
 def test_events_come_in_order(scheduler):
@@ -74,11 +74,11 @@ def test_a_newcomer_gets_its_first_point_in_its_first_turn(scheduler):
     """Also while others are under way, in the same batch and in another."""
     for category in ("circle", "square"):
         scheduler.submit(Asked(prefixes(1)[0], options(category, variations=4)).request)
-    scheduler.turn()
-    scheduler.turn()
+    scheduler.run_once()
+    scheduler.run_once()
     for category in ("circle", "zigzag"):
         scheduler.submit((asked := Asked(prefixes(2)[1], options(category))).request)
-        scheduler.turn()
+        scheduler.run_once()
         assert asked.kinds[:3] == [Classified, Started, PointsDrawn]
 
 
@@ -91,10 +91,10 @@ def test_batches_with_newcomers_are_stepped_before_all_others(scheduler):
 
     for category in CATEGORIES[:2]:
         scheduler.submit(SketchRequest(prefixes(1)[0], options(category), telling(category)))
-    scheduler.turn()
+    scheduler.run_once()
     order.clear()
     scheduler.submit(SketchRequest(prefixes(1)[0], options(CATEGORIES[2]), telling("newcomer")))
-    scheduler.turn()
+    scheduler.run_once()
     assert order[0] == "newcomer" and len(order) == 3
 
 
@@ -102,10 +102,10 @@ def test_a_newcomer_joins_an_older_batch_before_that_is_stepped(scheduler):
     order = []
     for category in ("circle", "square"):
         scheduler.submit(SketchRequest(prefixes(1)[0], options(category), lambda event: None))
-    scheduler.turn()
+    scheduler.run_once()
     record = lambda name: lambda event: order.append(name) if isinstance(event, PointsDrawn) else None  # noqa: E731
     scheduler.submit(SketchRequest(prefixes(1)[0], options("square"), record("square")))
-    scheduler.turn()
+    scheduler.run_once()
     assert order == ["square"]
 
 
@@ -114,7 +114,7 @@ def test_a_request_waits_until_its_decoder_is_there(completer):
     scheduler = Scheduler(completer.models, decoders.__getitem__)
     waiting = Asked(prefixes(1)[0], options("circle"))
     scheduler.submit(waiting.request)
-    scheduler.turn()
+    scheduler.run_once()
     assert waiting.kinds == [Classified, Started] and not scheduler.has_work
     decoders["circle"].set_result(completer.models.decoders.get("circle"))
     assert scheduler.has_work
@@ -126,9 +126,9 @@ def test_a_request_that_is_cancelled_is_told_and_drawn_no_more(scheduler):
     asked, other = (Asked(prefixes(1)[0], options("circle", variations=2)) for _ in range(2))
     scheduler.submit(asked.request)
     scheduler.submit(other.request)
-    scheduler.turn()
+    scheduler.run_once()
     asked.request.cancelled = True
-    scheduler.turn()
+    scheduler.run_once()
     assert asked.kinds[-1] is Stopped
     told = len(asked.events)
     until_over(scheduler)
