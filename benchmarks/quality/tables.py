@@ -7,6 +7,7 @@ have not been measured stays as it is. Values in brackets are 95 % intervals.
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ PAGES = (
     ROOT / "examples" / "models" / "starter" / "README.md",
 )
 PUBLISHED = ("bicycle", "ant", "ambulance", "monkey")  # Magenta has published decoders of these
+WIDTH = 120  # columns of a page
 CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
 
 Section = Callable[[Figures], str]
@@ -47,8 +49,17 @@ def fill_page(text: str, tables: dict[str, str]) -> str:
     for name, made in tables.items():
         before, mark, rest = text.partition(begin(name))
         _, last, after = rest.partition(end(name))
-        text = f"{before}{mark}\n{made}\n{last}{after}" if last else text
+        text = f"{before}{mark}\n{wrap(made)}\n{last}{after}" if last else text
     return text
+
+
+def wrap(text: str) -> str:
+    """Return a text with its paragraphs wrapped at the width of the docs; rows of tables stay lines."""
+    lines = (
+        line if line.startswith("|") else textwrap.fill(line, WIDTH, break_on_hyphens=False, break_long_words=False)
+        for line in text.split("\n")
+    )
+    return "\n".join(lines)
 
 
 def begin(name: str) -> str:
