@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.distances import MIN_GAP, frechet_distance, gap_closed
+from benchmarks.quality.joins import joins_figures, measure_all_joins
 from benchmarks.quality.trials import (
     COLUMNS,
     COMPLETED,
@@ -23,6 +24,7 @@ from benchmarks.quality.trials import (
     USUAL,
     CategoryQuality,
     CategoryTrials,
+    HeadlineTrials,
     QualityPlan,
 )
 from codes.checkpoints.bundle import Bundle
@@ -53,7 +55,7 @@ def all_figures(measured: Sequence[CategoryQuality]) -> Figures:
     """Return all figures but those of the router."""
     trials = [each.trials for each in measured]
     return {
-        "headline": headline_figures([each.tables for each in trials]),
+        "headline": headline_figures([each.headline for each in trials]),
         "completions": completion_figures(trials),
         "judged": {
             "macro": bootstrap_of_means([each.recognised for each in measured]),
@@ -63,16 +65,21 @@ def all_figures(measured: Sequence[CategoryQuality]) -> Figures:
     }
 
 
-def headline_figures(tables: Sequence[Mapping[str, Floats]]) -> Figures:
-    """Return what the judge recognises at 50 % seen, the category given and as routed, from 24 candidates and from one.
+def headline_figures(trials: Sequence[HeadlineTrials]) -> Figures:
+    """Return the figures at 50 % seen, the category given and as routed, from 24 candidates and from one.
 
-    ``tables`` holds the tables of each category by trial. All shares are of the same sketches.
+    They are what the judge recognises, and where added strokes begin and end. All are of the same sketches.
     """
-    usual = [each[USUAL] for each in tables]
+    usual = [each.tables[USUAL] for each in trials]
     return {
         "prefix": bootstrap_of_means([table[:, PREFIX] for table in usual]),
         "true": bootstrap_of_means([table[:, TRUE] for table in usual]),
-        **{name: bootstrap_of_means([each[name][:, COMPLETED] for each in tables]) for name in HEADLINE},
+        **{name: bootstrap_of_means([each.tables[name][:, COMPLETED] for each in trials]) for name in HEADLINE},
+        "categories": [each.category for each in trials],
+        "joins": joins_figures(
+            [measure_all_joins(each.whole, each.starts) for each in trials],
+            {name: [measure_all_joins(each.completed[name], each.starts) for each in trials] for name in HEADLINE},
+        ),
     }
 
 

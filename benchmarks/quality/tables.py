@@ -16,6 +16,7 @@ import click
 
 from benchmarks import FIGURES, ROOT
 from benchmarks.quality.figures import Figures, worst_gap
+from benchmarks.quality.trials import HEADLINE
 
 PAGES = (
     ROOT / "docs" / "results.md",
@@ -25,6 +26,18 @@ PAGES = (
 PUBLISHED = ("bicycle", "ant", "ambulance", "monkey")  # Magenta has published decoders of these
 WIDTH = 120  # columns of a page
 CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
+
+JOIN_WORDS = {
+    "begins": "begin on ink (within 6 of 255 px)",
+    "ends": "end on ink",
+    "closes": "close (their two ends within 6 px)",
+}
+HEADLINE_WORDS = {
+    "50%": "24 candidates, given",
+    "best of 1": "one, given",
+    "50%, routed": "24, routed",
+    "50%, routed, best of 1": "one, routed",
+}
 
 Section = Callable[[Figures], str]
 
@@ -79,7 +92,8 @@ def sections(folder: Path) -> dict[str, str]:
         if (folder / file).exists():
             figures = json.loads((folder / file).read_text())
             whole = SHIPPED if "five" in figures.get("routing", {}) else {}
-            made |= {name: section(figures) for name, section in (parts | whole).items()}
+            more = HALVES if "joins" in figures.get("headline", {}) else {}
+            made |= {name: section(figures) for name, section in (parts | whole | more).items()}
     return made
 
 
@@ -156,11 +170,42 @@ def recognised(figures: Figures) -> str:
         ["true sketches", share(one["true"]), share(one["true"])],
     ]
     head = ["recognised by an independent judge", "the best of 24 candidates", "one candidate, as the live page draws"]
+    strokes = f"{added_strokes(one)}\n\n" if "joins" in one else ""
     return (
-        f"{table(head, rows)}\n\n{one['true']['count']} test sketches, half of the points seen, macro. As routed means "
+        f"{table(head, rows)}\n\n{strokes}"
+        f"{one['true']['count']} test sketches, half of the points seen, macro. As routed means "
         f"as the likeliest category, also where the router would refuse; from one candidate this is what a person "
         f"meets on the live page. {_identity(one)}"
     )
+
+
+def added_strokes(headline: Figures) -> str:
+    """Return how often added strokes join earlier ink, people's and completions' on the same prefixes."""
+    rows = []
+    for name, one in headline["joins"].items():
+        rows.append([JOIN_WORDS[name], *(f"{one[who]['value']:.1%}" for who in ("people", *HEADLINE))])
+        values = [one["chance"], *(one["difference"][trial] for trial in HEADLINE)]
+        rows.append(["- difference to people, mean of absolutes by category", *(f"{value:.3f}" for value in values)])
+        values = [one["wasserstein"][trial] for trial in HEADLINE]
+        rows.append(["- Wasserstein distance of the gaps, px", "", *(_gap_cell(value) for value in values)])
+    head = ["strokes that were added", "people (a difference: by chance)", *HEADLINE_WORDS.values()]
+    return table(head, rows)
+
+
+def _gap_cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def joins(figures: Figures) -> str:
+    """Return how often added strokes join earlier ink, category by category."""
+    one, names = figures["headline"], figures["headline"]["categories"]
+    shown = ("people", "50%", "best of 1")
+    columns = [["people", *HEADLINE].index(who) for who in shown]
+    rows = [
+        [name, *(" / ".join(f"{each['by_category'][i][c]:.0%}" for c in columns) for each in one["joins"].values())]
+        for i, name in enumerate(names)
+    ]
+    return table(["people / 24 candidates / one, given", *JOIN_WORDS.values()], rows)
 
 
 def limits(figures: Figures) -> str:
@@ -393,5 +438,7 @@ QUALITY: dict[str, Section] = {
 }
 # Tables that need all that is measured of a bundle like the one that ships.
 SHIPPED: dict[str, Section] = {"headline": headline, "limits": limits}
+# Tables that need the headline's figures of added strokes.
+HALVES: dict[str, Section] = {"joins": joins}
 TAUGHT: dict[str, Section] = {"taught": taught}
 JUDGE: dict[str, Section] = {"judge itself": judge_itself}

@@ -6,11 +6,12 @@ prefix, completion and true sketch alike. Ways that are compared are compared on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.quality.distances import chamfer_distance, ink_points, mean_pairwise_distance
 from benchmarks.quality.judge import SHIPPED, Judge
@@ -20,7 +21,7 @@ from codes.data.transforms import rows_by_points
 from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions
-from codes.sketch.stroke3 import AnyStroke3, Floats, Sketch
+from codes.sketch.stroke3 import AnyStroke3, Floats, Sketch, Stroke3
 
 PREFIX, COMPLETED, TRUE, NEVER_ENDED, ADDED_NOTHING, LENGTH = range(6)
 COLUMNS = ("prefix", "completed", "true", "never_ended", "added_nothing", "length_ratio")
@@ -149,12 +150,43 @@ class FeatureSets:
 
 
 @dataclass(frozen=True)
+class HeadlineTrials:
+    """Hold what the headline is made of, of one category. All trials finish the same prefixes.
+
+    Attributes:
+        category: its name.
+        tables: by trial of :data:`HEADLINE`, a row a sketch and a column for each of :data:`COLUMNS`.
+        whole: the N sketches as people drew them, stroke-3 ``[n, 3]``.
+        starts: ``[N]``, rows of each prefix.
+        completed: by trial, N sketches as they were completed, stroke-3 in the same pixels.
+    """
+
+    category: str
+    tables: dict[str, Floats]
+    whole: Sequence[AnyStroke3]
+    starts: NDArray[np.int64]
+    completed: dict[str, list[Stroke3]]
+
+    @classmethod
+    def of(cls, category: str, whole: Sequence[AnyStroke3], runs: Mapping[str, TrialRun]) -> HeadlineTrials:
+        """Take the headline's trials out of ``runs``, which may hold others."""
+        return cls(
+            category,
+            {name: runs[name].table for name in HEADLINE},
+            whole,
+            np.array([rows_by_points(rows, TRIALS[USUAL].fraction) for rows in whole], dtype=np.int64),
+            {name: [each.sketch.points for each in runs[name].completions] for name in HEADLINE},
+        )
+
+
+@dataclass(frozen=True)
 class CategoryTrials:
     """Hold the results of one category's trials.
 
     Attributes:
         category: its name.
         tables: by trial, a row a sketch and a column for each of :data:`COLUMNS`.
+        headline: what the headline is made of.
         variety: of several completions.
         features: for Fréchet distances.
         examples: the worst, median and best completion by the judge.
@@ -162,6 +194,7 @@ class CategoryTrials:
 
     category: str
     tables: dict[str, Floats]
+    headline: HeadlineTrials
     variety: Variety
     features: FeatureSets
     examples: list[JudgedExample] = field(default_factory=list)
@@ -203,7 +236,8 @@ class TrialRunner:
         )
         tables = {name: run.table for name, run in runs.items()}
         variety = self.variety(sketches.category, whole)
-        return CategoryTrials(sketches.category, tables, variety, features, usual.examples())
+        headline = HeadlineTrials.of(sketches.category, whole, runs)
+        return CategoryTrials(sketches.category, tables, headline, variety, features, usual.examples())
 
     def run(self, category: str, whole: Sequence[AnyStroke3], trial: Trial) -> TrialRun:
         """Complete each sketch once."""
@@ -292,8 +326,9 @@ def measure_category(data: Path, plan: QualityPlan, category: str) -> CategoryQu
     )
 
 
-def measure_headline(data: Path, plan: QualityPlan, category: str) -> dict[str, Floats]:
-    """Run the trials of the headline alone on one category and return their tables."""
+def measure_headline(data: Path, plan: QualityPlan, category: str) -> HeadlineTrials:
+    """Run the trials of the headline alone on one category."""
     whole = read_labelled(data, "test")[category][: plan.many]
     runner = TrialRunner(Completer(Bundle.open(plan.model)), Judge.open(plan.judge), plan)
-    return {name: runner.run(category, whole, trial).table for name, trial in HEADLINE.items()}
+    runs = {name: runner.run(category, whole, trial) for name, trial in HEADLINE.items()}
+    return HeadlineTrials.of(category, whole, runs)

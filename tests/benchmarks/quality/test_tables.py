@@ -15,9 +15,7 @@ from benchmarks.quality.judge_training import (
     train_judge,
 )
 from benchmarks.quality.tables import begin, end, fill_page, sections
-from benchmarks.quality.trials import (
-    TRIALS,
-)
+from benchmarks.quality.trials import HEADLINE, TRIALS
 from codes.formats import npz
 from tests.benchmarks.quality.conftest import kind
 from tests.support.worlds import CATEGORIES, doodles
@@ -61,7 +59,10 @@ def test_the_headline_alone_is_the_same_and_leaves_other_figures_as_they_are(
 @pytest.mark.slow
 def test_every_table_is_made_of_the_figures(measured):
     made = sections(measured)
-    assert made.keys() == tables.QUALITY.keys()
+    assert made.keys() == tables.QUALITY.keys() | tables.HALVES.keys()
+    assert tables.HEADLINE_WORDS.keys() == HEADLINE.keys()
+    assert all(f"| {words} |" in made["recognised"] for words in tables.JOIN_WORDS.values())
+    assert [line.split("|")[1].strip() for line in made["joins"].splitlines()[2:]] == list(CATEGORIES)
     assert "**Few sketches" in made["what"]
     assert "| circle |" in made["by category"] and "| zigzag |" in made["nats"]
     widths = [line.count("|") for line in made["compared"].splitlines()]
