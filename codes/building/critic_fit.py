@@ -1,9 +1,9 @@
 """A critic for a bundle: learns what tells sketches that people finished from sketches that its decoders finished.
 
-First the decoders finish training sketches that were cut short. Then two models learn to tell these from the people's
-own, by the features of the router's shared encoder: a logistic regression for each category, from that category's
+First the decoders finish training sketches that were cut short. Then models learn to tell these from the people's own.
+Two look at the features of the router's shared encoder: a logistic regression for each category, from that category's
 sketches alone; and a classifier whose hidden units all categories share, since what decoders do wrong in one category
-they often do in others. The critic is the mean of the two, see :mod:`codes.model.critic`.
+they often do in others. A third looks at how added strokes meet the ink before them. See :mod:`codes.model.critic`.
 
 Knows bundles and sketches; knows no runs and no command line.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,9 +27,10 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.inference.router import model_input
 from codes.model.config import CriticConfig
-from codes.model.critic import Critic, shared_classifier
+from codes.model.critic import Critic, InkCritic, InkScorer, shared_classifier
 from codes.model.router import Classifier
 from codes.progress import progress
+from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
 from codes.sketch.stroke3 import AnyStroke3, Sketch
 from codes.training.config import TrainConfig
 
@@ -40,6 +42,14 @@ BATCH_PER_KIND = 256
 WEIGHT_DECAY = 0.1
 LEARNING_RATE = 1e-3
 MIN_DEVIATION = 1e-3  # added to each feature's standard deviation, so that a constant feature is not blown up
+# People's whole drawings are 255 pixels wide or high exactly: a critic of ink would look for that, so it learns from
+# drawings that were made larger or smaller.
+SCALES = (0.8, 1.15)
+INK_EPOCHS = 20  # passes of the critic of ink over the people's cut sketches
+INK_BATCH_PER_KIND = 256
+INK_WEIGHT_DECAY = 0.05
+INK_LEARNING_RATE = 3e-3
+PARTIAL_WEIGHT = 0.5  # in the loss, of drawings cut off at a pen-up, beside finished ones
 
 
 def add_critic(bundle: Bundle, sketches: Mapping[str, Sequence[AnyStroke3]]) -> Bundle:
@@ -80,31 +90,48 @@ def evenly_spaced(sketches: Sequence[AnyStroke3], max_count: int) -> list[AnyStr
 
 @dataclass(frozen=True)
 class CriticExamples:
-    """Hold features of sketches of one category: those that people finished ``[N, F]``, and its decoder ``[M, F]``."""
+    """Hold sketches of one category, those that people finished and those that its decoder finished.
+
+    Attributes:
+        human: features of the shared encoder, ``[N, F]``.
+        generated: the same, ``[M, F]``.
+        human_ink: what people added to their sketches' beginnings, cut where the decoder went on.
+        generated_ink: what the decoder added.
+    """
 
     human: Tensor
     generated: Tensor
+    human_ink: AddedInk
+    generated_ink: AddedInk
 
 
 def critic_examples(
     completer: Completer, category: str, sketches: Sequence[AnyStroke3], seed: int = 0
 ) -> CriticExamples:
-    """Encode sketches, and what the category's decoder makes of their beginnings at each of :data:`TEMPERATURES`.
+    """Measure sketches, and what the category's decoder makes of their beginnings at each of :data:`TEMPERATURES`.
 
     Args:
         completer: of the bundle that is to have the critic.
         category: whose decoder finishes them.
         sketches: stroke-3 in QuickDraw pixels; each is cut anew for every temperature.
-        seed: of the cuts and of the drawing.
+        seed: of the cuts, of the scales and of the drawing.
     """
     rng = np.random.default_rng(seed)
     human = [Sketch(rows.astype(np.float64)) for rows in sketches]
     generated: list[Sketch] = []
+    cuts: list[int] = []
     for number, temperature in enumerate(TEMPERATURES):
         options = SamplingOptions(category=category, temperature=temperature, seed=seed + number, candidates=1)
         prefixes = [sketch.prefix(rows_by_points(sketch.points, rng.uniform(*PREFIX_FRACTIONS))) for sketch in human]
         generated += (done.sketch for each in completer.complete_many(prefixes, options) for done in each)
-    return CriticExamples(_features(completer, human), _features(completer, generated))
+        cuts += map(len, prefixes)
+    scales = rng.uniform(*SCALES, len(cuts))
+    return CriticExamples(
+        _features(completer, human),
+        _features(completer, generated),
+        _ink(human * len(TEMPERATURES), cuts, scales),
+        _ink(generated, cuts, scales),
+    )
 
 
 def _features(completer: Completer, sketches: Sequence[Sketch]) -> Tensor:
@@ -113,14 +140,29 @@ def _features(completer: Completer, sketches: Sequence[Sketch]) -> Tensor:
     return torch.cat([each.features.half() for each in encoded])
 
 
+def _ink(sketches: Sequence[Sketch], cuts: Sequence[int], scales: NDArray[np.float64]) -> AddedInk:
+    """Measure what was added to sketches after ``cuts`` rows, of drawings made larger or smaller by ``scales``."""
+    return added_ink([each.points * [scale, scale, 1] for each, scale in zip(sketches, scales, strict=True)], cuts)
+
+
 def fit_critic(examples: Mapping[str, CriticExamples]) -> Critic:
-    """Fit both parts of a critic. People and decoders weigh alike, so log odds are 0 where both are as likely."""
+    """Fit all parts of a critic. People and decoders weigh alike, so log odds are 0 where both are as likely."""
     weights, biases = zip(*(_fit_regression(each) for each in examples.values()), strict=True)
-    critic = Critic(CriticConfig(features=len(weights[0]), categories=len(weights)))
+    critic = Critic(
+        CriticConfig(
+            features=len(weights[0]),
+            categories=len(weights),
+            stroke_features=STROKE_FEATURES,
+            summary_features=SUMMARY_FEATURES,
+        )
+    )
     critic.rows.load_state_dict({"weight": torch.stack(weights), "bias": torch.stack(biases)})
     human = LabelledFeatures.concatenate([each.human for each in examples.values()])
     generated = LabelledFeatures.concatenate([each.generated for each in examples.values()])
     critic.shared.load_state_dict(fit_shared(critic.config, human, generated).state_dict())
+    human_ink = LabelledInk.concatenate([each.human_ink for each in examples.values()])
+    generated_ink = LabelledInk.concatenate([each.generated_ink for each in examples.values()])
+    critic.ink = fit_ink(critic.config, human_ink, generated_ink)
     return critic.requires_grad_(False)
 
 
@@ -195,3 +237,90 @@ def _for_raw_features(shared: Classifier, mean: Tensor, deviation: Tensor) -> Cl
     shared.inner.weight.div_(deviation)
     shared.inner.bias.sub_(shared.inner.weight @ mean)
     return shared
+
+
+@dataclass(frozen=True)
+class LabelledInk:
+    """Hold what was added to sketches of one kind, people's or decoders', as torch holds it.
+
+    Attributes:
+        strokes: ``[S, F]``.
+        counts: ``[N]`` strokes of each sketch, one or more.
+        starts: ``[N]`` first stroke of each sketch.
+        summaries: ``[N, G]``.
+        labels: ``[N]`` of their categories.
+    """
+
+    strokes: Tensor
+    counts: Tensor
+    starts: Tensor
+    summaries: Tensor
+    labels: Tensor
+
+    @classmethod
+    def concatenate(cls, categories: Sequence[AddedInk]) -> LabelledInk:
+        """Join the ink of the first category, of the second, and so on; sketches to which nothing was added go."""
+        counts = torch.from_numpy(np.concatenate([each.counts for each in categories]))
+        labels = torch.arange(len(categories)).repeat_interleave(
+            torch.tensor([len(each.counts) for each in categories])
+        )
+        summaries = torch.from_numpy(np.concatenate([each.summaries for each in categories]))
+        some = counts > 0
+        return cls(
+            torch.from_numpy(np.concatenate([each.strokes for each in categories])),
+            counts[some],
+            (counts.cumsum(0) - counts)[some],
+            summaries[some],
+            labels[some],
+        )
+
+    def sample(self, rng: torch.Generator) -> LabelledInk:
+        """Draw :data:`INK_BATCH_PER_KIND` of them, with replacement."""
+        chosen = torch.randint(len(self.counts), (INK_BATCH_PER_KIND,), generator=rng)
+        counts = self.counts[chosen]
+        starts = counts.cumsum(0) - counts
+        row = torch.arange(int(counts.sum())) + (self.starts[chosen] - starts).repeat_interleave(counts)
+        return LabelledInk(self.strokes[row], counts, starts, self.summaries[chosen], self.labels[chosen])
+
+
+def fit_ink(config: CriticConfig, human: LabelledInk, generated: LabelledInk, seed: int = 0) -> InkCritic:
+    """Fit the critic of ink, half of each batch of either kind: to finished drawings and to each of their pen-ups."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        critic = InkCritic(config)
+    for scorer, name in ((critic.strokes, "strokes"), (critic.whole, "summaries")):
+        _standardise(scorer, getattr(human, name), getattr(generated, name))
+    optimiser = torch.optim.AdamW(critic.parameters(), weight_decay=INK_WEIGHT_DECAY)
+    steps = -(-INK_EPOCHS * len(human.labels) // INK_BATCH_PER_KIND)
+    schedule = TrainConfig(steps=steps, learning_rate=INK_LEARNING_RATE, final_rate=0.0, warmup=min(100, steps))
+    rng = torch.Generator().manual_seed(seed)
+    for step in progress(range(steps), desc="critic of ink", unit=" steps", mininterval=0.5):
+        optimiser.param_groups[0]["lr"] = schedule.learning_rate_at(step)
+        loss = (_ink_loss(critic, human.sample(rng), 1.0, rng) + _ink_loss(critic, generated.sample(rng), 0.0, rng)) / 2
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+    return critic.requires_grad_(False)
+
+
+def _standardise(scorer: InkScorer, human: Tensor, generated: Tensor) -> None:
+    """Let a scorer see features by their means and standard deviations."""
+    both = torch.cat([human, generated])
+    scorer.mean.copy_(both.mean(dim=0))
+    scorer.deviation.copy_(both.std(dim=0) + MIN_DEVIATION)
+
+
+def _ink_loss(critic: InkCritic, ink: LabelledInk, is_human: float, rng: torch.Generator) -> Tensor:
+    """Return the cross-entropy of finished drawings, plus the weighted one of their pen-ups; sketches weigh alike."""
+    scores = critic.strokes(ink.strokes, ink.labels.repeat_interleave(ink.counts), rng)
+    running = scores.cumsum(0)
+    before = (running - scores)[ink.starts]
+    partial = running - before.repeat_interleave(ink.counts)
+    finished = partial[ink.starts + ink.counts - 1] + critic.whole(ink.summaries, ink.labels, rng)
+    weights = (1 / ink.counts).repeat_interleave(ink.counts)
+    at_pen_ups = F.binary_cross_entropy_with_logits(
+        partial, torch.full_like(partial, is_human), weights, reduction="sum"
+    )
+    return F.binary_cross_entropy_with_logits(
+        finished, torch.full_like(finished, is_human)
+    ) + PARTIAL_WEIGHT * at_pen_ups / len(ink.counts)

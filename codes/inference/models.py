@@ -19,6 +19,7 @@ from codes.inference.ranking import CriticScorer
 from codes.inference.router import Router
 from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
+from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES
 
 MAX_DECODERS = 64  # in memory, 10 MB each at the starter's sizes
 
@@ -139,4 +140,7 @@ class Models:
             return CriticScorer(None, ())
         if critic.config.features != self.router.net.config.features:
             raise BadFile(self.bundle.folder, "its critic was made for another router")
+        ink = (critic.config.stroke_features, critic.config.summary_features)
+        if critic.config.sees_ink and ink != (STROKE_FEATURES, SUMMARY_FEATURES):
+            raise BadFile(self.bundle.folder, "its critic was made for other features of added strokes")
         return CriticScorer(critic, config.categories)

@@ -152,14 +152,26 @@ class CriticConfig:
         features: those of the shared encoder.
         categories: how many it has a row for.
         hidden: units that all categories share.
+        stroke_features: those of an added stroke; 0 for a critic that does not see the ink.
+        summary_features: those of all added strokes of a sketch together; 0 likewise.
+        ink_hidden: units that all categories share, of each of the two scorers of ink.
     """
 
     features: int
     categories: int
     hidden: int = 256
+    stroke_features: int = 0
+    summary_features: int = 0
+    ink_hidden: int = 64
 
     def __post_init__(self) -> None:
-        _check(self, ("features", "categories", "hidden"))
+        ink = ("stroke_features", "summary_features") if self.sees_ink else ()
+        _check(self, ("features", "categories", "hidden", "ink_hidden", *ink))
+
+    @property
+    def sees_ink(self) -> bool:
+        """Return true if it scores added strokes by the ink before them."""
+        return self.stroke_features != 0 or self.summary_features != 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

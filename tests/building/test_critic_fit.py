@@ -1,10 +1,13 @@
 """A critic tells what people finished from what decoders did, as far as there is something to tell.
 
-First its regressions, one a category; then the classifier that all categories share; then the examples that both learn
-from, and the way into a bundle.
+First its regressions, one a category; then the classifier that all categories share; then what looks at the ink; then
+the examples that all learn from, and the way into a bundle.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,19 +19,23 @@ from codes.building.critic_fit import (
     TEMPERATURES,
     CriticExamples,
     LabelledFeatures,
+    LabelledInk,
     add_critic,
     critic_examples,
     critic_sketches,
     evenly_spaced,
     fit_critic,
+    fit_ink,
     fit_shared,
 )
 from codes.data.store_writer import pack
 from codes.inference.options import SamplingOptions
 from codes.model import critic
 from codes.model.config import CriticConfig
-from codes.model.critic import shared_classifier
+from codes.model.critic import InkCritic, shared_classifier
 from codes.model.router import Classifier
+from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
+from codes.sketch.stroke3 import AnyStroke3, Stroke3, from_polylines
 from tests.support.worlds import doodles, generator, tiny_bundle
 
 
@@ -40,12 +47,37 @@ def drawn(count: int, centre: float, seed: int, spread: float = 1.0) -> torch.Te
     return features
 
 
-CAT = CriticExamples(drawn(600, 1.5, 4), drawn(1200, -1.5, 5))
-DOG = CriticExamples(drawn(600, -1.5, 6), drawn(1200, 1.5, 7))  # the other way round
+def rays(count: int, gap: float, seed: int, most: int = 4) -> AddedInk:
+    """What is added to ``count`` squares: a few rays, each of which begins about ``gap`` pixels below the square."""
+    rng = np.random.default_rng(seed)
+    square = np.array([(0, 0), (100, 0), (100, 100), (0, 100), (0, 0)], float)
+    sketches = []
+    for _ in range(count):
+        x, y = rng.uniform(0, 100, rng.integers(1, most + 1)), 100 + np.abs(rng.normal(gap, 3))
+        sketches.append(from_polylines([square, *(np.array([(each, y), (each, y + 60)]) for each in x)])[0])
+    return added_ink(sketches, [4] * count)
+
+
+FEW_RAYS, OTHER_RAYS = rays(20, 0, 0), rays(40, 20, 1)
+
+
+def ray_sketch(number: int) -> Stroke3:
+    """A square and a number of rays that touch it."""
+    square = np.array([(0, 0), (100, 0), (100, 100), (0, 100), (0, 0)], float)
+    return from_polylines([square, *(np.array([(20 * i, 100), (20 * i, 160)]) for i in range(number))])[0]
+
+
+def examples_of(human: torch.Tensor, generated: torch.Tensor) -> CriticExamples:
+    """Sketches of a category with these features; the ink of a few is all that is known."""
+    return CriticExamples(human, generated, FEW_RAYS, OTHER_RAYS)
+
+
+CAT = examples_of(drawn(600, 1.5, 4), drawn(1200, -1.5, 5))
+DOG = examples_of(drawn(600, -1.5, 6), drawn(1200, 1.5, 7))  # the other way round
 
 
 def test_what_people_do_more_often_has_odds_above_nothing():
-    critic = fit_critic({"cat": CriticExamples(drawn(300, 1.0, 0), drawn(900, -1.0, 1))})
+    critic = fit_critic({"cat": examples_of(drawn(300, 1.0, 0), drawn(900, -1.0, 1))})
     people, decoder = critic(drawn(300, 1.0, 2))[:, 0], critic(drawn(300, -1.0, 3))[:, 0]
     assert (people > 0).float().mean() > 0.75
     assert (decoder < 0).float().mean() > 0.75
@@ -54,7 +86,7 @@ def test_what_people_do_more_often_has_odds_above_nothing():
 
 
 def test_three_drawings_for_each_of_a_person_do_not_make_a_decoder_likelier():
-    critic = fit_critic({"cat": CriticExamples(drawn(300, 0.5, 0), drawn(900, -0.5, 1))})
+    critic = fit_critic({"cat": examples_of(drawn(300, 0.5, 0), drawn(900, -0.5, 1))})
     middle = torch.cat([drawn(2000, 0.5, 4), drawn(2000, -0.5, 5)])
     assert float(critic(middle).mean()) == pytest.approx(0.0, abs=0.05)
 
@@ -62,8 +94,8 @@ def test_three_drawings_for_each_of_a_person_do_not_make_a_decoder_likelier():
 def test_units_of_a_feature_do_not_matter():
     human, generated = drawn(200, 1.0, 0), drawn(200, -1.0, 1)
     scaled = torch.tensor([1000.0, 1.0, 0.001, 1.0, 1.0, 1.0])
-    plain = fit_critic({"cat": CriticExamples(human, generated)}).rows(human)
-    other = fit_critic({"cat": CriticExamples(human * scaled, generated * scaled)}).rows(human * scaled)
+    plain = fit_critic({"cat": examples_of(human, generated)}).rows(human)
+    other = fit_critic({"cat": examples_of(human * scaled, generated * scaled)}).rows(human * scaled)
     torch.testing.assert_close(plain, other, atol=1e-3, rtol=1e-3)
 
 
@@ -79,8 +111,8 @@ def test_its_log_odds_are_the_mean_of_both_parts_and_both_know_the_categories_ap
 
 def test_every_category_has_a_row_of_its_own():
     one, two = (
-        CriticExamples(drawn(200, 1.0, 0), drawn(200, -1.0, 1)),
-        CriticExamples(drawn(200, -1.0, 2), drawn(200, 1.0, 3)),
+        examples_of(drawn(200, 1.0, 0), drawn(200, -1.0, 1)),
+        examples_of(drawn(200, -1.0, 2), drawn(200, 1.0, 3)),
     )
     critic = fit_critic({"cat": one, "dog": two})
     torch.testing.assert_close(critic.rows.weight[0], fit_critic({"cat": one}).rows.weight[0])
@@ -89,8 +121,8 @@ def test_every_category_has_a_row_of_its_own():
 
 def test_few_sketches_say_little():
     """Of ten drawings a person's hand cannot be known; the critic then hardly moves a choice."""
-    few = fit_critic({"cat": CriticExamples(drawn(10, 1.0, 0), drawn(40, -1.0, 1))})
-    many = fit_critic({"cat": CriticExamples(drawn(500, 1.0, 0), drawn(2000, -1.0, 1))})
+    few = fit_critic({"cat": examples_of(drawn(10, 1.0, 0), drawn(40, -1.0, 1))})
+    many = fit_critic({"cat": examples_of(drawn(500, 1.0, 0), drawn(2000, -1.0, 1))})
     seen = drawn(100, 1.0, 2)
     assert float(few(seen).abs().mean()) < 0.3 * float(many(seen).abs().mean())
 
@@ -195,12 +227,97 @@ def test_before_it_learns_it_says_nothing():
     assert not shared_classifier(CONFIG)(drawn(10, 3.0, 0)).any()
 
 
+INK_CONFIG = replace(CONFIG, stroke_features=STROKE_FEATURES, summary_features=SUMMARY_FEATURES)
+
+
+def ink_of(*categories: AddedInk) -> LabelledInk:
+    return LabelledInk.concatenate(categories)
+
+
+def odds_of(critic: InkCritic, ink: AddedInk, label: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log odds of finished sketches, and of the same as if they were still being drawn."""
+    strokes, counts, summaries = (torch.from_numpy(each) for each in (ink.strokes, ink.counts, ink.summaries))
+    labels = torch.full((len(counts),), label)
+    return critic(strokes, counts, summaries, labels), critic.partial(strokes, counts, labels)
+
+
+@pytest.fixture(scope="module")
+def ink_critic() -> InkCritic:
+    """Of people whose rays touch in one category and not in the other, and of decoders that do the opposite."""
+    touching, floating = [rays(1500, 0, seed) for seed in (2, 3)], [rays(1500, 20, seed) for seed in (4, 5)]
+    return fit_ink(INK_CONFIG, ink_of(touching[0], floating[0]), ink_of(floating[1], touching[1]))
+
+
+def test_ink_that_touches_is_told_from_ink_that_does_not_in_each_category_by_its_own_rule(ink_critic):
+    for label, sign in ((0, 1), (1, -1)):
+        for touching, floating in zip(
+            odds_of(ink_critic, rays(100, 0, 8), label), odds_of(ink_critic, rays(100, 20, 9), label), strict=True
+        ):
+            assert (sign * touching > 0).float().mean() > 0.9
+            assert (sign * floating < 0).float().mean() > 0.9
+
+
+def test_each_stroke_of_a_drawing_under_way_counts(ink_critic):
+    one, three = (added_ink([ray_sketch(number)], [4]) for number in (1, 3))
+    assert float(odds_of(ink_critic, three, 0)[1]) > float(odds_of(ink_critic, one, 0)[1]) + 0.5
+
+
+def test_a_critic_of_ink_is_a_function_of_the_seed_and_leaves_other_randomness_alone():
+    human, generated = ink_of(rays(30, 0, 0), rays(30, 0, 1)), ink_of(rays(60, 20, 2), rays(60, 20, 3))
+    torch.manual_seed(3)
+    expected = torch.rand(4)
+    torch.manual_seed(3)
+    first, again, other = (fit_ink(INK_CONFIG, human, generated, seed) for seed in (0, 0, 1))
+    assert torch.equal(torch.rand(4), expected)
+    assert torch.equal(first.strokes.inner.weight, again.strokes.inner.weight)
+    assert not torch.equal(first.strokes.inner.weight, other.strokes.inner.weight)
+
+
+def test_ink_keeps_its_sketch_and_its_category():
+    idle = added_ink([ray_sketch(2), ray_sketch(0)], [4, 4])
+    both = LabelledInk.concatenate([idle, rays(3, 0, 0, most=1)])
+    assert (both.counts.tolist(), both.starts.tolist(), both.labels.tolist()) == (
+        [2, 1, 1, 1],
+        [0, 2, 3, 4],
+        [0, 1, 1, 1],
+    )
+    some = both.sample(generator(0))
+    assert len(some.counts) == critic_fit.INK_BATCH_PER_KIND
+    assert torch.equal(some.starts, some.counts.cumsum(0) - some.counts)
+    for sketch in range(20):
+        own = some.strokes[some.starts[sketch] : some.starts[sketch] + some.counts[sketch]]
+        torch.testing.assert_close(own.mean(dim=0), some.summaries[sketch, :STROKE_FEATURES], atol=1e-4, rtol=1e-4)
+        assert (len(own) == 2) == (some.labels[sketch] == 0)
+
+
+def test_features_of_ink_that_never_change_do_no_harm(ink_critic):
+    assert (ink_critic.strokes.deviation >= critic_fit.MIN_DEVIATION * 0.99).all()
+    assert all(torch.isfinite(each).all() for each in ink_critic.state_dict().values())
+
+
 def test_each_sketch_is_seen_whole_and_finished_at_every_temperature(completer):
     sketches = doodles(7, categories=["square"])
     examples = critic_examples(completer, "square", sketches)
     expected = next(completer.models.router.encode([each.astype(np.float64) for each in sketches])).features
     torch.testing.assert_close(examples.human, expected.half())
     assert examples.generated.shape == (7 * len(TEMPERATURES), expected.shape[1])
+    assert len(examples.human_ink.counts) == len(examples.generated_ink.counts) == 7 * len(TEMPERATURES)
+
+
+def test_what_people_added_is_cut_where_the_decoder_went_on_and_neither_has_its_own_size(completer, monkeypatch):
+    asked: list[tuple[list[AnyStroke3], Sequence[int]]] = []
+    monkeypatch.setattr(critic_fit, "added_ink", lambda *ink: asked.append(ink) or added_ink(*ink))
+    sketches = doodles(8, categories=["zigzag"])
+    critic_examples(completer, "zigzag", sketches)
+    (human, cuts), (generated, same) = asked
+    assert cuts == same
+    scales = []
+    for number, (rows, others, cut) in enumerate(zip(human, generated, cuts, strict=True)):
+        person = sketches[number % 8]
+        scales.append(float(rows[0, :2].sum() / person[0, :2].sum()))
+        np.testing.assert_allclose(rows, person * [scales[-1], scales[-1], 1])
+        np.testing.assert_allclose(others[:cut], rows[:cut])
+    assert critic_fit.SCALES[0] <= min(scales) < 0.9 < 1.05 < max(scales) <= critic_fit.SCALES[1]
 
 
 def test_it_is_a_function_of_the_seed(completer):

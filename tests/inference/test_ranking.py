@@ -14,9 +14,19 @@ from codes.checkpoints.part import PartConfig
 from codes.errors import BadFile, BadOption
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, Route, SamplingOptions
-from codes.inference.ranking import CRITIC_WEIGHT, CriticScorer, best_candidates, candidate_score, router_score
+from codes.inference.ranking import (
+    CRITIC_WEIGHT,
+    CriticScorer,
+    best_candidates,
+    candidate_score,
+    completions_in_pixels,
+    router_score,
+)
+from codes.inference.router import model_input
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic
+from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
+from codes.sketch.stroke3 import Stroke3, from_polylines, sketch_from_polylines
 from tests.support.worlds import SCALE, prefixes, sketch_of, stirred, tiny_bundle
 
 
@@ -69,17 +79,53 @@ def critic_of(rows: list[list[float]], biases: list[float]) -> Critic:
     return critic.requires_grad_(False)
 
 
+def ink_of(count: int) -> AddedInk:
+    """A square, to which one stroke is added; the same and nothing; the same and two strokes."""
+    square = [(0, 0), (90, 0), (90, 90), (0, 90), (0, 0)]
+    sketches = [rows_of(square, [(20, 20), (40, 40)]), rows_of(square), rows_of(square, [(9, 9)], [(99, 9), (0, 9)])]
+    return added_ink(sketches[:count], [4] * count)
+
+
+def rows_of(*strokes: list[tuple[int, int]]) -> Stroke3:
+    return from_polylines([np.array(each, float) for each in strokes])[0]
+
+
+def seeing_config(features: int, categories: int) -> CriticConfig:
+    return CriticConfig(
+        features, categories, stroke_features=STROKE_FEATURES, summary_features=SUMMARY_FEATURES, ink_hidden=5
+    )
+
+
 def test_a_sketch_is_rated_by_the_row_of_what_it_was_finished_as():
     critic_scorer = CriticScorer(critic_of([[1.0, 0.0], [0.0, -2.0]], [0.0, 0.5]), ["cat", "dog"])
     features = torch.tensor([[3.0, 4.0], [3.0, 4.0], [1.0, 0.0]])
-    assert critic_scorer.log_odds(features, ["dog", "cat", "dog"]) == [-7.5, 3.0, 0.5]
+    assert critic_scorer.log_odds(features, ink_of(3), ["dog", "cat", "dog"]) == [-7.5, 3.0, 0.5]
+    assert critic_scorer.partial_log_odds(ink_of(3), ["dog", "cat", "dog"]) == [0.0, 0.0, 0.0]
+
+
+def test_the_ink_is_rated_as_that_of_what_it_is_finished_as():
+    critic = stirred(Critic(seeing_config(2, categories=2)), seed=4)
+    scorer, ink, features = CriticScorer(critic, ["cat", "dog"]), ink_of(3), torch.zeros(3, 2)
+    strokes, counts, summaries = (torch.from_numpy(each) for each in (ink.strokes, ink.counts, ink.summaries))
+    labels = torch.tensor([1, 0, 1])
+    partial = critic.ink.partial(strokes, counts, labels)
+    finished = partial + critic.ink.whole(summaries, labels) + critic(features)[range(3), labels]
+    assert counts.tolist() == [1, 0, 2]
+    assert float(partial[1]) == 0.0
+    assert float(partial[2]) == pytest.approx(float(critic.ink.strokes(strokes[1:], labels[[2, 2]]).sum()), abs=1e-4)
+    assert scorer.partial_log_odds(ink, ["dog", "cat", "dog"]) == pytest.approx(partial.tolist(), abs=1e-5)
+    assert scorer.log_odds(features, ink, ["dog", "cat", "dog"]) == pytest.approx(finished.tolist(), abs=1e-5)
+    assert scorer.log_odds(features, ink, ["snail", "cat", "dog"])[0] == 0.0
+    assert scorer.partial_log_odds(ink, ["dog", "cat", "snail"])[2] == 0.0
 
 
 def test_of_what_it_has_no_row_for_a_critic_says_nothing():
     """A category that was taught afterwards, and every category of a bundle without a critic."""
     features = torch.ones(2, 2)
-    assert CriticScorer(critic_of([[1.0, 1.0]], [1.0]), ["cat"]).log_odds(features, ["snail", "cat"]) == [0.0, 3.0]
-    assert CriticScorer(None, ()).log_odds(features, ["snail", "cat"]) == [0.0, 0.0]
+    scorer = CriticScorer(critic_of([[1.0, 1.0]], [1.0]), ["cat"])
+    assert scorer.log_odds(features, ink_of(2), ["snail", "cat"]) == [0.0, 3.0]
+    assert CriticScorer(None, ()).log_odds(features, ink_of(2), ["snail", "cat"]) == [0.0, 0.0]
+    assert CriticScorer(None, ()).partial_log_odds(ink_of(2), ["snail", "cat"]) == [0.0, 0.0]
 
 
 @pytest.fixture(params=[False, True], ids=["router alone", "with a critic"])
@@ -89,7 +135,7 @@ def chooser(request, completer, tmp_path) -> Completer:
         return completer
     bundle = tiny_bundle(tmp_path / "criticised")
     features = completer.models.router.net.config.features
-    critic = Critic(CriticConfig(features=features, categories=2))
+    critic = Critic(seeing_config(features, categories=2))
     stirred(critic, seed=3, size=30.0)
     config = PartConfig("critic", critic.config.to_dict(), SCALE, ["zigzag", "square"])
     return Completer(write_critic(bundle, critic, config))
@@ -103,7 +149,8 @@ def test_the_completer_keeps_the_favourites(chooser):
     every = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "variations": 10}))
     for few, many in zip(best, every, strict=True):
         look = next(completer.models.router.encode([each.sketch.points for each in many]))
-        odds = completer.models.critic.log_odds(look.features, [each.category for each in many])
+        rows, cuts = [each.sketch.points for each in many], [each.sketch.prefix_rows for each in many]
+        odds = completer.models.critic.log_odds(look.features, added_ink(rows, cuts), [each.category for each in many])
         assert any(odds) == completer.bundle.has_critic
         routes = completer.models.router.decide(look)
         for number, kept in enumerate(few):
@@ -123,6 +170,39 @@ def test_a_critic_of_another_router_is_refused(tmp_path):
     completer = Completer(write_critic(tiny_bundle(tmp_path / "odd"), critic, config))
     with pytest.raises(BadFile, match="its critic was made for another router"):
         completer.complete(prefixes(1)[0], category="square", max_points=2)
+
+
+def test_a_critic_that_measures_ink_in_another_way_is_refused(tmp_path):
+    bundle = tiny_bundle(tmp_path / "odd")
+    config = CriticConfig(bundle.router()[0].config.features, 1, stroke_features=9, summary_features=8)
+    part = PartConfig("critic", config.to_dict(), SCALE, ["square"])
+    completer = Completer(write_critic(bundle, Critic(config), part))
+    with pytest.raises(BadFile, match="its critic was made for other features of added strokes"):
+        completer.complete(prefixes(1)[0], category="square", max_points=2)
+
+
+def test_a_hand_drawn_beginning_is_simplified_once_and_what_was_added_to_it_is_not():
+    """The decoder saw it so, and nobody simplified what the decoder drew."""
+    curve = np.column_stack([np.arange(0, 300, 1.0), 40 * np.sin(np.arange(0, 300, 1.0) / 30)])
+    begun = sketch_from_polylines([curve], drawn=True, unit=2.0)
+    added = np.array([[10.0, 2.0, 0.0], [10.0, 2.1, 0.0], [10.0, 1.9, 1.0]])
+    done = [replace(begun, points=np.vstack([begun.points, added * [k, k, 1]]), prefix_rows=299) for k in (1, 2)]
+    (first, second), (cut, same) = completions_in_pixels(done)
+    assert cut == same == len(model_input(begun)) < 50
+    np.testing.assert_array_equal(first[:cut], model_input(begun))
+    np.testing.assert_array_equal(second[:cut], first[:cut])
+    np.testing.assert_allclose(first[cut:], added / [2, 2, 1])
+    np.testing.assert_allclose(second[cut:], added)
+
+
+def test_beginnings_of_another_unit_and_drawings_from_nothing_are_kept_apart():
+    whole = replace(sketch_of(), prefix_rows=4)
+    (one, other, free), cuts = completions_in_pixels(
+        [whole, replace(whole, unit=3.0), replace(whole, prefix_rows=None)]
+    )
+    assert cuts == [4, 4, 0]
+    np.testing.assert_allclose(other[:, :2] * 3, one[:, :2])
+    np.testing.assert_array_equal(free, one)
 
 
 def test_many_candidates_of_many_variations_are_drawn(completer):
