@@ -11,7 +11,7 @@ import click
 from codes.cli.common import PATH, STORE, Command, ErrorHandlingGroup, option, options_from, options_of, refuse
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_run
-from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
+from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, InkConfig, RouterConfig, VAEConfig
 from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import TrainingRequest, train_decoders, train_router
@@ -53,12 +53,14 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
 
 @train.command()
 @training_options(DecoderTrainConfig)
-@options_of(DecoderConfig, section="Model")
+@options_of(DecoderConfig, "size", "latent", "mixtures", "positions", "dropout", section="Model")
+@option("--ink/--no-ink", default=True, show_default=True, section="Model",
+        help="Whether it looks back at earlier points; without, its LSTM alone remembers them, as in Sketch-RNN.")  # fmt: skip
 @option("-c", "--category", "categories", multiple=True, section="Run",
         help="Train this category only; repeat for several.")  # fmt: skip
 @option("--together", is_flag=True, section="Run", help="Train one model on all categories, to start others from.")
 @click.pass_context
-def draw(ctx: click.Context, /, categories: tuple[str, ...], together: bool, **options: Any) -> None:
+def draw(ctx: click.Context, /, categories: tuple[str, ...], together: bool, ink: bool, **options: Any) -> None:
     """Train a drawing model (a Sketch-RNN VAE) for each category of STORE, each in its own folder under --out.
 
     Finished ones are skipped. --together trains one model on all of them instead; with --start each category
@@ -74,6 +76,7 @@ def draw(ctx: click.Context, /, categories: tuple[str, ...], together: bool, **o
         raise BadOption("--together trains on every category of the store; leave --category out")
     if not together:
         refuse(ctx, ("balance",), "without --together: each model learns one category")
+    options["ink"] = InkConfig() if ink else None
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
     request = _request(options, sizes, options_from(DecoderTrainConfig, options))
     for line in train_decoders(request, categories, together):

@@ -51,7 +51,7 @@ class Step:
     Attributes:
         drawings: ``[A]`` numbers of the drawings.
         points: ``[A, 5]`` stroke-5; a row whose END is set ends its drawing and is not drawn.
-        following: ``[A]`` the distributions that the points were drawn from, at temperature 1.
+        following: ``[A]`` the distributions that the points were drawn from, at temperature 1 and for these points.
         over: ``[A]`` true where this was the drawing's last step: it ended, or has as many points as it may have.
     """
 
@@ -86,7 +86,6 @@ class ActiveBatch:
         static_input: ``[A, 4 H]`` what z adds to the decoder's gates at every point.
         n_drawn: ``[A]`` points drawn so far.
         max_points: ``[A]`` most points that may be drawn.
-        following: ``[A]`` distributions of the next point, at temperature 1.
         state: ``[A]`` states of the decoder.
     """
 
@@ -95,7 +94,6 @@ class ActiveBatch:
     static_input: Tensor
     n_drawn: Tensor
     max_points: Tensor
-    following: PointDistribution
     state: DecoderState
 
     def __len__(self) -> int:
@@ -104,13 +102,12 @@ class ActiveBatch:
     def select(self, rows: Tensor) -> ActiveBatch:
         """Return some of the drawings."""
         tensors = {name: getattr(self, name)[rows] for name in PER_DRAWING}
-        return ActiveBatch(following=self.following.select(rows), state=self.state.select(rows), **tensors)
+        return ActiveBatch(state=self.state.select(rows), **tensors)
 
     def joined(self, others: ActiveBatch) -> ActiveBatch:
         """Return these drawings, then the others."""
         tensors = {name: torch.cat([getattr(self, name), getattr(others, name)]) for name in PER_DRAWING}
-        following = PointDistribution.joined([self.following, others.following])
-        return ActiveBatch(following=following, state=DecoderState.joined([self.state, others.state]), **tensors)
+        return ActiveBatch(state=DecoderState.joined([self.state, others.state]), **tensors)
 
 
 @dataclass(frozen=True)
@@ -176,9 +173,10 @@ class Drawings:
         """Draw one more point of every active drawing; those that are over wait to be collected."""
         assert self._active, "nothing is being drawn"
         active = self._active
-        drawn = active.following.sample(self._noise[active.slots, active.n_drawn])
+        following = active.state.following
+        drawn = following.sample(self._noise[active.slots, active.n_drawn])
         over = (drawn[:, END] == 1) | (active.n_drawn == active.max_points)
-        step = Step(active.numbers, drawn, active.following, over)
+        step = Step(active.numbers, drawn, following.at(drawn[:, OFFSET]), over)
         self._unscored.append((step, active.slots, active.n_drawn))
         self._n_unscored += len(drawn)
         if self._n_unscored > MAX_UNSCORED:
@@ -189,8 +187,8 @@ class Drawings:
             self._n_steps |= dict(zip(active.numbers[done].tolist(), counts, strict=True))
             active, drawn = active.select(stay), drawn[stay]
         if len(active):
-            following, state = self.stepper.step(drawn, active.static_input, active.state)
-            active = replace(active, following=following, state=state, n_drawn=active.n_drawn + 1)
+            state = self.stepper.step(drawn, active.static_input, active.state)
+            active = replace(active, state=state, n_drawn=active.n_drawn + 1)
         self._keep(active)
         return step
 
@@ -238,7 +236,6 @@ def prepare(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> P
     steps, mixtures = max(each.max_points for each in each_options) + 1, stepper.decoder.config.mixtures
     noise = torch.stack([draw_noise(steps, mixtures, rng) for rng in _generators(prefixes, each_options, stream=0)])
     temperatures = torch.tensor([each.temperature for each in each_options], dtype=torch.float64)[owners]
-    following, state = _read(stepper.decoder, prefixes, z, owners)
     numbers = torch.arange(len(z))
     active = ActiveBatch(
         numbers=numbers,
@@ -246,14 +243,13 @@ def prepare(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> P
         static_input=stepper.static_gates(z),
         n_drawn=torch.zeros_like(numbers),
         max_points=torch.tensor([each.max_points for each in each_options])[owners],
-        following=following,
-        state=state,
+        state=_read(stepper.decoder, prefixes, z, owners),
     )
     return PreparedBatch(active, apply_temperature(noise, temperatures.unsqueeze(-1)))
 
 
-def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> tuple[PointDistribution, DecoderState]:
-    """Return what follows the prefix of each drawing, and the state there; a prefix is read once unless its z differ.
+def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> DecoderState:
+    """Return the state after the prefix of each drawing; a prefix is read once unless its z differ.
 
     ``owners [A]`` holds the prefix of each drawing, in order.
     """
@@ -261,10 +257,10 @@ def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> tuple
     one_code = torch.equal(z, z[first][owners])
     reading, back = (first, owners) if one_code else (torch.arange(len(z)), torch.arange(len(z)))
     which = owners[reading]
-    following, state = decoder.read(prefixes.points[which], prefixes.lengths[which], z[reading])
+    state = decoder.read(prefixes.points[which], prefixes.lengths[which], z[reading])
     if not prefixes.lengths.any():  # on blank paper at least one point is drawn
-        following = following.without_end()
-    return following.select(back), state.select(back)
+        state = state.going_on()
+    return state.select(back)
 
 
 @torch.no_grad()

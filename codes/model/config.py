@@ -39,6 +39,24 @@ class EncoderConfig:
 
 
 @dataclass(frozen=True)
+class InkConfig:
+    """Size the attention with which a decoder looks back at earlier points.
+
+    Attributes:
+        heads: places that it attends to at a time.
+        key: numbers of a key, and of a value.
+        hidden: units of the layer that joins what it finds to the LSTM's output.
+    """
+
+    heads: int = 2
+    key: int = 16
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        _check(self, ("heads", "key", "hidden"))
+
+
+@dataclass(frozen=True)
 class DecoderConfig:
     """Size an autoregressive decoder.
 
@@ -48,6 +66,8 @@ class DecoderConfig:
         mixtures: bivariate Gaussians that the next offset is mixed from.
         positions: whether it sees where the pen is beside how it moved.
         dropout: share of recurrent weights dropped in a training step (DropConnect).
+        ink: how it looks back at earlier points; None for a decoder that remembers them in its LSTM alone, as
+            Sketch-RNN's does.
     """
 
     size: int = 512
@@ -55,6 +75,7 @@ class DecoderConfig:
     mixtures: int = 20
     positions: bool = True
     dropout: float = 0.0
+    ink: InkConfig | None = field(default_factory=InkConfig)
 
     def __post_init__(self) -> None:
         _check(self, ("size", "latent", "mixtures"))
@@ -79,7 +100,9 @@ class VAEConfig:
             TypeError, KeyError: a name is unknown or missing.
             BadOption: a size is not possible.
         """
-        return cls(EncoderConfig(**values["encoder"]), DecoderConfig(**values["decoder"]))
+        decoder = dict(values["decoder"])
+        ink = decoder.pop("ink", None)
+        return cls(EncoderConfig(**values["encoder"]), DecoderConfig(**decoder, ink=InkConfig(**ink) if ink else None))
 
 
 @dataclass(frozen=True)
@@ -188,7 +211,7 @@ class CriticConfig:
         return cls(**values)
 
 
-Config = EncoderConfig | DecoderConfig | ImageConfig | RouterConfig | CriticConfig
+Config = EncoderConfig | InkConfig | DecoderConfig | ImageConfig | RouterConfig | CriticConfig
 
 
 def _check(config: Config, sizes: tuple[str, ...]) -> None:

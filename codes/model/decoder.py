@@ -6,34 +6,77 @@ State is a value that is given and returned, never kept. Knows nothing of sampli
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from codes.model.config import DecoderConfig
 from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
+from codes.model.fused_ink import Pen
+from codes.model.ink import InkAttention, InkMemory, pen_after, pen_along, pen_before, table_of
 from codes.model.lstm import LSTM, CellState
-from codes.model.mixture import PointDistribution, outputs_for
+from codes.model.mixture import PointDistribution, outputs_for, without_end
 from codes.model.packed_linear import packed_linear
-from codes.sketch.stroke3 import DOWN, OFFSET
+from codes.sketch.stroke3 import DOWN, UP
+
+TENSORS = ("hidden", "cell", "lifted", "outputs")  # of a state, each ``[B, ...]``
 
 
-class DecoderState(NamedTuple):
-    """Hold where a decoder stands: ``hidden`` and ``cell [B, H]``, and the pen's ``position [B, 2]``."""
+@dataclass(frozen=True)
+class DecoderState:
+    """Hold where a decoder stands, and what it says of the next point.
+
+    Attributes:
+        hidden, cell: ``[B, H]`` of the LSTM.
+        lifted: ``[B]`` 1 where the pen is in the air, so that the next point begins a stroke.
+        outputs: ``[B, O]`` of its last layer, see :attr:`following`.
+        pen: ``[B, 1]`` where the pen is.
+        memory: the ink so far; None for a decoder that does not look back.
+        ink: what makes anchors of the memory.
+    """
 
     hidden: Tensor
     cell: Tensor
-    position: Tensor
+    lifted: Tensor
+    outputs: Tensor
+    pen: Pen
+    memory: InkMemory | None
+    ink: InkAttention | None
+
+    @property
+    def following(self) -> PointDistribution:
+        """Return the distributions of the next points, ``[B]``."""
+        table = self.memory.table if self.memory else None
+        return _distribution(self.ink, self.outputs.unsqueeze(1), table, self.pen).squeezed()
+
+    def going_on(self) -> DecoderState:
+        """Return the same given that no sketch ends here."""
+        return replace(self, outputs=without_end(self.outputs))
 
     def select(self, rows: Tensor) -> DecoderState:
         """Return the states of these rows, of ``[B]``."""
-        return DecoderState(*(part[rows] for part in self))
+        tensors = {name: getattr(self, name)[rows] for name in TENSORS}
+        memory = self.memory.select(rows) if self.memory else None
+        return DecoderState(pen=Pen(*(part[rows] for part in self.pen)), memory=memory, ink=self.ink, **tensors)
 
     @classmethod
     def joined(cls, states: Sequence[DecoderState]) -> DecoderState:
-        """Concatenate states ``[A]``, ``[B]``, ... to ``[A + B + ...]``."""
-        return cls(*(torch.cat(parts) for parts in zip(*states, strict=True)))
+        """Concatenate states ``[A]``, ``[B]``, ... of one decoder to ``[A + B + ...]``."""
+        tensors = {name: torch.cat([getattr(each, name) for each in states]) for name in TENSORS}
+        pen = Pen(*(torch.cat(parts) for parts in zip(*(each.pen for each in states), strict=True)))
+        memories = [each.memory for each in states if each.memory]
+        memory = InkMemory.joined(memories) if memories else None
+        return cls(pen=pen, memory=memory, ink=states[0].ink, **tensors)
+
+
+def _distribution(ink: InkAttention | None, outputs: Tensor, table: Tensor | None, pen: Pen) -> PointDistribution:
+    """Return the distributions ``[B, I]`` that ``outputs [B, I, O]`` of a decoder's last layer stand for."""
+    if ink is None or table is None:
+        return PointDistribution.from_outputs(outputs)
+    own, further = outputs.tensor_split([outputs.shape[-1] - ink.anchor_outputs], dim=-1)
+    return PointDistribution.from_outputs(own, ink.anchors(further, table, pen))
 
 
 def start_row(like: Tensor) -> Tensor:
@@ -44,7 +87,7 @@ def start_row(like: Tensor) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """Run an LSTM over points and z; each of its outputs is a :class:`PointDistribution`."""
+    """Run an LSTM over points and z, look back at the ink, and predict the next point."""
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
@@ -53,13 +96,21 @@ class Decoder(nn.Module):
         self.start = nn.Linear(config.latent, 2 * config.size)
         self.lstm = LSTM(inputs, config.size, config.dropout)
         self.output = nn.Linear(config.size, outputs_for(config.mixtures))
+        self.ink: InkAttention | None = None
+        if config.ink:
+            self.ink = InkAttention(config.ink, config.size)
+            features, hidden = config.size + self.ink.context_size, config.ink.hidden
+            self.joint = nn.Linear(features, hidden)
+            self.output = nn.Linear(features + hidden, outputs_for(config.mixtures) + 1 + self.ink.anchor_outputs)
         nn.init.normal_(self.start.weight, std=0.01)
         nn.init.zeros_(self.start.bias)
 
     def initial_state(self, z: Tensor) -> DecoderState:
-        """Return the state before the start row, from ``z [B, Z]`` (Ha and Eck 2017, section 3.2)."""
+        """Return the state before the start row, from ``z [B, Z]`` (Ha and Eck 2017, section 3.2); nothing follows."""
         hidden, cell = torch.tanh(self.start(z)).chunk(2, dim=-1)
-        return DecoderState(hidden, cell, z.new_zeros(len(z), POSITION))
+        memory = InkMemory.empty(len(z), z, self.ink.width) if self.ink else None
+        outputs = z.new_zeros(len(z), self.output.out_features)
+        return DecoderState(hidden, cell, z.new_ones(len(z)), outputs, pen_before(len(z), z), memory, self.ink)
 
     def forward(
         self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
@@ -75,31 +126,49 @@ class Decoder(nn.Module):
         Returns:
             The distributions ``[B, T + 1]``; those after a sketch's end mean nothing.
         """
-        outputs, _ = self._run(points, lengths, z, rng)
-        return self._distribution(outputs)
+        rows = torch.cat([start_row(points), points], dim=1)
+        hidden, _ = self._run(rows, lengths, z, rng)
+        pen = pen_along(rows)
+        table = table_of(self.ink.memory(hidden), pen) if self.ink else None
+        return _distribution(self.ink, self._outputs(hidden, table, pen), table, pen)
 
-    def read(self, points: Tensor, lengths: Tensor, z: Tensor) -> tuple[PointDistribution, DecoderState]:
+    def read(self, points: Tensor, lengths: Tensor, z: Tensor) -> DecoderState:
         """Read prefixes: the start row and the first ``lengths [B]`` rows of ``points [B, T, 5]``.
 
-        Returns what follows each prefix, ``[B]``, and the state there, from which :class:`Stepper` goes on.
+        Returns the state there, from which :class:`Stepper` goes on.
         """
-        _, last = self._run(points, lengths, z)
-        rows = torch.arange(points.shape[1], device=points.device)
-        moves = points[..., OFFSET].masked_fill((rows >= lengths.unsqueeze(1)).unsqueeze(-1), 0.0)
-        return self._distribution(last.hidden), DecoderState(last.hidden, last.cell, moves.sum(dim=1))
+        rows = torch.cat([start_row(points), points], dim=1)
+        hidden, last = self._run(rows, lengths, z)
+        along, sketches = pen_along(rows), torch.arange(len(rows))
+        pen = Pen(*(part[sketches, lengths].unsqueeze(1) for part in along))
+        memory = None
+        if self.ink:
+            behind = torch.arange(rows.shape[1], device=rows.device) > lengths.unsqueeze(1)
+            table = table_of(self.ink.memory(hidden), along).masked_fill(behind.unsqueeze(-1), 0.0)
+            memory = InkMemory(table, lengths + 1, rows.shape[1])
+        outputs = self._outputs(last.hidden.unsqueeze(1), memory.table if memory else None, pen).squeeze(1)
+        return DecoderState(last.hidden, last.cell, rows[sketches, lengths, UP], outputs, pen, memory, self.ink)
 
     def _run(
-        self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
+        self, rows: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
     ) -> tuple[Tensor, CellState]:
-        rows = torch.cat([start_row(points), points], dim=1)
         inputs = with_positions(rows) if self.config.positions else rows
-        start = self.initial_state(z)
-        outputs, last = self.lstm(inputs, lengths + 1, CellState(start.hidden, start.cell), z, rng)
+        start = torch.tanh(self.start(z)).chunk(2, dim=-1)
+        outputs, last = self.lstm(inputs, lengths + 1, CellState(*start), z, rng)
         return outputs, last
 
-    def _distribution(self, outputs: Tensor) -> PointDistribution:
-        with torch.autocast(outputs.device.type, enabled=False):  # bfloat16 is too coarse for densities
-            return PointDistribution.from_outputs(self.output(outputs.float()))
+    def _outputs(self, hidden: Tensor, table: Tensor | None, pen: Pen) -> Tensor:
+        """Return what the last layer makes of rows of this ``hidden [B, I, H]``."""
+        query = self.ink.query(hidden).float() if self.ink else None
+        with torch.autocast(hidden.device.type, enabled=False):  # bfloat16 is too coarse for densities
+            hidden = hidden.float()
+            if self.ink is None or query is None or table is None:
+                features = hidden
+            else:
+                features = torch.cat([hidden, self.ink.look(query, table, pen)], dim=-1)
+                features = torch.cat([features, F.relu(self.joint(features))], dim=-1)
+            outputs: Tensor = self.output(features)
+        return outputs
 
 
 class Stepper:
@@ -113,19 +182,26 @@ class Stepper:
         self.decoder = decoder
         self._lstm_step = decoder.lstm.prepare_step(decoder.config.latent)
         self._output = packed_linear(decoder.output.weight, decoder.output.bias)
+        if decoder.ink:
+            query, memory = decoder.ink.query, decoder.ink.memory
+            self._look = packed_linear(torch.cat([query.weight, memory.weight]), torch.cat([query.bias, memory.bias]))
+            self._joint = packed_linear(decoder.joint.weight, decoder.joint.bias)
 
     def static_gates(self, z: Tensor) -> Tensor:
         """Return what z ``[B, Z]`` adds to the gates at every point, ``[B, 4 H]``."""
         return self._lstm_step.static_gates(z)
 
     @torch.no_grad()
-    def step(self, points: Tensor, static_gates: Tensor, state: DecoderState) -> tuple[PointDistribution, DecoderState]:
-        """Take one more point of every sketch, ``points [B, 5]``.
-
-        Returns the distribution of the next, ``[B]``, and the state.
-        """
-        position = state.position + points[:, OFFSET]
+    def step(self, points: Tensor, static_gates: Tensor, state: DecoderState) -> DecoderState:
+        """Take one more point of every sketch, ``points [B, 5]``, and return the state after it."""
+        pen = pen_after(state.pen, points, state.lifted)
         positions = self.decoder.config.positions
-        inputs = torch.cat([points, position * POSITION_SCALE], dim=1) if positions else points
+        inputs = torch.cat([points, pen.position[:, 0] * POSITION_SCALE], dim=1) if positions else points
         hidden, cell = self._lstm_step(inputs, static_gates, state.hidden, state.cell)
-        return PointDistribution.from_outputs(self._output(hidden)), DecoderState(hidden, cell, position)
+        features, memory, ink = hidden, None, self.decoder.ink
+        if ink and state.memory:
+            query, remembered = self._look(hidden).unsqueeze(1).tensor_split([ink.context_size], dim=-1)
+            memory = state.memory.append(table_of(remembered, pen).squeeze(1))
+            features = torch.cat([hidden, ink.look(query, memory.table, pen).squeeze(1)], dim=-1)
+            features = torch.cat([features, self._joint(features).relu_()], dim=-1)
+        return DecoderState(hidden, cell, points[:, UP], self._output(features), pen, memory, ink)

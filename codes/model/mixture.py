@@ -1,4 +1,4 @@
-"""The distribution of the next point: a mixture of bivariate Gaussians and a three-way pen.
+"""The distribution of the next point: a mixture of bivariate Gaussians and of earlier ink, and a three-way pen.
 
 (Ha and Eck 2017, equations 3 to 8; Graves 2013, equation 24.) Nothing is clamped, so a NaN always means a fault. A
 decoder gives ``a``, and the correlation is ``rho = tanh(a)``: with the Cholesky factor of the covariance written in
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from codes.model.anchors import Anchors, KnownDensity
 
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET_SIZE = 2
@@ -23,36 +25,44 @@ PARTS = 6  # of a component: weight, mean of x and y, log sd of x and y, atanh o
 # that near 0 the pen is certain too.
 PEN_POWER = 1 / 8
 PEN_COLD = 20.0
+COLDEST = 1e6  # largest inverse temperature; what is colder is as certain
 
 
 def outputs_for(mixtures: int) -> int:
-    """Return how many outputs of a decoder make one distribution."""
+    """Return how many outputs of a decoder make a distribution without anchors."""
     return PARTS * mixtures + PEN_STATES
 
 
-def noise_for(mixtures: int) -> int:
-    """Return how many random numbers one sample takes."""
-    return mixtures + PEN_STATES + OFFSET_SIZE
+def noise_parts(mixtures: int) -> list[int]:
+    """Return how many numbers of a sample's noise serve what.
+
+    In their order: Gumbel noise of the components and of all anchors together, Gumbel noise of the pen, the uniform
+    number that chooses an anchor, the inverse temperature of that choice, and normal numbers for the offset.
+    """
+    return [mixtures + 1, PEN_STATES, 1, 1, OFFSET_SIZE]
 
 
 def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
-    """Draw all random numbers of ``steps`` points, ``[steps, noise_for(mixtures)]``: Gumbel, Gumbel, normal.
+    """Draw all random numbers of ``steps`` points, ``[steps, K]``, at temperature 1; see :func:`noise_parts`.
 
     They are drawn point by point, so the noise of more steps begins with that of fewer.
     """
-    uniform = torch.rand(steps, noise_for(mixtures), generator=rng, dtype=torch.float64)
-    gumbel = -torch.log(-torch.log(uniform[:, :-OFFSET_SIZE]))
-    radius, angle = uniform[:, -OFFSET_SIZE:].unbind(dim=-1)
+    weights, pen, anchor, inverse_temperature, _ = noise_parts(mixtures)
+    uniform = torch.rand(steps, sum(noise_parts(mixtures)) - inverse_temperature, generator=rng, dtype=torch.float64)
+    for_gumbel, choice, for_normal = torch.split(uniform, [weights + pen, anchor, OFFSET_SIZE], dim=-1)
+    gumbel = -torch.log(-torch.log(for_gumbel))
+    radius, angle = for_normal.unbind(dim=-1)
     normal = torch.polar(torch.sqrt(-2 * torch.log1p(-radius)), 2 * math.pi * angle)  # Box and Muller 1958
-    return torch.cat([gumbel, torch.view_as_real(normal)], dim=-1).float()
+    return torch.cat([gumbel, choice, torch.ones_like(choice), torch.view_as_real(normal)], dim=-1).float()
 
 
 def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
-    """Scale noise ``[..., M + 5]`` so that :meth:`PointDistribution.sample` draws at ``temperature [...]``, float64.
+    """Scale noise ``[..., K]`` so that :meth:`PointDistribution.sample` draws at ``temperature [...]``, float64.
 
     A temperature divides the logits of the mixture and multiplies the variances (Ha and Eck 2017, section 3.3). The
     largest of ``logits / t + noise`` is that of ``logits + t noise``, so only the noise has to change, once for all
-    points, and no temperature is too low for float32.
+    points, and no temperature is too low for float32. Anchors are chosen by their running sum, so there the inverse
+    temperature itself goes along; their width is cooled like that of any component.
 
     The paper divides the pen's logits by the temperature too. An end is never likely at any single point, so ends
     become rare that way and drawings too long. Here the pen's logits are divided by the eighth root of the temperature
@@ -60,8 +70,9 @@ def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
     """
     temperature = temperature.unsqueeze(-1)
     pen = torch.minimum(temperature**PEN_POWER, temperature * PEN_COLD)
-    counts = (noise.shape[-1] - PEN_STATES - OFFSET_SIZE, PEN_STATES, OFFSET_SIZE)
-    factors = zip((temperature, pen, temperature.sqrt()), counts, strict=True)
+    one, inverse = torch.ones_like(temperature), (1 / temperature).clamp(max=COLDEST)
+    counts = noise_parts(noise.shape[-1] - sum(noise_parts(0)))
+    factors = zip((temperature, pen, one, inverse, temperature.sqrt()), counts, strict=True)
     return noise * torch.cat([factor.expand(*factor.shape[:-1], count) for factor, count in factors], dim=-1).to(noise)
 
 
@@ -70,15 +81,19 @@ class PointDistribution:
     """Hold the distribution of the next point, given all before it; immutable.
 
     Attributes:
-        outputs: ``[..., 6 M + 3]`` of a decoder, float32: the pen, then the mixture, part by part.
+        outputs: ``[..., 6 M + 3]`` of a decoder, float32: the pen, then the mixture, part by part. With anchors there
+            is one more, the logit of all anchors together beside those of the components.
+        anchors: earlier ink that the next point may be put at; None for a decoder that does not see it. Samples are
+            drawn with anchors ``[B, 1]`` of outputs ``[B, O]``.
     """
 
     outputs: Tensor
+    anchors: Anchors | KnownDensity | None = None
 
     @classmethod
-    def from_outputs(cls, outputs: Tensor) -> PointDistribution:
+    def from_outputs(cls, outputs: Tensor, anchors: Anchors | None = None) -> PointDistribution:
         """Make one of outputs in any precision."""
-        return cls(outputs.float())
+        return cls(outputs.float(), anchors)
 
     @property
     def pen(self) -> Tensor:
@@ -87,8 +102,8 @@ class PointDistribution:
 
     @property
     def weights(self) -> Tensor:
-        """Return the logits of the components, ``[..., M]``."""
-        return self._parts[..., 0, :]
+        """Return the logits of the components, ``[..., M]``, and of all anchors together where there are any."""
+        return self._weights(self._parts)
 
     @property
     def mean(self) -> Tensor:
@@ -108,7 +123,12 @@ class PointDistribution:
     @property
     def _parts(self) -> Tensor:
         """Return all numbers of the components, ``[..., 6, M]``."""
-        return torch.unflatten(self.outputs[..., PEN_STATES:], -1, (PARTS, -1))
+        end = self.outputs.shape[-1] - (self.anchors is not None)
+        return torch.unflatten(self.outputs[..., PEN_STATES:end], -1, (PARTS, -1))
+
+    def _weights(self, parts: Tensor) -> Tensor:
+        weights = parts[..., 0, :]
+        return weights if self.anchors is None else torch.cat([weights, self.outputs[..., -1:]], dim=-1)
 
     def log_prob_offset(self, offset: Tensor) -> Tensor:
         """Return the log density of ``offset [..., 2]`` in nats, ``[...]``."""
@@ -118,6 +138,8 @@ class PointDistribution:
         log_density = (
             _log_cosh(atanh_rho) - math.log(2 * math.pi) - log_sd.sum(dim=-1) - 0.5 * (x.square() + whitened.square())
         )
+        if self.anchors is not None:
+            log_density = torch.cat([log_density, self.anchors.log_prob(offset).unsqueeze(-1)], dim=-1)
         return torch.logsumexp(F.log_softmax(self.weights, dim=-1) + log_density, dim=-1)
 
     def log_prob_pen(self, pen: Tensor) -> Tensor:
@@ -125,37 +147,54 @@ class PointDistribution:
         log_probability = F.log_softmax(self.pen, dim=-1) * pen
         return torch.where(pen != 0, log_probability, 0.0).sum(dim=-1)  # 0 times minus infinity would be NaN
 
-    def select(self, rows: Tensor) -> PointDistribution:
-        """Return the distributions of these rows, of ``[B]``."""
-        return PointDistribution(self.outputs[rows])
+    def at(self, offset: Tensor) -> PointDistribution:
+        """Return distributions ``[A]`` that tell the density of one ``offset [A, 2]`` each, and keep no ink alive."""
+        known = self.anchors.at(offset) if isinstance(self.anchors, Anchors) else self.anchors
+        return replace(self, anchors=known)
 
     @classmethod
     def joined(cls, parts: Sequence[PointDistribution]) -> PointDistribution:
-        """Concatenate distributions ``[A]``, ``[B]``, ... to ``[A + B + ...]``."""
-        return cls(torch.cat([part.outputs for part in parts]))
+        """Concatenate what :meth:`at` returned, ``[A]``, ``[B]``, ..., to ``[A + B + ...]``."""
+        known = [part.anchors.values for part in parts if isinstance(part.anchors, KnownDensity)]
+        return cls(torch.cat([part.outputs for part in parts]), KnownDensity(torch.cat(known)) if known else None)
 
-    def without_end(self) -> PointDistribution:
-        """Return the distribution given that the sketch goes on."""
-        outputs = self.outputs.clone()
-        outputs[..., PEN_STATES - 1] = -math.inf
-        return PointDistribution(outputs)
+    def squeezed(self) -> PointDistribution:
+        """Return distributions ``[B]`` of ``[B, 1]``; their anchors stay as they are."""
+        return replace(self, outputs=self.outputs.squeeze(1))
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Return one point for each distribution, stroke-5 ``[..., 5]``, a pure function of ``noise [..., M + 5]``.
+        """Return one point for each distribution, stroke-5 ``[..., 5]``, a pure function of ``noise [..., K]``.
 
         The component and the pen are Gumbel-max draws, so no sum of probabilities can fall short of 1. See
         :func:`draw_noise` for the noise and :func:`apply_temperature` for temperatures.
         """
         parts = self._parts
-        gumbel_weights, gumbel_pen, normal = torch.split(noise, [parts.shape[-1], PEN_STATES, OFFSET_SIZE], dim=-1)
-        index = (parts[..., 0, :] + gumbel_weights).argmax(dim=-1, keepdim=True).unsqueeze(-1)
+        mixtures = parts.shape[-1]
+        gumbel_weights, gumbel_pen, choice, inverse_temperature, normal = torch.split(
+            noise, noise_parts(mixtures), dim=-1
+        )
+        weights = self._weights(parts)
+        chosen = (weights + gumbel_weights[..., : weights.shape[-1]]).argmax(dim=-1, keepdim=True)
+        index = chosen.clamp(max=mixtures - 1).unsqueeze(-1)
         component = parts.gather(-1, index.expand(*parts.shape[:-1], 1)).squeeze(-1)
         _, mean, log_sd, atanh_rho = torch.split(component, [1, OFFSET_SIZE, OFFSET_SIZE, 1], dim=-1)
         first, second = torch.split(normal, 1, dim=-1)
         tilted = torch.addcdiv(first * atanh_rho.tanh(), second, atanh_rho.cosh())
         offset = torch.addcmul(mean, log_sd.exp(), torch.cat([first, tilted], dim=-1))
+        if isinstance(self.anchors, Anchors):
+            rows = (chosen == mixtures).squeeze(-1).nonzero().squeeze(-1)
+            if len(rows):
+                given = (each[rows] for each in (choice, normal, inverse_temperature))
+                offset[rows] = self.anchors.select(rows).sample(*given)
         pen = (self.pen + gumbel_pen).argmax(dim=-1, keepdim=True)
         return torch.cat([offset, torch.zeros_like(gumbel_pen).scatter_(-1, pen, 1.0)], dim=-1)
+
+
+def without_end(outputs: Tensor) -> Tensor:
+    """Return outputs of a decoder, ``[..., O]``, whose distributions are those given that the sketch goes on."""
+    outputs = outputs.clone()
+    outputs[..., PEN_STATES - 1] = -math.inf
+    return outputs
 
 
 def _log_cosh(value: Tensor) -> Tensor:

@@ -6,30 +6,23 @@ torch.nn.LSTM in test_lstm.py.)
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
-
 import pytest
 import torch
 from torch import Tensor
 
 from codes.model.fused_lstm import cell as module
 from codes.model.fused_lstm.cell import (
-    FLAGS,
     CellKernel,
     CompiledCell,
     StateGrad,
     StepCache,
     TorchCell,
     cell_for,
-    compile_library,
-    load_library,
 )
+from tests.support.compilers import needs_compiler
 from tests.support.worlds import generator
 
 N, H = 5, 37  # no multiple of what a processor takes at once
-COMPILER = shutil.which("cc")
-needs_compiler = pytest.mark.skipif(COMPILER is None, reason="no C compiler here")
 KERNELS = [pytest.param(CompiledCell, marks=needs_compiler), TorchCell]
 
 
@@ -108,41 +101,10 @@ def test_other_types_run_with_torch():
     assert isinstance(cell_for(torch.float64), TorchCell)
 
 
-@needs_compiler
-def test_a_function_in_c_is_called(tmp_path):
-    source = tmp_path / "sum.c"
-    source.write_text("long sum(long a, long b) { return a + b; }")
-    made = compile_library(COMPILER, source, FLAGS)
-    assert made.sum(40, 2) == 42
-    assert list(tmp_path.iterdir()) == [source]
-
-
-@needs_compiler
-def test_what_cannot_be_compiled_is_no_library(tmp_path):
-    source = tmp_path / "broken.c"
-    source.write_text("this is no C")
-    assert compile_library(COMPILER, source, FLAGS) is None
-
-
-def test_a_compiler_that_fails_is_no_library(tmp_path):
-    assert compile_library(str(tmp_path / "nothing"), tmp_path / "a.c", FLAGS) is None
-    program = Path(shutil.which("sleep"))
-    assert compile_library(str(program), tmp_path / "a.c", ("not-a-number",)) is None
-
-
 def test_without_a_compiler_the_cell_runs_with_torch(monkeypatch):
-    monkeypatch.setattr(module.shutil, "which", lambda name: None)
-    load_library.cache_clear()
+    monkeypatch.setattr(module, "load_library", lambda source: None)
     cell_for.cache_clear()
     try:
-        assert load_library("lstm") is None
         assert isinstance(cell_for(torch.float32), TorchCell)
     finally:
-        load_library.cache_clear()
         cell_for.cache_clear()
-
-
-@needs_compiler
-def test_the_kernels_compile_without_a_warning():
-    source = Path(module.__file__).with_name("lstm.c")
-    assert compile_library(COMPILER, source, (*FLAGS, "-Wall", "-Wextra", "-Werror")) is not None

@@ -12,7 +12,7 @@ import torch
 from scipy.stats import chisquare
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from codes.model.mixture import PointDistribution, apply_temperature, draw_noise, noise_for, outputs_for
+from codes.model.mixture import PointDistribution, apply_temperature, draw_noise, noise_parts, outputs_for
 from tests.support.worlds import generator
 
 MIXTURES = 3
@@ -212,12 +212,14 @@ def test_a_distribution_is_immutable_and_a_sample_is_a_function_of_its_noise():
     assert torch.equal(noise, kept)
 
 
-def test_noise_is_gumbel_gumbel_normal_in_its_columns():
+def test_noise_is_gumbel_uniform_and_normal_in_its_columns():
     noise = draw_noise(40_000, MIXTURES, generator(11))
-    assert noise.shape == (40_000, noise_for(MIXTURES))
-    gumbel, normal = noise[:, :-2], noise[:, -2:]
-    assert gumbel.mean(dim=0).tolist() == pytest.approx([0.57722] * 6, abs=0.03)
-    assert gumbel.var(dim=0).tolist() == pytest.approx([math.pi**2 / 6] * 6, rel=0.05)
+    weights, pen, choice, inverse_temperature, normal = torch.split(noise, noise_parts(MIXTURES), dim=-1)
+    gumbel = torch.cat([weights, pen], dim=-1)
+    assert gumbel.mean(dim=0).tolist() == pytest.approx([0.57722] * (MIXTURES + 4), abs=0.03)
+    assert gumbel.var(dim=0).tolist() == pytest.approx([math.pi**2 / 6] * (MIXTURES + 4), rel=0.05)
+    assert np.histogram(choice, bins=10, range=(0, 1))[0] / 40_000 == pytest.approx([0.1] * 10, abs=0.01)
+    assert (inverse_temperature == 1).all()
     assert normal.mean(dim=0).tolist() == pytest.approx([0, 0], abs=0.02)
     torch.testing.assert_close(torch.cov(normal.T), torch.eye(2), rtol=0.03, atol=0.02)
     assert float((normal.abs() < 1).float().mean()) == pytest.approx(0.6827, abs=0.01)

@@ -91,6 +91,7 @@ def stirred_vae(seed: int = 0, config: VAEConfig = TINY_VAE) -> SketchVAE:
     """A tiny VAE with lively weights that ends a drawing now and then."""
     vae = SketchVAE(config)
     stirred(vae, seed)
+    vae.decoder.output.weight.data[:, config.decoder.size :] *= 0.1  # what it sees grows with the distance
     set_pen(vae, down=0.4, up=0.0, end=-0.3)
     return vae
 

@@ -10,31 +10,25 @@ Gates stand in torch's order i, f, g, o. As ``tanh(a) = 2 sigmoid(2 a) - 1``, th
 (:func:`double_candidate`), and then one sigmoid serves all four gates: ``s = sigmoid(2 a_g)`` stands where g would, and
 ``g = 2 s - 1``.
 
-C is compiled for this processor when it is first asked for, and the library is gone with the process: nothing is kept
-on disk that could be of another processor or of another person. Without a compiler the cell runs with torch.
+Without a compiler the cell runs with torch.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
-import shutil
-import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from codes.model.compiled import load_library
 from codes.model.packed_linear import packed_linear
 
 C_TYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
-FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
-COMPILE_TIMEOUT = 60  # seconds
 
 
 def double_candidate(gates: Tensor, dim: int) -> Tensor:
@@ -205,7 +199,7 @@ class CompiledCell:
 @lru_cache
 def cell_for(dtype: torch.dtype) -> CellKernel:
     """Return the fastest kernel there is for products of this type."""
-    library = load_library("lstm") if dtype in C_TYPES else None
+    library = load_library(Path(__file__).with_name("lstm.c")) if dtype in C_TYPES else None
     if library is None:
         return TorchCell()
     forward, backward = (getattr(library, f"{direction}_{C_TYPES[dtype]}") for direction in ("forward", "backward"))
@@ -214,22 +208,3 @@ def cell_for(dtype: torch.dtype) -> CellKernel:
     backward.argtypes = [number, number, *[pointer] * 4, number, *[pointer] * 4]
     forward.restype = backward.restype = None
     return CompiledCell(forward, backward)
-
-
-@lru_cache
-def load_library(name: str) -> ctypes.CDLL | None:
-    """Compile ``<name>.c`` beside this file and load it; None where that cannot be done."""
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    return compile_library(compiler, Path(__file__).with_name(f"{name}.c"), FLAGS) if compiler else None
-
-
-def compile_library(compiler: str, source: Path, flags: Sequence[str]) -> ctypes.CDLL | None:
-    """Compile a file of C into a temporary folder and load it; None where the compiler fails."""
-    with TemporaryDirectory(prefix="halfdrawn-") as folder:
-        library = Path(folder) / f"{source.stem}.so"
-        command = [compiler, *flags, "-o", str(library), str(source)]
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=COMPILE_TIMEOUT, check=False)
-            return ctypes.CDLL(str(library)) if done.returncode == 0 else None
-        except (OSError, subprocess.TimeoutExpired):
-            return None

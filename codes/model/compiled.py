@@ -1,0 +1,38 @@
+"""C that is compiled for this processor when it is first asked for.
+
+The library is gone with the process: nothing is kept on disk that could be of another processor or of another person.
+Where there is no compiler, whoever asks computes with torch instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared")
+COMPILE_TIMEOUT = 60  # seconds
+
+
+@lru_cache
+def load_library(source: Path) -> ctypes.CDLL | None:
+    """Compile a file of C and load it; None where that cannot be done."""
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    return compile_library(compiler, source, FLAGS) if compiler else None
+
+
+def compile_library(compiler: str, source: Path, flags: Sequence[str]) -> ctypes.CDLL | None:
+    """Compile a file of C into a temporary folder and load it; None where the compiler fails."""
+    with TemporaryDirectory(prefix="halfdrawn-") as folder:
+        library = Path(folder) / f"{source.stem}.so"
+        command = [compiler, *flags, "-o", str(library), str(source)]
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=COMPILE_TIMEOUT, check=False)
+            return ctypes.CDLL(str(library)) if done.returncode == 0 else None
+        except (OSError, subprocess.TimeoutExpired):
+            return None

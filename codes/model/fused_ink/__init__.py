@@ -1,0 +1,20 @@
+"""Attention over earlier points and the density of anchors: numbers in, numbers out; knows no modules and no sketches.
+
+:mod:`~codes.model.fused_ink.reference` says in torch what is computed, and :mod:`~codes.model.fused_ink.kernel`
+computes it.
+"""
+
+from codes.model.fused_ink.kernel import anchor_log_prob, look
+from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, Pen, anchor_logits, anchor_places, columns_of
+
+__all__ = [
+    "GEOMETRY",
+    "KINDS",
+    "PLACE",
+    "Pen",
+    "anchor_log_prob",
+    "anchor_logits",
+    "anchor_places",
+    "columns_of",
+    "look",
+]

@@ -1,0 +1,124 @@
+"""Looking back at earlier points by ``ink.c``, with its gradient written out, wherever that is possible.
+
+Same names, arguments and results as in :mod:`codes.model.fused_ink.reference`, which is used on a GPU and where there
+is no compiler. Scores of pairs of rows are never kept: the backward pass computes them anew, so the memory needed grows
+with the rows, not with their square.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from codes.model.compiled import load_library
+from codes.model.config import InkConfig
+from codes.model.fused_ink import reference
+from codes.model.fused_ink.reference import Pen
+
+POINTERS = {"look_forward": 7, "look_backward": 10, "anchors_forward": 9, "anchors_backward": 13}
+SIZES = 6  # long numbers that come before the pointers
+
+
+def look(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+    """See :func:`codes.model.fused_ink.reference.look`."""
+    if not _compiled_for(table):
+        return reference.look(config, query, table, pen)
+    context: Tensor = _Look.apply(config, query, table, pen)  # type: ignore[no-untyped-call]
+    return context
+
+
+def anchor_log_prob(
+    config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, offset: Tensor
+) -> Tensor:
+    """See :func:`codes.model.fused_ink.reference.anchor_log_prob`."""
+    if not _compiled_for(table):
+        return reference.anchor_log_prob(config, query, spread, table, pen, offset)
+    target = pen.position + offset
+    log_prob: Tensor = _Anchors.apply(config, query, spread, table, pen, target)  # type: ignore[no-untyped-call]
+    return log_prob
+
+
+class _Look(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+        query, table, pen = query.contiguous(), _rows_contiguous(table), Pen(*(each.contiguous() for each in pen))
+        context = torch.empty_like(query)
+        normaliser = query.new_empty(*query.shape[:2], config.heads)
+        _run("look_forward", config, query, table, query, table, *pen, context, normaliser)
+        ctx.save_for_backward(query, table, *pen, context, normaliser)
+        ctx.config = config
+        return context
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_context: Tensor) -> tuple[Tensor | None, ...]:
+        query, table, *rest = ctx.saved_tensors
+        d_query, d_table = torch.empty_like(query), table.new_empty(table.shape)
+        further = (query, table, *rest, d_context.contiguous(), d_query, d_table)
+        _run("look_backward", ctx.config, query, table, *further)
+        return None, d_query, d_table, None
+
+
+class _Anchors(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, target: Tensor
+    ) -> Tensor:
+        query, spread, target = query.contiguous(), spread.contiguous(), target.contiguous()
+        table, pen = _rows_contiguous(table), Pen(*(each.contiguous() for each in pen))
+        log_prob, normaliser = torch.empty_like(spread), torch.empty_like(spread)
+        given = (query, table, *pen, spread, target, log_prob, normaliser)
+        _run("anchors_forward", config, query, table, *given)
+        ctx.save_for_backward(*given)
+        ctx.config = config
+        return log_prob
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, d_log_prob: Tensor) -> tuple[Tensor | None, ...]:
+        query, table, place, row, spread, *rest = ctx.saved_tensors
+        d_query, d_spread, d_table = torch.empty_like(query), torch.empty_like(spread), table.new_empty(table.shape)
+        results = (d_query, d_spread, d_table)
+        _run(
+            "anchors_backward", ctx.config, query, table, query, table, place, row, spread, *rest,
+            d_log_prob.contiguous(), *results,
+        )  # fmt: skip
+        return None, d_query, d_spread, d_table, None, None
+
+
+def _run(function: str, config: InkConfig, query: Tensor, table: Tensor, *tensors: Tensor) -> None:
+    """Call one function of the library; it gets scratch memory of its own."""
+    library = _library()
+    assert library is not None
+    sketches, rows = query.shape[:2]
+    scratch = torch.empty(library.scratch_floats(table.shape[1], config.heads, config.key))
+    sizes = (sketches, rows, table.shape[1], config.heads, config.key, table.stride(0))
+    getattr(library, function)(*sizes, *(each.data_ptr() for each in (*tensors, scratch)))
+
+
+def _rows_contiguous(table: Tensor) -> Tensor:
+    """Return a table whose rows stand behind one another; tables of different sketches may lie apart."""
+    return table if table.stride(2) == 1 and table.stride(1) == table.shape[2] else table.contiguous()
+
+
+def _compiled_for(table: Tensor) -> bool:
+    return table.device.type == "cpu" and table.dtype == torch.float32 and _library() is not None
+
+
+@lru_cache
+def _library() -> ctypes.CDLL | None:
+    library = load_library(Path(__file__).with_name("ink.c"))
+    if library is not None:
+        for name, pointers in POINTERS.items():
+            function = getattr(library, name)
+            function.argtypes = [*[ctypes.c_long] * SIZES, *[ctypes.c_void_p] * pointers]
+            function.restype = None
+        library.scratch_floats.argtypes = [ctypes.c_long] * 3
+        library.scratch_floats.restype = ctypes.c_long
+    return library

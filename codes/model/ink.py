@@ -1,0 +1,138 @@
+"""Look back at the ink: attention over all earlier points, each seen from where the pen is.
+
+An LSTM knows where its pen is but has no memory of where the ink is. So what it makes of each row is kept, with the
+place of the point, and every later row attends over these. What it finds joins the LSTM's output before the mixture and
+never enters the recurrence (late fusion): in training the recurrence runs first, and this for all rows at once. Scores
+and values are linear in what is kept of a point and in its geometry as the pen sees it, so nothing of hidden size is
+ever made for a *pair* of rows; :mod:`codes.model.fused_ink` has the equations.
+
+Knows hidden states and points; knows no latent codes and no categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from codes.model.anchors import Anchors
+from codes.model.config import InkConfig
+from codes.model.fused_ink import GEOMETRY, KINDS, PLACE, Pen, columns_of, look
+from codes.sketch.stroke3 import OFFSET, UP
+
+MIN_ROOM = 32  # rows that a table grows by at least
+SPREAD, SPREAD_SHIFT = 0.3, -1.0  # model units; a fresh decoder's anchors are about four pixels wide
+MIN_SPREAD = 0.045  # model units: 1.5 pixels at the scale of Quick, Draw! sketches
+
+
+def pen_before(count: int, like: Tensor) -> Pen:
+    """Return the pens ``[count, 1]`` before any row."""
+    return Pen(like.new_zeros(count, 1, PLACE), like.new_full((count, 1), -1.0))
+
+
+def pen_along(rows: Tensor) -> Pen:
+    """Return the pen after each of ``rows [B, N, 5]``, the start row first."""
+    lifted = rows[..., UP].unsqueeze(-1)
+    begins = torch.cat([torch.ones_like(lifted[:, :1]), lifted[:, :-1]], dim=1)
+    offset = rows[..., OFFSET]
+    place = torch.cat([offset.cumsum(dim=1), offset * (1 - begins), begins, begins.cumsum(dim=1)], dim=-1)
+    numbers = torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)
+    return Pen(place, numbers.expand(rows.shape[:2]))
+
+
+def pen_after(pen: Pen, points: Tensor, lifted: Tensor) -> Pen:
+    """Return the pens ``[B, 1]`` after one more row, ``points [B, 5]``; ``lifted [B]`` is 1 where they were in the air.
+
+    A point that is put after a lift begins a stroke.
+    """
+    offset, begins = points[:, OFFSET], lifted.unsqueeze(1)
+    before = pen.place[:, 0]
+    place = torch.cat([before[:, :2] + offset, offset * (1 - begins), begins, before[:, -1:] + begins], dim=1)
+    return Pen(place.unsqueeze(1), pen.row + 1)
+
+
+class InkMemory:
+    """Hold what later rows see of earlier ones, for sketches of different lengths; a value.
+
+    Rows are written behind one another into a table with room to spare. Whoever appends first writes into that room,
+    and whoever appends to the same memory again gets a table of its own, so no memory ever changes.
+
+    Attributes:
+        counts: ``[B]`` rows in use of each sketch; what stands behind them means nothing.
+    """
+
+    def __init__(self, table: Tensor, counts: Tensor, longest: int) -> None:
+        self._table, self.counts, self._longest = table, counts, longest
+        self._appended = False
+
+    @classmethod
+    def empty(cls, count: int, like: Tensor, width: int) -> InkMemory:
+        """Return the memories of ``count`` sketches without a row."""
+        return cls(like.new_zeros(count, 0, width), torch.zeros(count, dtype=torch.long, device=like.device), 0)
+
+    @property
+    def table(self) -> Tensor:
+        """Return the rows up to the end of the longest sketch, ``[B, J, W]``."""
+        return self._table[:, : self._longest]
+
+    def append(self, rows: Tensor) -> InkMemory:
+        """Return memories that have one more row, of ``[B, W]``."""
+        table = self._table
+        if self._longest == table.shape[1]:
+            table = F.pad(table, (0, 0, 0, max(MIN_ROOM, self._longest // 2)))
+        elif self._appended:
+            table = table.clone()
+        else:
+            self._appended = True
+        table[torch.arange(len(rows), device=rows.device), self.counts] = rows
+        return InkMemory(table, self.counts + 1, self._longest + 1)
+
+    def select(self, rows: Tensor) -> InkMemory:
+        """Return the memories of these sketches, of ``[B]``."""
+        counts = self.counts[rows]
+        longest = int(counts.max()) if len(counts) else 0
+        table = self._table.new_zeros(len(counts), longest + MIN_ROOM, self._table.shape[2])
+        table[:, :longest] = self._table[rows, :longest]
+        return InkMemory(table, counts, longest)
+
+    @classmethod
+    def joined(cls, memories: Sequence[InkMemory]) -> InkMemory:
+        """Concatenate memories ``[A]``, ``[B]``, ... to ``[A + B + ...]``."""
+        longest = max(each._longest for each in memories)
+        tables = [F.pad(each.table, (0, 0, 0, longest - each._longest)) for each in memories]
+        return cls(torch.cat(tables), torch.cat([each.counts for each in memories]), longest)
+
+
+class InkAttention(nn.Module):
+    """Keep points, look at them, and make anchors of them.
+
+    Attributes:
+        query, memory: linear maps of the LSTM's output, to what looks and to what is looked at.
+        context_size: numbers that a look adds to the LSTM's output.
+        anchor_outputs: further outputs that a decoder makes of both, for :meth:`anchors`.
+    """
+
+    def __init__(self, config: InkConfig, size: int) -> None:
+        super().__init__()
+        self.config = config
+        self.context_size = config.heads * (config.key + GEOMETRY)
+        self.anchor_outputs = 1 + KINDS * (config.key + GEOMETRY)
+        self.width = sum(columns_of(config))
+        self.query = nn.Linear(size, self.context_size)
+        self.memory = nn.Linear(size, self.width - PLACE)
+
+    def look(self, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+        """Return what each of I rows finds in the earlier points of ``table [B, J, W]``, ``[B, I, context_size]``."""
+        return look(self.config, query, table, pen)
+
+    def anchors(self, outputs: Tensor, table: Tensor, pen: Pen) -> Anchors:
+        """Return the anchors of each of I rows; ``outputs [B, I, anchor_outputs]`` are the decoder's."""
+        spread = F.softplus(outputs[..., 0] + SPREAD_SHIFT) * SPREAD + MIN_SPREAD
+        return Anchors(self.config, outputs[..., 1:], spread, table, pen)
+
+
+def table_of(remembered: Tensor, pen: Pen) -> Tensor:
+    """Return the rows that stand for points, ``[B, N, W]``: what is remembered of them, and where."""
+    return torch.cat([remembered.float(), pen.place], dim=-1)
