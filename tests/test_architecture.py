@@ -22,6 +22,7 @@ ORDER = [
     "errors",
     "runtime",
     "progress",
+    "compiled",
     "sketch",
     "formats",
     "data",

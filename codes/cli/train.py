@@ -55,7 +55,7 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
 @training_options(DecoderTrainConfig)
 @options_of(DecoderConfig, "size", "latent", "mixtures", "positions", "dropout", section="Model")
 @option("--ink/--no-ink", default=True, show_default=True, section="Model",
-        help="Whether it looks back at earlier points; without, its LSTM alone remembers them, as in Sketch-RNN.")  # fmt: skip
+        help="Whether it looks back at earlier points, as Sketch-RNN does not.")  # fmt: skip
 @option("-c", "--category", "categories", multiple=True, section="Run",
         help="Train this category only; repeat for several.")  # fmt: skip
 @option("--together", is_flag=True, section="Run", help="Train one model on all categories, to start others from.")

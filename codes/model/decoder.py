@@ -165,7 +165,7 @@ class Decoder(nn.Module):
             if self.ink is None or query is None or table is None:
                 features = hidden
             else:
-                features = torch.cat([hidden, self.ink.look(query, table, pen)], dim=-1)
+                features = torch.cat([hidden, self.ink.attend(query, table, pen)], dim=-1)
                 features = torch.cat([features, F.relu(self.joint(features))], dim=-1)
             outputs: Tensor = self.output(features)
         return outputs
@@ -184,7 +184,9 @@ class Stepper:
         self._output = packed_linear(decoder.output.weight, decoder.output.bias)
         if decoder.ink:
             query, memory = decoder.ink.query, decoder.ink.memory
-            self._look = packed_linear(torch.cat([query.weight, memory.weight]), torch.cat([query.bias, memory.bias]))
+            self._ink_linear = packed_linear(
+                torch.cat([query.weight, memory.weight]), torch.cat([query.bias, memory.bias])
+            )
             self._joint = packed_linear(decoder.joint.weight, decoder.joint.bias)
 
     def static_gates(self, z: Tensor) -> Tensor:
@@ -200,8 +202,8 @@ class Stepper:
         hidden, cell = self._lstm_step(inputs, static_gates, state.hidden, state.cell)
         features, memory, ink = hidden, None, self.decoder.ink
         if ink and state.memory:
-            query, remembered = self._look(hidden).unsqueeze(1).tensor_split([ink.context_size], dim=-1)
+            query, remembered = self._ink_linear(hidden).unsqueeze(1).tensor_split([ink.context_size], dim=-1)
             memory = state.memory.append(table_of(remembered, pen).squeeze(1))
-            features = torch.cat([hidden, ink.look(query, memory.table, pen).squeeze(1)], dim=-1)
+            features = torch.cat([hidden, ink.attend(query, memory.table, pen).squeeze(1)], dim=-1)
             features = torch.cat([features, self._joint(features).relu_()], dim=-1)
         return DecoderState(hidden, cell, points[:, UP], self._output(features), pen, memory, ink)

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from codes.model.anchors import Anchors
 from codes.model.config import InkConfig
-from codes.model.fused_ink import GEOMETRY, KINDS, PLACE, Pen, columns_of, look
+from codes.model.fused_ink import GEOMETRY, KINDS, PLACE, Pen, attend, columns_of
 from codes.sketch.stroke3 import OFFSET, UP
 
 MIN_ROOM = 32  # rows that a table grows by at least
@@ -106,11 +106,11 @@ class InkMemory:
 
 
 class InkAttention(nn.Module):
-    """Keep points, look at them, and make anchors of them.
+    """Keep points, attend over them, and make anchors of them.
 
     Attributes:
         query, memory: linear maps of the LSTM's output, to what looks and to what is looked at.
-        context_size: numbers that a look adds to the LSTM's output.
+        context_size: numbers that attention adds to the LSTM's output.
         anchor_outputs: further outputs that a decoder makes of both, for :meth:`anchors`.
     """
 
@@ -123,9 +123,9 @@ class InkAttention(nn.Module):
         self.query = nn.Linear(size, self.context_size)
         self.memory = nn.Linear(size, self.width - PLACE)
 
-    def look(self, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+    def attend(self, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
         """Return what each of I rows finds in the earlier points of ``table [B, J, W]``, ``[B, I, context_size]``."""
-        return look(self.config, query, table, pen)
+        return attend(self.config, query, table, pen)
 
     def anchors(self, outputs: Tensor, table: Tensor, pen: Pen) -> Anchors:
         """Return the anchors of each of I rows; ``outputs [B, I, anchor_outputs]`` are the decoder's."""

@@ -174,8 +174,8 @@ def test_earlier_ink_matters_wherever_it_lies():
     assert near.memory is not None
     moved = near.memory.table.clone()
     moved[..., -6:-4] += 3.0
-    away = decoder.ink.look(torch.ones(1, 1, decoder.ink.context_size), moved, near.pen)
-    here = decoder.ink.look(torch.ones(1, 1, decoder.ink.context_size), near.memory.table, near.pen)
+    away = decoder.ink.attend(torch.ones(1, 1, decoder.ink.context_size), moved, near.pen)
+    here = decoder.ink.attend(torch.ones(1, 1, decoder.ink.context_size), near.memory.table, near.pen)
     assert not torch.allclose(away, here)
 
 

@@ -53,7 +53,7 @@ def world(count: int = B, length: int = N) -> tuple[dict[str, Tensor], Pen, Tens
 def results(module, leaves: dict[str, Tensor], pen: Pen, offsets: Tensor) -> list[Tensor]:
     """What a module finds, and the gradients of a random sum of it."""
     table = table_of(leaves["remembered"], pen)
-    found = module.look(CONFIG, leaves["query"], table, pen)
+    found = module.attend(CONFIG, leaves["query"], table, pen)
     density = module.anchor_log_prob(CONFIG, leaves["anchor_query"], leaves["spread"], table, pen, offsets)
     rng = generator(5)
     total = (found * torch.randn(found.shape, generator=rng)).sum()
@@ -103,7 +103,7 @@ def test_a_table_may_have_room_to_spare():
     leaves, pen, offsets = world()
     table = table_of(leaves["remembered"], pen).detach()
     roomy = F.pad(table, (0, 0, 0, 9))[:, :N]
-    for function, query in ((kernel.look, "query"), (reference.look, "query")):
+    for function, query in ((kernel.attend, "query"), (reference.attend, "query")):
         found = function(CONFIG, leaves[query].detach(), roomy, pen)
         torch.testing.assert_close(found, function(CONFIG, leaves[query].detach(), table, pen))
     given = (CONFIG, leaves["anchor_query"].detach(), leaves["spread"].detach())
@@ -115,7 +115,7 @@ def test_attention_is_that_of_the_docstring():
     leaves, pen, _ = world(1, 6)
     table = table_of(leaves["remembered"], pen).detach()
     keys, values, _, place = torch.split(table[0], columns_of(CONFIG), dim=-1)
-    found = kernel.look(CONFIG, leaves["query"].detach(), table, pen)[0].view(6, 2, -1)
+    found = kernel.attend(CONFIG, leaves["query"].detach(), table, pen)[0].view(6, 2, -1)
     seen = reference.geometry(pen, place[None])[0]
     row, head = 4, 1
     q, u = leaves["query"].detach()[0].view(6, 2, -1)[row, head].split([CONFIG.key, GEOMETRY])
@@ -251,6 +251,6 @@ def test_batches_of_doodles_have_finite_gradients():
     pen = pen_along(F.pad(batch.points, (0, 0, 1, 0)))
     remembered = numbers(*pen.row.shape, sum(columns_of(CONFIG)) - PLACE, seed=1)
     table = table_of(remembered, pen)
-    found = kernel.look(CONFIG, torch.zeros(*pen.row.shape, QUERY), table, pen)
+    found = kernel.attend(CONFIG, torch.zeros(*pen.row.shape, QUERY), table, pen)
     (gradient,) = torch.autograd.grad(found.sum(), remembered)
     assert gradient.isfinite().all()

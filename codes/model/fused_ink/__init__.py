@@ -4,7 +4,7 @@
 computes it.
 """
 
-from codes.model.fused_ink.kernel import anchor_log_prob, look
+from codes.model.fused_ink.kernel import anchor_log_prob, attend
 from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, Pen, anchor_logits, anchor_places, columns_of
 
 __all__ = [
@@ -15,6 +15,6 @@ __all__ = [
     "anchor_log_prob",
     "anchor_logits",
     "anchor_places",
+    "attend",
     "columns_of",
-    "look",
 ]

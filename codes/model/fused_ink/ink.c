@@ -164,7 +164,7 @@ long scratch_floats(long points, long heads, long key) {
 
 /* context: [sketches, rows, heads, key + GEOMETRY], what is found in values and in geometry. normaliser: [sketches,
    rows, heads], the logarithm of the sum of the exponentials of all scores. */
-void look_forward(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
+void attend_forward(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
                   const float *table, const float *pen, const float *row, float *context, float *normaliser,
                   float *scratch) {
     const Sizes s = {sketches, rows, points, heads, key, stride};
@@ -191,7 +191,7 @@ void look_forward(long sketches, long rows, long points, long heads, long key, l
 }
 
 /* d_table is written whole; only keys and values have a gradient here. */
-void look_backward(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
+void attend_backward(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
                    const float *table, const float *pen, const float *row, const float *context,
                    const float *normaliser, const float *d_context, float *d_query, float *d_table, float *scratch) {
     const Sizes s = {sketches, rows, points, heads, key, stride};

@@ -16,20 +16,20 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from codes.model.compiled import load_library
+from codes.compiled import load_library
 from codes.model.config import InkConfig
 from codes.model.fused_ink import reference
 from codes.model.fused_ink.reference import Pen
 
-POINTERS = {"look_forward": 7, "look_backward": 10, "anchors_forward": 9, "anchors_backward": 13}
+POINTERS = {"attend_forward": 7, "attend_backward": 10, "anchors_forward": 9, "anchors_backward": 13}
 SIZES = 6  # long numbers that come before the pointers
 
 
-def look(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
-    """See :func:`codes.model.fused_ink.reference.look`."""
+def attend(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+    """See :func:`codes.model.fused_ink.reference.attend`."""
     if not _compiled_for(table):
-        return reference.look(config, query, table, pen)
-    context: Tensor = _Look.apply(config, query, table, pen)  # type: ignore[no-untyped-call]
+        return reference.attend(config, query, table, pen)
+    context: Tensor = _Attention.apply(config, query, table, pen)  # type: ignore[no-untyped-call]
     return context
 
 
@@ -44,13 +44,13 @@ def anchor_log_prob(
     return log_prob
 
 
-class _Look(torch.autograd.Function):
+class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
         query, table, pen = query.contiguous(), _rows_contiguous(table), Pen(*(each.contiguous() for each in pen))
         context = torch.empty_like(query)
         normaliser = query.new_empty(*query.shape[:2], config.heads)
-        _run("look_forward", config, query, table, query, table, *pen, context, normaliser)
+        _run("attend_forward", config, query, table, query, table, *pen, context, normaliser)
         ctx.save_for_backward(query, table, *pen, context, normaliser)
         ctx.config = config
         return context
@@ -61,7 +61,7 @@ class _Look(torch.autograd.Function):
         query, table, *rest = ctx.saved_tensors
         d_query, d_table = torch.empty_like(query), table.new_empty(table.shape)
         further = (query, table, *rest, d_context.contiguous(), d_query, d_table)
-        _run("look_backward", ctx.config, query, table, *further)
+        _run("attend_backward", ctx.config, query, table, *further)
         return None, d_query, d_table, None
 
 

@@ -55,7 +55,7 @@ def columns_of(config: InkConfig) -> list[int]:
     return [attended, attended, KINDS * config.key, PLACE]
 
 
-def look(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+def attend(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
     """Return what each row finds in earlier points, ``[B, I, heads (key + GEOMETRY)]``.
 
     ``query`` is as large, a head's part for keys before its part for geometry.

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codes.model.compiled import load_library
+from codes.compiled import load_library
 from codes.model.packed_linear import packed_linear
 
 C_TYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import codes.model
-from codes.model import compiled
-from codes.model.compiled import FLAGS, compile_library, load_library
+from codes import compiled
+from codes.compiled import FLAGS, compile_library, load_library
 from tests.support.compilers import COMPILER, needs_compiler
 
 SOURCES = sorted(Path(codes.model.__path__[0]).glob("*/*.c"))
