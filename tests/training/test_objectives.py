@@ -11,7 +11,9 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from codes.data.batches import Batch
+from codes.model.anchors import Anchors
 from codes.model.decoder import Stepper, start_row
+from codes.model.fused_ink import anchor_logits, anchor_places
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.training.config import DecoderTrainConfig
@@ -28,6 +30,18 @@ def part_of(batch: Batch, start: int, end: int) -> Batch:
     return Batch(batch.points[start:end, :longest], batch.lengths[start:end], batch.labels[start:end])
 
 
+def slow_density(anchors: Anchors, offset: np.ndarray) -> float:
+    """Log density of an offset under the anchors of one row, by scipy."""
+    logits = anchor_logits(anchors.config, anchors.query, anchors.table, anchors.pen)[0, 0].double().numpy()
+    centres, axes = (part[0].double().numpy() for part in anchor_places(anchors.table))
+    target, round_part = anchors.pen.position[0, 0].numpy() + offset, float(anchors.spread) ** 2 * np.eye(2)
+    densities = [
+        multivariate_normal.logpdf(target, centre, round_part + np.outer(axis, axis))
+        for centre, axis in zip(centres, axes, strict=True)
+    ]
+    return float(logsumexp(logits - logsumexp(logits) + densities))
+
+
 def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple[float, float]]:
     """Offset and pen nats of every row of one sketch ``[n, 5]`` and of its end, one point at a time, by scipy."""
     z = z.unsqueeze(0)
@@ -36,7 +50,8 @@ def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple
     stepper = Stepper(vae.decoder)
     costs = []
     for time in range(len(rows) + 1):
-        following, state = stepper.step(inputs[time : time + 1], stepper.static_gates(z), state)
+        state = stepper.step(inputs[time : time + 1], stepper.static_gates(z), state)
+        following = state.following
         weights, mean, log_sd, atanh_rho, pen = (
             getattr(following, name)[0].double().numpy() for name in ("weights", "mean", "log_sd", "atanh_rho", "pen")
         )
@@ -52,8 +67,9 @@ def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple
                 [[sd[i, 0] ** 2, rho[i] * sd[i, 0] * sd[i, 1]], [rho[i] * sd[i, 0] * sd[i, 1], sd[i, 1] ** 2]],
                 allow_singular=True,
             )
-            for i in range(len(weights))
+            for i in range(len(mean))
         ]
+        densities.append(slow_density(following.anchors, rows[time, :2].double().numpy()))
         costs.append((-float(logsumexp(weights + densities)), -float(pen[int(rows[time, 2:].argmax())])))
     return costs
 
