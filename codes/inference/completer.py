@@ -18,11 +18,11 @@ from codes.inference.generate import CategorySampler
 from codes.inference.models import Models
 from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions
 from codes.inference.requests import Completed, Event, PointsDrawn, Refused, SketchRequest, StreamedPoint
-from codes.inference.router import ROUTER_BATCH
 from codes.inference.scheduler import Scheduler, categories_to_draw
 from codes.sketch.stroke3 import Sketch
 
 MAX_ACTIVE = 512  # drawings that are stepped together, unless one request alone has more
+RANKING_BATCH = 32  # candidates that are looked at together while others are still being drawn
 
 
 def load(name_or_path: str | Path = "starter") -> Completer:
@@ -140,7 +140,7 @@ class Completer:
 
     def _run_until_over(self, waiting: deque[SketchRequest], drawings: int) -> None:
         """Draw requests of ``drawings`` drawings each, about :data:`MAX_ACTIVE` together; refill when half are over."""
-        scheduler = Scheduler(self.models, self.models.decoders.load, ranking_batch=ROUTER_BATCH)
+        scheduler = Scheduler(self.models, self.models.decoders.load, ranking_batch=RANKING_BATCH)
         while waiting or scheduler.requests:
             if scheduler.n_drawings <= MAX_ACTIVE // 2:
                 for _ in range(min(len(waiting), max(1, (MAX_ACTIVE - scheduler.n_drawings) // drawings))):

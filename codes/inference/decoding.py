@@ -1,12 +1,12 @@
 """Draw point by point with one decoder: many drawings together, which others may join and any may leave.
 
 Knows decoders and stroke-5 in model units; knows no files, no categories and no pixels. Everything random in a drawing
-is fixed before its first point, from its own prefix, seed and number, so a drawing is the same alone and among others.
+is fixed before its first point by its own :class:`NoiseKey`, so a drawing is the same alone and among others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
@@ -26,6 +26,7 @@ from codes.sketch.stroke3 import DX, DY, END, LIFT, OFFSET, PEN, UP
 Options = SamplingOptions | Sequence[SamplingOptions]  # of all prefixes, or of each
 
 PER_DRAWING = ("numbers", "slots", "static_input", "n_drawn", "max_points")  # tensors of an active batch
+POINTS, CODE = range(2)  # what a drawing's random numbers are for: its points, its code from the prior
 MAX_UNSCORED = 4096  # points whose likelihoods may wait to be computed together
 
 
@@ -42,6 +43,29 @@ class Continuation:
     points: NDArray[np.float64]
     ended: bool
     log_likelihood: float
+
+
+@dataclass(frozen=True)
+class NoiseKey:
+    """Name the random numbers of one drawing, which are a function of this key alone.
+
+    Attributes:
+        prefix: a checksum of what is continued.
+        seed: of the options.
+        variation: its number among the ways to finish the prefix.
+        candidate: its number among the drawings that are made for the variation.
+    """
+
+    prefix: int
+    seed: int
+    variation: int
+    candidate: int = 0
+
+    def generator(self, stream: int) -> torch.Generator:
+        """Return the key's random numbers for one purpose, :data:`POINTS` or :data:`CODE`."""
+        entropy = [self.seed, self.variation, stream, self.prefix, self.candidate]
+        words = np.random.SeedSequence(entropy).generate_state(2, np.uint32)
+        return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
 
 
 @dataclass(frozen=True)
@@ -104,10 +128,11 @@ class ActiveBatch:
         tensors = {name: getattr(self, name)[rows] for name in PER_DRAWING}
         return ActiveBatch(state=self.state.select(rows), **tensors)
 
-    def joined(self, others: ActiveBatch) -> ActiveBatch:
-        """Return these drawings, then the others."""
-        tensors = {name: torch.cat([getattr(self, name), getattr(others, name)]) for name in PER_DRAWING}
-        return ActiveBatch(state=DecoderState.joined([self.state, others.state]), **tensors)
+    @classmethod
+    def joined(cls, batches: Sequence[ActiveBatch]) -> ActiveBatch:
+        """Return the drawings of the first batch, then those of the second, and so on."""
+        tensors = {name: torch.cat([getattr(each, name) for each in batches]) for name in PER_DRAWING}
+        return cls(state=DecoderState.joined([each.state for each in batches]), **tensors)
 
 
 @dataclass(frozen=True)
@@ -154,7 +179,7 @@ class Drawings:
         self._nats = torch.cat([self._nats[kept], empty.new_zeros(len(numbers))])
         self._slots = {number: slot for slot, number in enumerate([*self._slots, *numbers])}
         active = replace(prepared.active, numbers=torch.tensor(numbers))
-        active = self._active.joined(active) if self._active else active
+        active = ActiveBatch.joined([self._active, active]) if self._active else active
         self._active = replace(active, slots=torch.tensor([self._slots[number] for number in active.numbers.tolist()]))
         self._joined = numbers.stop
         return numbers
@@ -225,19 +250,27 @@ def draw(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> list
     return drawings.collect(numbers)
 
 
-@torch.no_grad()
 def prepare(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> PreparedBatch:
     """Read every prefix and prepare ``variations`` drawings of each, one prefix after another.
 
     ``z`` is ``[A, Z]``, one for each drawing, see :func:`latents`.
     """
     each_options = _options_of_each(options, prefixes)
+    temperatures = [each.temperature for each in each_options for _ in range(each.variations)]
+    starts = read_prefixes(stepper, prefixes, z, options)
+    return with_noise(stepper, starts, noise_keys(prefixes, options), temperatures)
+
+
+@torch.no_grad()
+def read_prefixes(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> ActiveBatch:
+    """Return where the ``variations`` drawings of each prefix begin, numbered from 0, one prefix after another.
+
+    ``z`` is ``[A, Z]``, one for each drawing, see :func:`latents`.
+    """
+    each_options = _options_of_each(options, prefixes)
     owners = torch.arange(len(prefixes)).repeat_interleave(torch.tensor([each.variations for each in each_options]))
-    steps, mixtures = max(each.max_points for each in each_options) + 1, stepper.decoder.config.mixtures
-    noise = torch.stack([draw_noise(steps, mixtures, rng) for rng in _generators(prefixes, each_options, stream=0)])
-    temperatures = torch.tensor([each.temperature for each in each_options], dtype=torch.float64)[owners]
     numbers = torch.arange(len(z))
-    active = ActiveBatch(
+    return ActiveBatch(
         numbers=numbers,
         slots=numbers,
         static_input=stepper.static_gates(z),
@@ -245,7 +278,16 @@ def prepare(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> P
         max_points=torch.tensor([each.max_points for each in each_options])[owners],
         state=_read(stepper.decoder, prefixes, z, owners),
     )
-    return PreparedBatch(active, apply_temperature(noise, temperatures.unsqueeze(-1)))
+
+
+def with_noise(
+    stepper: Stepper, starts: ActiveBatch, keys: Sequence[NoiseKey], temperatures: Sequence[float]
+) -> PreparedBatch:
+    """Return drawings that begin at ``starts [A]``, each with the random numbers of its key."""
+    steps, mixtures = int(starts.max_points.max()) + 1, stepper.decoder.config.mixtures
+    noise = torch.stack([draw_noise(steps, mixtures, key.generator(POINTS)) for key in keys])
+    scale = torch.tensor(temperatures, dtype=torch.float64).unsqueeze(-1)
+    return PreparedBatch(starts, apply_temperature(noise, scale))
 
 
 def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> DecoderState:
@@ -270,10 +312,10 @@ def latents(vae: SketchVAE, prefixes: Batch, options: Options) -> Tensor:
     means = torch.zeros(len(prefixes), vae.config.decoder.latent)
     if any(each.latent == "prefix" for each in each_options):
         means = vae.encode(prefixes.points, prefixes.lengths).mean
-    generators = _generators(prefixes, each_options, stream=1)
+    keys = iter(noise_keys(prefixes, options))
     return torch.stack(
         [
-            _latent(each.latent, mean, next(generators))
+            _latent(each.latent, mean, next(keys))
             for mean, each in zip(means, each_options, strict=True)
             for _ in range(each.variations)
         ]
@@ -289,23 +331,24 @@ def _options_of_each(options: Options, prefixes: Batch) -> Sequence[SamplingOpti
     return [options] * len(prefixes) if isinstance(options, SamplingOptions) else options
 
 
-def _latent(source: LatentSource, mean: Tensor, rng: torch.Generator) -> Tensor:
+def _latent(source: LatentSource, mean: Tensor, key: NoiseKey) -> Tensor:
     if source == "prior":
-        return torch.randn(mean.shape, generator=rng)
+        return torch.randn(mean.shape, generator=key.generator(CODE))
     return mean if source == "prefix" else torch.zeros_like(mean)
 
 
-def _generators(prefixes: Batch, each_options: Sequence[SamplingOptions], stream: int) -> Iterator[torch.Generator]:
-    """Yield the random numbers of each drawing: a function of its prefix, its seed and its number alone.
+def noise_keys(prefixes: Batch, options: Options) -> list[NoiseKey]:
+    """Return the keys of the first candidates of all variations, one prefix after another.
 
     The prefix takes part so that the drawings of a data set do not all end at the same throw of the dice. Only its pen
     states do, since offsets differ in their last digits with the units they came in.
     """
-    for points, length, options in zip(prefixes.points, prefixes.lengths.tolist(), each_options, strict=True):
+    keys = []
+    each_options = _options_of_each(options, prefixes)
+    for points, length, each in zip(prefixes.points, prefixes.lengths.tolist(), each_options, strict=True):
         prefix = crc32(points[:length, PEN].to(torch.uint8).numpy().tobytes())
-        for variation in range(options.variations):
-            words = np.random.SeedSequence([options.seed, variation, stream, prefix]).generate_state(2, np.uint32)
-            yield torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
+        keys += [NoiseKey(prefix, each.seed, variation) for variation in range(each.variations)]
+    return keys
 
 
 def _continuation(rows: NDArray[np.float64], log_likelihood: float) -> Continuation:

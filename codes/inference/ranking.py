@@ -4,23 +4,28 @@ The decoder proposes and the router chooses, since a decoder finds likely what o
 a category from others. A drawing that is chosen for being recognised alone is more typical, and longer, than what
 people draw. So a critic, which learned to tell completions by people from completions by decoders, adds its score. It
 also sees what the router's features do not tell: how added strokes meet the ink before them.
+
+Most first candidates are good already, so candidates are made in two rounds, and the second only where the best of the
+first is not :data:`GOOD_ENOUGH`. A few are then chosen about as well as many (docs/log.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from codes.inference.options import Completion, Route
-from codes.inference.router import Pixels, Router, model_input
+from codes.inference.decoding import Continuation
+from codes.inference.options import Route
+from codes.inference.router import Pixels, Router
 from codes.model.critic import Critic
 from codes.sketch.ink import AddedInk, added_ink
-from codes.sketch.stroke3 import Sketch
 
 CRITIC_WEIGHT = 0.8  # of the critic's log odds beside the router's log probability; chosen in docs/log.md
+FIRST_ROUND = 8  # candidates of a variation that are made before any is looked at
+GOOD_ENOUGH = -0.5  # nats; five in six whole sketches by people score higher
 
 
 class CriticScorer:
@@ -75,62 +80,66 @@ def _tensors(ink: AddedInk) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(ink.strokes), torch.from_numpy(ink.counts)
 
 
-def candidate_scores(router: Router, critic: CriticScorer, completions: Sequence[Completion]) -> list[float]:
-    """Return a score for each completion, in nats; higher is better."""
-    inputs, prefix_rows = completions_in_pixels([each.sketch for each in completions])
+@dataclass(frozen=True)
+class Candidate:
+    """Hold one of the drawings that were made for a variation.
+
+    Attributes:
+        drawn: what was added.
+        score: of the finished sketch, in nats, see :func:`candidate_scores`; 0 where nothing is chosen among.
+    """
+
+    drawn: Continuation
+    score: float = 0.0
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Return what candidates are compared by; the largest is the best.
+
+        One that its decoder ended goes before one that was cut off, and one that adds something before one that adds
+        nothing: otherwise a sketch that is recognised already would be left as it is.
+        """
+        return self.drawn.ended and len(self.drawn.points) > 0, self.score
+
+    @property
+    def good_enough(self) -> bool:
+        """Return true if no more candidates need to be made."""
+        return self.rank >= (True, GOOD_ENOUGH)
+
+
+def candidate_scores(
+    router: Router,
+    critic: CriticScorer,
+    sketches: Sequence[Pixels],
+    prefix_rows: Sequence[int],
+    categories: Sequence[str],
+) -> list[float]:
+    """Return a score for each finished sketch, in nats; higher is better.
+
+    Args:
+        router: recognises the sketches.
+        critic: says how much each is like what a person would have drawn.
+        sketches: as models see them, stroke-3 ``[n, 3]`` in QuickDraw pixels.
+        prefix_rows: how many rows of each were there before; 0 for one that was drawn from nothing.
+        categories: what each was finished as.
+    """
     scores: list[float] = []
-    for features in router.encode(inputs):
-        batch = slice(len(scores), len(scores) + len(features))
-        some = completions[batch]
-        ink = added_ink(inputs[batch], prefix_rows[batch])
-        log_odds = critic.log_odds(features.features, ink, [each.category for each in some])
-        scores += map(candidate_score, some, router.decide(features), log_odds)
+    for encoded in router.encode(sketches):
+        batch = slice(len(scores), len(scores) + len(encoded))
+        ink = added_ink(sketches[batch], prefix_rows[batch])
+        log_odds = critic.log_odds(encoded.features, ink, categories[batch])
+        scores += map(candidate_score, categories[batch], router.decide(encoded), log_odds)
     return scores
 
 
-def completions_in_pixels(sketches: Sequence[Sketch]) -> tuple[list[Pixels], list[int]]:
-    """Return completions as models see them, and how many rows of each are its prefix.
-
-    The prefix is simplified as it was for the decoder that went on from it, once for all completions that begin alike.
-
-    Args:
-        sketches: with ``prefix_rows``; one without was drawn from nothing.
-    """
-    prefixes: dict[tuple[bytes, float, bool], Pixels] = {}
-    inputs, prefix_rows = [], []
-    for sketch in sketches:
-        rows = sketch.prefix_rows or 0
-        beginning = (sketch.points[:rows].tobytes(), sketch.unit, sketch.drawn)
-        if beginning not in prefixes:
-            prefixes[beginning] = model_input(sketch.prefix(rows)) if rows else np.empty((0, 3))
-        prefix = prefixes[beginning]
-        inputs.append(np.concatenate([prefix, sketch.points[rows:] / [sketch.unit, sketch.unit, 1]]))
-        prefix_rows.append(len(prefix))
-    return inputs, prefix_rows
-
-
-def candidate_score(completion: Completion, route: Route, log_odds: float) -> float:
+def candidate_score(category: str, route: Route, log_odds: float) -> float:
     """Return :func:`router_score` plus the weighted log odds of the critic."""
-    return router_score(completion, route) + CRITIC_WEIGHT * log_odds
+    return router_score(category, route) + CRITIC_WEIGHT * log_odds
 
 
-def router_score(completion: Completion, route: Route) -> float:
+def router_score(category: str, route: Route) -> float:
     """Return the log probability that the finished sketch is of its category, "none of these" included.
 
     ``route`` is what the finished sketch itself is recognised as.
     """
-    return route.known_score + route.log_probability(completion.category)
-
-
-def best_candidates(completions: Sequence[Completion], scores: Sequence[float], candidates: int) -> list[Completion]:
-    """Return the completion with the highest score of each ``candidates`` in a row.
-
-    A candidate that its decoder ended goes before one that was cut off, and one that adds something before one that
-    adds nothing: otherwise a sketch that is recognised already would be left as it is.
-    """
-    rated = [
-        (completion.ended and completion.adds, score, completion)
-        for completion, score in zip(completions, scores, strict=True)
-    ]
-    groups = (rated[start : start + candidates] for start in range(0, len(rated), candidates))
-    return [max(group, key=lambda each: each[:2])[2] for group in groups]
+    return route.known_score + route.log_probability(category)

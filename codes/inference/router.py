@@ -24,6 +24,7 @@ from codes.sketch.stroke3 import Sketch
 
 Pixels = NDArray[np.float64]
 ROUTER_BATCH = 256  # sketches
+LIKE_LENGTHS = 64  # sketches of a batch that are read together
 
 
 def model_input(sketch: Sketch) -> Pixels:
@@ -68,8 +69,12 @@ class Router:
 
     @torch.no_grad()
     def _encode(self, prefixes: Sequence[Pixels]) -> RouterFeatures:
+        """Return the features; sketches of like length are read together, so that little time is spent on padding."""
         batch = collate([self.normaliser.apply(rows) for rows in prefixes], [0] * len(prefixes))
-        return RouterFeatures(self.net.features(batch.points, batch.lengths), batch.lengths)
+        order = batch.lengths.argsort()
+        parts = [batch.select(rows) for rows in torch.split(order, LIKE_LENGTHS)]
+        features = [self.net.features(part.points[:, : int(part.lengths.max())], part.lengths) for part in parts]
+        return RouterFeatures(torch.cat(features)[order.argsort()], batch.lengths)
 
     @torch.no_grad()
     def decide(self, encoded: RouterFeatures) -> list[Route]:

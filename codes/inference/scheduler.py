@@ -16,12 +16,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from codes.data.batches import collate
 from codes.errors import SketchError
-from codes.inference.decoding import Continuation, Drawings, Step, latents, prepare
+from codes.inference.decoding import Continuation, Step
 from codes.inference.models import LoadedDecoder, Models
 from codes.inference.options import Completion, Route, SamplingOptions
-from codes.inference.ranking import best_candidates, candidate_scores
 from codes.inference.requests import (
     OUR_MISTAKE,
     Classified,
@@ -33,6 +31,7 @@ from codes.inference.requests import (
     StreamedPoint,
 )
 from codes.inference.router import model_input
+from codes.inference.variations import DecoderBatch, Variation, decide, variations_of
 from codes.sketch.stroke3 import DX, DY, OFFSET, UP
 
 LOG = logging.getLogger(__name__)
@@ -50,8 +49,6 @@ class SubRequest:
         first: number of its first variation among those of the request.
         options: those of the request.
         decoder: the category's decoder, perhaps still being read.
-        drawings: their numbers among the batch's, once it has joined: the candidates of each variation in turn.
-        active: drawings that are not over.
     """
 
     request: SketchRequest
@@ -60,82 +57,6 @@ class SubRequest:
     first: int
     options: SamplingOptions
     decoder: Future[LoadedDecoder]
-    drawings: range = range(0)
-    active: int = 0
-
-    @property
-    def candidates(self) -> SamplingOptions:
-        """Return the options with every candidate a variation of its own."""
-        return replace(self.options, variations=self.options.variations * self.options.candidates, candidates=1)
-
-
-class DecoderBatch:
-    """Hold all drawings of one decoder that are under way, of all requests."""
-
-    def __init__(self, decoder: LoadedDecoder) -> None:
-        self.decoder = decoder
-        self._drawings = Drawings(decoder.stepper)
-        self._owners: dict[int, SubRequest] = {}  # of each drawing that is not over
-        self._streams = False
-
-    def __len__(self) -> int:
-        return len(self._owners)
-
-    def owners(self) -> list[SubRequest]:
-        """Return those who have drawings under way."""
-        return list(dict.fromkeys(self._owners.values()))
-
-    def join(self, newcomers: Sequence[SubRequest]) -> None:
-        """Read the prefixes of all newcomers at once and add their drawings."""
-        vae, normaliser = self.decoder.vae, self.decoder.config.normaliser
-        rows = [normaliser.apply(model_input(each.request.sketch)) for each in newcomers]
-        prefixes, options = collate(rows, [0] * len(rows)), [each.candidates for each in newcomers]
-        numbers = self._drawings.join(prepare(self.decoder.stepper, prefixes, latents(vae, prefixes, options), options))
-        start = numbers.start
-        for each, asked in zip(newcomers, options, strict=True):
-            each.drawings, each.active = range(start, start + asked.variations), asked.variations
-            start = each.drawings.stop
-            self._owners |= dict.fromkeys(each.drawings, each)
-        self._streams = self._streams or any(each.request.streams for each in newcomers)
-
-    def leave(self) -> None:
-        """Forget the drawings of requests that are over."""
-        for each in [each for each in self.owners() if each.request.over]:
-            self._drawings.leave(each.drawings)
-            for number in each.drawings:
-                self._owners.pop(number, None)
-
-    def step(self) -> list[SubRequest]:
-        """Draw one more point of everything; return those whose last drawing is over now."""
-        step = self._drawings.step()
-        self._stream(step)
-        finished = []
-        for number in step.drawings[step.over].tolist():
-            owner = self._owners.pop(number)
-            owner.active -= 1
-            if not owner.active:
-                finished.append(owner)
-        return finished
-
-    def collect(self, owner: SubRequest) -> list[Completion]:
-        """Return everything that was drawn for one whose drawings are over, candidates and all."""
-        return [_completion(owner, each, self.decoder) for each in self._drawings.collect(owner.drawings)]
-
-    def _stream(self, step: Step) -> None:
-        """Tell each point to those who want points as they are drawn."""
-        if not self._streams:
-            return
-        rows: defaultdict[SubRequest, list[StreamedPoint]] = defaultdict(list)
-        for number, point, over in zip(
-            *(each.tolist() for each in (step.drawings, step.points, step.over)), strict=True
-        ):
-            owner = self._owners[number]
-            if owner.request.streams:
-                scale = self.decoder.config.scale * owner.request.sketch.unit
-                variation = owner.first + number - owner.drawings.start
-                rows[owner].append(StreamedPoint(variation, point[DX] * scale, point[DY] * scale, point[UP] == 1, over))
-        for owner, some in rows.items():
-            owner.request.tell(PointsDrawn(some))
 
 
 class Scheduler:
@@ -157,7 +78,8 @@ class Scheduler:
         self._submitted: list[SketchRequest] = []
         self._waiting: list[SubRequest] = []  # for their decoders to be read
         self._batches: dict[str, DecoderBatch] = {}
-        self._unranked: list[tuple[SubRequest, list[Completion]]] = []
+        self._rounds: list[tuple[Variation, list[Continuation]]] = []  # that are over, to be looked at
+        self._undecided: defaultdict[str, list[Variation]] = defaultdict(list)  # of which more candidates are made
 
     @property
     def n_drawings(self) -> int:
@@ -167,7 +89,7 @@ class Scheduler:
     @property
     def has_work(self) -> bool:
         """Return true unless :meth:`run_once` would do nothing."""
-        if self._submitted or self._batches or self._unranked:
+        if self._submitted or self._batches or self._rounds or self._undecided:
             return True
         return any(each.cancelled for each in self.requests) or any(each.decoder.done() for each in self._waiting)
 
@@ -186,7 +108,7 @@ class Scheduler:
         self._drop_cancelled()
         self._classify()
         self._draw()
-        self._rank()
+        self._decide()
         self.requests = [request for request in self.requests if not request.over]
 
     def _drop_cancelled(self) -> None:
@@ -228,12 +150,13 @@ class Scheduler:
 
     def _draw(self) -> None:
         """Draw one point in every batch, those first in which something begins."""
-        newcomers = self._newcomers()
-        for category in [*newcomers, *(each for each in self._batches if each not in newcomers)]:
-            joining, batch = newcomers.get(category, []), self._batches.get(category)
-            asking = [each.request for each in [*joining, *(batch.owners() if batch else [])]]
-            with _answering(asking):
-                self._draw_batch(category, joining)
+        newcomers, undecided = self._newcomers(), self._undecided
+        self._undecided = defaultdict(list)
+        for category in dict.fromkeys([*newcomers, *undecided, *self._batches]):
+            joining, again, batch = newcomers.get(category, []), undecided[category], self._batches.get(category)
+            under_way = [*again, *(batch.variations() if batch else [])]
+            with _answering([*(each.request for each in joining), *(each.owner.request for each in under_way)]):
+                self._draw_batch(category, joining, [each for each in again if not each.owner.request.over])
 
     def _newcomers(self) -> dict[str, list[SubRequest]]:
         """Return those whose decoders have been read, by category."""
@@ -245,36 +168,37 @@ class Scheduler:
         self._waiting = waiting
         return dict(ready)
 
-    def _draw_batch(self, category: str, newcomers: Sequence[SubRequest]) -> None:
-        """Let those go who are over and newcomers join, then draw one point of all."""
-        batch = self._batches.pop(category, None) or DecoderBatch(newcomers[0].decoder.result())
-        batch.leave()
-        if newcomers:
-            batch.join(newcomers)
-        for owner in batch.step() if len(batch) else ():
-            self._unranked.append((owner, batch.collect(owner)))
-        if len(batch):  # if anything goes wrong before, the batch is gone
+    def _draw_batch(self, category: str, newcomers: Sequence[SubRequest], again: Sequence[Variation]) -> None:
+        """Let those go who are over, begin what is to begin, then draw one point of all."""
+        batch = self._batches.pop(category, None)
+        if batch:
+            batch.leave([each for each in batch.variations() if each.owner.request.over])
+        beginning = [*(_variations(newcomers) if newcomers else []), *again]
+        if beginning:
+            batch = batch or DecoderBatch(beginning[0].decoder)
+            batch.begin(beginning)
+        if batch:
+            step = batch.step()
+            _stream(batch, step)
+            self._rounds += batch.collect(step)
+        if batch:  # if anything goes wrong before, the batch is gone
             self._batches[category] = batch
 
-    def _rank(self) -> None:
-        """Choose among the candidates of those whose drawings are over, and hand over what is chosen."""
-        if not self._unranked:
+    def _decide(self) -> None:
+        """Choose among candidates whose round is over, and hand over what is decided."""
+        if not self._rounds:
             return
-        if self._batches and sum(len(completions) for _, completions in self._unranked) < self.ranking_batch:
+        if self._batches and sum(len(drawn) for _, drawn in self._rounds) < self.ranking_batch:
             return
-        unranked, self._unranked = [each for each in self._unranked if not each[0].request.over], []
-        with _answering([owner.request for owner, _ in unranked]):
-            choices = [each for each in unranked if each[0].options.candidates > 1]
-            drawn = [completion for _, completions in choices for completion in completions]
-            scores = iter(self._scores(drawn))
-            for owner, completions in unranked:
-                candidates = owner.options.candidates
-                if candidates > 1:
-                    completions = best_candidates(completions, [next(scores) for _ in completions], candidates)
-                owner.request.finish(owner.first, completions)
-
-    def _scores(self, completions: Sequence[Completion]) -> list[float]:
-        return candidate_scores(self.models.router, self.models.critic, completions) if completions else []
+        rounds, self._rounds = [each for each in self._rounds if not each[0].owner.request.over], []
+        with _answering([variation.owner.request for variation, _ in rounds]):
+            decide(self.models, rounds)
+            for variation, _ in rounds:
+                if variation.decided:
+                    owner = variation.owner
+                    owner.request.finish(owner.first + variation.key.variation, [_completion(variation)])
+                else:
+                    self._undecided[variation.owner.category].append(variation)
 
 
 def categories_to_draw(route: Route, options: SamplingOptions, models: Models) -> list[str]:
@@ -291,10 +215,40 @@ def categories_to_draw(route: Route, options: SamplingOptions, models: Models) -
     return list(route.probabilities)[: options.top]
 
 
-def _completion(owner: SubRequest, drawn: Continuation, decoder: LoadedDecoder) -> Completion:
+def _variations(newcomers: Sequence[SubRequest]) -> list[Variation]:
+    """Read the sketches of all newcomers at once."""
+    decoder = newcomers[0].decoder.result()
+    prefixes = [model_input(each.request.sketch) for each in newcomers]
+    made = variations_of(decoder, prefixes, [each.options for each in newcomers])
+    for owner, variations in zip(newcomers, made, strict=True):
+        for each in variations:
+            each.owner = owner
+    return [each for variations in made for each in variations]
+
+
+def _stream(batch: DecoderBatch, step: Step) -> None:
+    """Tell each point to those who want points as they are drawn."""
+    rows: defaultdict[SketchRequest, list[StreamedPoint]] = defaultdict(list)
+    owners = {each: each.owner for each in batch.variations() if each.owner.request.streams}
+    if not owners:
+        return
+    for number, point, over in zip(*(each.tolist() for each in (step.drawings, step.points, step.over)), strict=True):
+        variation = batch.owner(number)
+        if variation in owners:
+            owner = owners[variation]
+            scale = batch.decoder.config.scale * owner.request.sketch.unit
+            count = owner.first + variation.key.variation
+            rows[owner.request].append(StreamedPoint(count, point[DX] * scale, point[DY] * scale, point[UP] == 1, over))
+    for request, some in rows.items():
+        request.tell(PointsDrawn(some))
+
+
+def _completion(variation: Variation) -> Completion:
     """Return the person's rows as they were, then ours in the person's units."""
+    assert variation.best is not None
+    owner, drawn = variation.owner, variation.best.drawn
     sketch = owner.request.sketch
-    added = decoder.config.normaliser.undo(drawn.points)
+    added = variation.decoder.config.normaliser.undo(drawn.points)
     added[:, OFFSET] *= sketch.unit
     points = np.concatenate([sketch.points, added])
     return Completion(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,64 +11,72 @@ import torch
 from codes.checkpoints.bundle import write_critic
 from codes.checkpoints.part import PartConfig
 from codes.errors import BadFile, BadOption
+from codes.inference import ranking, scheduler
 from codes.inference.completer import Completer
-from codes.inference.options import Completion, Route, SamplingOptions
+from codes.inference.decoding import Continuation
+from codes.inference.options import Route, SamplingOptions
 from codes.inference.ranking import (
     CRITIC_WEIGHT,
+    FIRST_ROUND,
+    GOOD_ENOUGH,
+    Candidate,
     CriticScorer,
-    best_candidates,
     candidate_score,
-    completions_in_pixels,
     router_score,
 )
 from codes.inference.router import model_input
+from codes.inference.variations import Variation
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic
 from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
 from codes.sketch.stroke3 import Stroke3, from_polylines, sketch_from_polylines
-from tests.support.worlds import SCALE, prefixes, sketch_of, stirred, tiny_bundle
+from tests.support.worlds import SCALE, prefixes, stirred, tiny_bundle
 
 
 def route(category: str, probability: float, score: float) -> Route:
     return Route(category, {category: probability, "other": 1 - probability}, "known", score)
 
 
-def completion(number: int, ended: bool = True) -> Completion:
-    return Completion(sketch_of(seed=number), "cat", 0.5, route("cat", 0.5, 0.0), ended, float(number))
+def candidate(score: float, ended: bool = True, points: int = 2) -> Candidate:
+    return Candidate(Continuation(np.zeros((points, 3)), ended, 0.0), score)
+
+
+def best(*candidates: Candidate) -> Candidate:
+    return max(candidates, key=lambda each: each.rank)
 
 
 def test_likeness_is_the_log_probability_among_everything_it_may_be():
-    assert router_score(completion(0), route("cat", 0.25, math.log(0.5))) == pytest.approx(math.log(0.125))
+    assert router_score("cat", route("cat", 0.25, math.log(0.5))) == pytest.approx(math.log(0.125))
 
 
 def test_to_be_known_at_all_counts_as_much():
     known, strange = route("cat", 0.5, -0.1), route("cat", 0.9, -3.0)
-    assert router_score(completion(0), known) > router_score(completion(0), strange)
+    assert router_score("cat", known) > router_score("cat", strange)
 
 
 def test_the_critic_has_a_say():
     """It decides among those the router likes nearly alike."""
     alike, surer = route("cat", 0.9, 0.0), route("cat", 0.99, 0.0)
-    assert candidate_score(completion(0), alike, 1.0) > candidate_score(completion(0), alike, 0.0)
-    assert candidate_score(completion(0), alike, 0.1) < candidate_score(completion(0), surer, 0.0)
-    assert candidate_score(completion(0), alike, -3.0) == pytest.approx(
-        router_score(completion(0), alike) - 3 * CRITIC_WEIGHT
-    )
+    assert candidate_score("cat", alike, 1.0) > candidate_score("cat", alike, 0.0)
+    assert candidate_score("cat", alike, 0.1) < candidate_score("cat", surer, 0.0)
+    assert candidate_score("cat", alike, -3.0) == pytest.approx(router_score("cat", alike) - 3 * CRITIC_WEIGHT)
 
 
 def test_an_impossible_one_is_never_liked_best():
-    impossible = candidate_score(completion(0), route("cat", 0.0, 0.0), 50.0)
-    assert best_candidates([completion(0), completion(1)], [impossible, -40.0], 2)[0].log_likelihood == 1.0
+    impossible, possible = candidate(candidate_score("cat", route("cat", 0.0, 0.0), 50.0)), candidate(-40.0)
+    assert best(impossible, possible) is possible
 
 
-def test_the_best_of_each_few_is_kept():
-    made = [completion(i) for i in range(6)]
-    assert best_candidates(made, [0.1, 0.9, 0.3, 0.2, 0.1, 0.15], 3) == [made[1], made[3]]
+def test_one_that_was_cut_off_or_adds_nothing_is_the_last_choice():
+    """A sketch that is recognised already would otherwise be left as it is."""
+    for worse in (candidate(0.0, ended=False), candidate(0.0, points=0)):
+        better = candidate(-9.0)
+        assert best(worse, better) is better
+        assert not worse.good_enough
 
 
-def test_one_that_was_cut_off_is_the_last_choice():
-    made = [completion(0, ended=False), completion(1)]
-    assert best_candidates(made, [0.0, -9.0], 2) == [made[1]]
+def test_a_candidate_is_good_enough_from_a_score_on():
+    assert candidate(GOOD_ENOUGH).good_enough and not candidate(GOOD_ENOUGH - 0.01).good_enough
 
 
 def critic_of(rows: list[list[float]], biases: list[float]) -> Critic:
@@ -141,27 +148,62 @@ def chooser(request, completer, tmp_path) -> Completer:
     return Completer(write_critic(bundle, critic, config))
 
 
-def test_the_completer_keeps_the_favourites(chooser):
-    completer = chooser
-    options = SamplingOptions(variations=2, temperature=1.0, max_points=30, category="square", candidates=1)
-    sketches = prefixes(4)
-    best = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "candidates": 5}))
-    every = completer.complete_many(sketches, SamplingOptions(**{**vars(options), "variations": 10}))
-    for few, many in zip(best, every, strict=True):
-        look = next(completer.models.router.encode([each.sketch.points for each in many]))
-        rows, cuts = [each.sketch.points for each in many], [each.sketch.prefix_rows for each in many]
-        odds = completer.models.critic.log_odds(look.features, added_ink(rows, cuts), [each.category for each in many])
+def watched(monkeypatch) -> list[tuple]:
+    """Note what is chosen among: pairs of a variation and the candidates of one of its rounds."""
+    rounds, consider = [], Variation.consider
+    monkeypatch.setattr(
+        Variation, "consider", lambda self, some: (rounds.append((self, some)), consider(self, some))[1]
+    )
+    return rounds
+
+
+def test_the_completer_keeps_the_favourites(chooser, monkeypatch):
+    """The best of all that were made, in the place where it belongs."""
+    completer, rounds = chooser, watched(monkeypatch)
+    options = SamplingOptions(variations=2, temperature=1.0, max_points=30, category="square", candidates=5)
+    made = completer.complete_many(prefixes(4), options)
+    assert len(rounds) == 8
+    places = set()
+    for variation, some in rounds:
+        sketches = [variation.finished(each.drawn) for each in some]
+        look = next(completer.models.router.encode(sketches))
+        ink = added_ink(sketches, [len(variation.prefix)] * 5)
+        odds = completer.models.critic.log_odds(look.features, ink, ["square"] * 5)
         assert any(odds) == completer.bundle.has_critic
         routes = completer.models.router.decide(look)
-        for number, kept in enumerate(few):
-            group = slice(5 * number, 5 * number + 5)
-            rated = [
-                (each.ended and each.adds, candidate_score(each, seen, said))
-                for each, seen, said in zip(many[group], routes[group], odds[group], strict=True)
-            ]
-            favourite = many[group][rated.index(max(rated))]
-            np.testing.assert_array_equal(kept.sketch.points, favourite.sketch.points)
-    assert any(few[0].log_likelihood != many[0].log_likelihood for few, many in zip(best, every, strict=True))
+        scores = [candidate_score("square", seen, said) for seen, said in zip(routes, odds, strict=True)]
+        np.testing.assert_allclose([each.score for each in some], scores, rtol=1e-3, atol=1e-3)
+        favourite = best(*some)
+        assert variation.best is favourite
+        number = next(i for i, sketch in enumerate(prefixes(4)) if np.array_equal(sketch.points, variation.prefix))
+        kept = made[number][variation.key.variation].sketch
+        np.testing.assert_allclose(kept.points, variation.finished(favourite.drawn), rtol=1e-6)
+        places.add([each is favourite for each in some].index(True))
+    assert len(places) > 1
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_more_candidates_are_made_only_where_none_of_the_first_is_good_enough(completer, monkeypatch, good):
+    rounds = watched(monkeypatch)
+    monkeypatch.setattr(ranking, "GOOD_ENOUGH", -1e9 if good else 1e9)
+    options = SamplingOptions(variations=2, category="square", max_points=20, candidates=FIRST_ROUND + 3)
+    completer.complete(prefixes(1)[0], options)
+    sizes = [len(some) for _, some in rounds]
+    assert sizes == ([FIRST_ROUND] * 2 if good else [FIRST_ROUND] * 2 + [3, 3])
+    for variation in {each for each, _ in rounds}:
+        every = [one for each, some in rounds if each is variation for one in some]
+        inked = [one.drawn.points.tobytes() for one in every if len(one.drawn.points)]
+        assert len(set(inked)) == len(inked) > 1
+        assert variation.best is best(*every)
+
+
+def test_the_first_candidates_are_the_same_however_many_there_may_be(completer, monkeypatch):
+    rounds = watched(monkeypatch)
+    for count in (3, 5):
+        completer.complete(prefixes(1)[0], category="square", max_points=20, candidates=count)
+    (_, few), (_, many) = rounds
+    for mine, theirs in zip(few, many, strict=False):
+        np.testing.assert_allclose(mine.drawn.points, theirs.drawn.points, rtol=1e-4, atol=1e-4)
 
 
 def test_a_critic_of_another_router_is_refused(tmp_path):
@@ -181,28 +223,21 @@ def test_a_critic_that_measures_ink_in_another_way_is_refused(tmp_path):
         completer.complete(prefixes(1)[0], category="square", max_points=2)
 
 
-def test_a_hand_drawn_beginning_is_simplified_once_and_what_was_added_to_it_is_not():
+def test_a_hand_drawn_beginning_is_simplified_once_and_what_was_added_to_it_is_not(completer, monkeypatch):
     """The decoder saw it so, and nobody simplified what the decoder drew."""
+    rounds, simplified = watched(monkeypatch), []
+    monkeypatch.setattr(scheduler, "model_input", lambda each: (simplified.append(each), model_input(each))[1])
     curve = np.column_stack([np.arange(0, 300, 1.0), 40 * np.sin(np.arange(0, 300, 1.0) / 30)])
     begun = sketch_from_polylines([curve], drawn=True, unit=2.0)
-    added = np.array([[10.0, 2.0, 0.0], [10.0, 2.1, 0.0], [10.0, 1.9, 1.0]])
-    done = [replace(begun, points=np.vstack([begun.points, added * [k, k, 1]]), prefix_rows=299) for k in (1, 2)]
-    (first, second), (cut, same) = completions_in_pixels(done)
-    assert cut == same == len(model_input(begun)) < 50
-    np.testing.assert_array_equal(first[:cut], model_input(begun))
-    np.testing.assert_array_equal(second[:cut], first[:cut])
-    np.testing.assert_allclose(first[cut:], added / [2, 2, 1])
-    np.testing.assert_allclose(second[cut:], added)
-
-
-def test_beginnings_of_another_unit_and_drawings_from_nothing_are_kept_apart():
-    whole = replace(sketch_of(), prefix_rows=4)
-    (one, other, free), cuts = completions_in_pixels(
-        [whole, replace(whole, unit=3.0), replace(whole, prefix_rows=None)]
-    )
-    assert cuts == [4, 4, 0]
-    np.testing.assert_allclose(other[:, :2] * 3, one[:, :2])
-    np.testing.assert_array_equal(free, one)
+    completer.complete(begun, category="square", variations=2, candidates=3, max_points=9)
+    assert simplified == [begun]
+    for variation, some in rounds:
+        np.testing.assert_array_equal(variation.prefix, model_input(begun))
+        for each in some:
+            sketch, rows = variation.finished(each.drawn), len(variation.prefix)
+            np.testing.assert_array_equal(sketch[:rows], variation.prefix)
+            scale = variation.decoder.config.scale
+            np.testing.assert_allclose(sketch[rows:], each.drawn.points * [scale, scale, 1])
 
 
 def test_many_candidates_of_many_variations_are_drawn(completer):
@@ -216,11 +251,3 @@ def test_more_drawings_than_anybody_waits_for_are_refused_where_candidates_are_d
         completer.complete(sketch, **many)
     assert len(completer.complete(sketch, candidates=1, **many)) == 200
     assert len({each.variation for each in completer.stream(sketch, **many)}) == 200
-
-
-def test_one_that_adds_nothing_is_the_last_choice_too():
-    whole = sketch_of()
-    idle = Completion(replace(whole, prefix_rows=len(whole)), "cat", 0.9, route("cat", 0.9, 0.0), True, 0.0)
-    busy = Completion(replace(whole, prefix_rows=len(whole) - 1), "cat", 0.9, route("cat", 0.9, 0.0), True, 0.0)
-    assert (idle.adds, busy.adds) == (False, True)
-    assert best_candidates([idle, busy], [0.0, -2.0], 2) == [busy]
