@@ -15,7 +15,7 @@ from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.inference.requests import OUR_MISTAKE
-from codes.inference.scheduler import DecoderBatch
+from codes.inference.variations import DecoderBatch
 from tests.support.asks import answers_to, ask, canvas, drawn, sketch_record, types, wait_for
 from tests.support.worlds import CATEGORIES, prefixes, tiny_bundle
 
@@ -88,7 +88,11 @@ def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monk
     """They join while others are under way, with other seeds, temperatures and lengths."""
     under_way, step = [], DecoderBatch.step
     monkeypatch.setattr(
-        DecoderBatch, "step", lambda self: (time.sleep(0.02), under_way.append(len(self.owners())), step(self))[2]
+        DecoderBatch,
+        "step",
+        lambda self: (time.sleep(0.02), under_way.append(len({each.owner for each in self.variations()})), step(self))[
+            2
+        ],
     )
     client = serving(Completer(bundle))
     sketches = prefixes(6)
