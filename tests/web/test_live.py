@@ -87,13 +87,13 @@ def test_variations_run_on_through_the_categories(client, bundle):
 def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monkeypatch):
     """They join while others are under way, with other seeds, temperatures and lengths."""
     under_way, step = [], DecoderBatch.step
-    monkeypatch.setattr(
-        DecoderBatch,
-        "step",
-        lambda self: (time.sleep(0.02), under_way.append(len({each.owner for each in self.variations()})), step(self))[
-            2
-        ],
-    )
+
+    def slowly(batch):
+        time.sleep(0.02)
+        under_way.append(len({each.owner for each in batch.variations()}))
+        return step(batch)
+
+    monkeypatch.setattr(DecoderBatch, "step", slowly)
     client = serving(Completer(bundle))
     sketches = prefixes(6)
     asked = [
