@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codes.model.anchors import Anchors, KnownDensity
+from codes.model.fused_ink import AnchorNoise
 
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET_SIZE = 2
@@ -181,11 +182,11 @@ class PointDistribution:
         first, second = torch.split(normal, 1, dim=-1)
         tilted = torch.addcdiv(first * atanh_rho.tanh(), second, atanh_rho.cosh())
         offset = torch.addcmul(mean, log_sd.exp(), torch.cat([first, tilted], dim=-1))
-        if isinstance(self.anchors, Anchors):
-            rows = (chosen == mixtures).squeeze(-1).nonzero().squeeze(-1)
-            if len(rows):
-                given = (each[rows] for each in (choice, normal, inverse_temperature))
-                offset[rows] = self.anchors.select(rows).sample(*given)
+        anchored = chosen == mixtures
+        if isinstance(self.anchors, Anchors) and anchored.any():
+            offset = torch.where(
+                anchored, self.anchors.sample(AnchorNoise(choice, normal, inverse_temperature)), offset
+            )
         pen = (self.pen + gumbel_pen).argmax(dim=-1, keepdim=True)
         return torch.cat([offset, torch.zeros_like(gumbel_pen).scatter_(-1, pen, 1.0)], dim=-1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 from codes.model.anchors import Anchors
 from codes.model.config import InkConfig
 from codes.model.fused_ink import kernel, reference
-from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, Pen, columns_of
+from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, columns_of
 from codes.model.ink import InkMemory, pen_after, pen_along, pen_before, table_of
 from codes.model.mixture import PointDistribution, apply_temperature, draw_noise, outputs_for
 from tests.support.compilers import needs_compiler
@@ -66,6 +67,33 @@ def test_compiled_and_torch_find_the_same_with_the_same_gradients():
     given = world()
     for found, expected in zip(results(kernel, *given), results(reference, *given), strict=True):
         torch.testing.assert_close(found, expected, rtol=2e-4, atol=2e-4)
+
+
+@needs_compiler
+def test_one_row_finds_and_draws_compiled_what_it_does_with_torch():
+    """A step of a drawing, in which sketches of different lengths stand side by side."""
+    leaves, pen, offsets = world()
+    table = table_of(leaves["remembered"], pen).detach()
+    rows, sketches = torch.tensor([22, 3, 0, 11]), torch.arange(B)
+    one = Pen(*(part[sketches, rows].unsqueeze(1) for part in pen))
+    query, anchor_query, spread = (
+        leaves[name].detach()[sketches, rows].unsqueeze(1) for name in ("query", "anchor_query", "spread")
+    )
+    torch.testing.assert_close(
+        kernel.attend(CONFIG, query, table, one), reference.attend(CONFIG, query, table, one), rtol=1e-4, atol=1e-5
+    )
+    given = (CONFIG, anchor_query, spread, table, one)
+    offset = offsets[sketches, rows].unsqueeze(1)
+    torch.testing.assert_close(
+        kernel.anchor_log_prob(*given, offset), reference.anchor_log_prob(*given, offset), rtol=1e-4, atol=1e-4
+    )
+    for seed in range(20):
+        rng = generator(seed)
+        noise = AnchorNoise(
+            torch.rand(B, 1, generator=rng), torch.randn(B, 2, generator=rng), torch.full((B, 1), 1 + 0.2 * seed)
+        )
+        drawn, expected = (module.anchor_sample(*given, noise) for module in (kernel, reference))
+        torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_without_a_compiler_torch_does_the_work(monkeypatch):
@@ -159,6 +187,20 @@ def test_a_memory_is_a_value():
     assert grown.table[1, :3].tolist() == [[1.0] * 3, [2.0] * 3, [5.0] * 3]
 
 
+def repeated(anchors: Anchors, count: int) -> Anchors:
+    """The anchors of one row, ``count`` times."""
+    query, spread, table = (
+        each.expand(count, *each.shape[1:]) for each in (anchors.query, anchors.spread, anchors.table)
+    )
+    return replace(
+        anchors,
+        query=query,
+        spread=spread,
+        table=table,
+        pen=Pen(*(each.expand(count, *each.shape[1:]) for each in anchors.pen)),
+    )
+
+
 def anchors_of_one(seed: int = 0, spread: float = 0.2) -> Anchors:
     """The anchors after the last row of one sketch."""
     rows = rows_of(1, 7, seed)
@@ -172,22 +214,20 @@ def test_the_density_of_anchors_adds_up_to_one():
     anchors = anchors_of_one()
     axis = torch.linspace(-12, 12, 481)
     grid = torch.cartesian_prod(axis, axis)
-    many = anchors.select(torch.zeros(1, dtype=torch.long))
-    nats = torch.cat([_densities(many, some) for some in grid.split(4096)])
+    nats = torch.cat([_densities(anchors, some) for some in grid.split(4096)])
     assert float(nats.double().exp().sum() * (24 / 480) ** 2) == pytest.approx(1.0, abs=2e-3)
 
 
 def _densities(anchors: Anchors, offsets: Tensor) -> Tensor:
-    rows = torch.zeros(len(offsets), dtype=torch.long)
-    return anchors.select(rows).log_prob(offsets)
+    return repeated(anchors, len(offsets)).log_prob(offsets)
 
 
 def test_anchors_are_drawn_where_the_density_says():
     anchors, count = anchors_of_one(), 20_000
     rng = generator(8)
     uniform, normal = torch.rand(count, 1, generator=rng), torch.randn(count, 2, generator=rng)
-    many = anchors.select(torch.zeros(count, dtype=torch.long))
-    drawn = many.sample(uniform, normal, torch.ones(count, 1))
+    many = repeated(anchors, count)
+    drawn = many.sample(AnchorNoise(uniform, normal, torch.ones(count, 1)))
     edges = torch.linspace(-6, 6, 9)
     observed = torch.histogramdd(drawn, bins=[edges, edges]).hist.flatten()
     fine = torch.linspace(-6, 6, 8 * 24 + 1)[:-1] + 12 / (2 * 8 * 24)
@@ -214,9 +254,9 @@ def test_a_cold_choice_is_the_likeliest_anchor():
     anchors = anchors_of_one(3, spread=1e-6)
     likeliest = reference.anchor_logits(CONFIG, anchors.query, anchors.table, anchors.pen)[0, 0].argmax()
     centre = reference.anchor_places(anchors.table)[0][0, likeliest] - anchors.pen.position[0, 0]
-    many = anchors.select(torch.zeros(50, dtype=torch.long))
+    many = repeated(anchors, 50)
     uniform = torch.rand(50, 1, generator=generator(2))
-    cold = many.sample(uniform, torch.zeros(50, 2), torch.full((50, 1), 1e6))
+    cold = many.sample(AnchorNoise(uniform, torch.zeros(50, 2), torch.full((50, 1), 1e6)))
     torch.testing.assert_close(cold, centre.expand(50, 2))
 
 
@@ -238,7 +278,7 @@ def test_anchors_are_chosen_as_often_as_they_weigh():
     outputs = torch.zeros(1, outputs_for(3) + 1)
     outputs[:, -1] = math.log(3 * 0.25 / 0.75)  # a quarter, beside three components of weight 1
     rows = torch.zeros(count, dtype=torch.long)
-    many = PointDistribution(outputs[rows], anchors.select(rows))
+    many = PointDistribution(outputs[rows], repeated(anchors, count))
     drawn = many.sample(apply_temperature(draw_noise(count, 3, generator(7)), torch.ones(count, dtype=torch.float64)))
     centres = reference.anchor_places(anchors.table[:, :, :])[0][0] - anchors.pen.position[0, 0]
     on_points = torch.cdist(drawn[:, :2], centres[:7]).min(dim=1).values < 1e-3

@@ -4,17 +4,17 @@
 computes it.
 """
 
-from codes.model.fused_ink.kernel import anchor_log_prob, attend
-from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, Pen, anchor_logits, anchor_places, columns_of
+from codes.model.fused_ink.kernel import anchor_log_prob, anchor_sample, attend
+from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, columns_of
 
 __all__ = [
     "GEOMETRY",
     "KINDS",
     "PLACE",
+    "AnchorNoise",
     "Pen",
     "anchor_log_prob",
-    "anchor_logits",
-    "anchor_places",
+    "anchor_sample",
     "attend",
     "columns_of",
 ]

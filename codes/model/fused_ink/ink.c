@@ -63,9 +63,10 @@ static inline float logarithm(float x) {
 
 static inline float tanh_of(float x) { return 2.0f / (1.0f + exponential(-2.0f * x)) - 1.0f; }
 
-static void transpose(const float *table, long points, long width, float *columns, long step) {
+/* Copy columns `from` to `to` of a table so that the numbers of a column stand behind one another. */
+static void transpose(const float *table, long points, long width, long from, long to, float *columns, long step) {
     for (long j = 0; j < points; j++)
-        for (long c = 0; c < width; c++) columns[c * step + j] = table[j * width + c];
+        for (long c = from; c < to; c++) columns[c * step + j] = table[j * width + c];
 }
 
 static void transpose_back(const float *columns, long points, long width, float *table, long step) {
@@ -149,6 +150,29 @@ static float exponentials(float *restrict values, float shift, long count) {
     return sum;
 }
 
+/* Write `out[j] = factor * sum over c of weights[c] table[j][c]` for keys that were not transposed. */
+static void row_products(const float *restrict table, long width, const float *restrict weights, long number,
+                         float factor, long count, float *restrict out) {
+    for (long j = 0; j < count; j++) {
+        const float *restrict numbers = table + j * width;
+        float sum = 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (long c = 0; c < number; c++) sum += weights[c] * numbers[c];
+        out[j] = factor * sum;
+    }
+}
+
+/* Add `out[c] += factor * sum over j of table[j][c] weights[j]` for values that were not transposed. */
+static void row_sums(const float *restrict table, long width, const float *restrict weights, long number, float factor,
+                     long count, float *restrict out) {
+    for (long j = 0; j < count; j++) {
+        const float scaled = factor * weights[j];
+        const float *restrict numbers = table + j * width;
+#pragma omp simd
+        for (long c = 0; c < number; c++) out[c] += scaled * numbers[c];
+    }
+}
+
 static void score(const Sizes *s, const float *query, const float *keys, const float *seen, long step, float scale,
                   long count, float *out) {
     memset(out, 0, (size_t)count * sizeof *out);
@@ -165,25 +189,35 @@ long scratch_floats(long points, long heads, long key) {
 /* context: [sketches, rows, heads, key + GEOMETRY], what is found in values and in geometry. normaliser: [sketches,
    rows, heads], the logarithm of the sum of the exponentials of all scores. */
 void attend_forward(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
-                  const float *table, const float *pen, const float *row, float *context, float *normaliser,
-                  float *scratch) {
+                    const float *table, const float *pen, const float *row, float *context, float *normaliser,
+                    float *scratch) {
     const Sizes s = {sketches, rows, points, heads, key, stride};
     const long width = width_of(&s), step = padded(points), part = key + GEOMETRY;
     const float scale = 1.0f / __builtin_sqrtf((float)key);
     float *columns = scratch, *seen = columns + 2 * width * step, *weights = seen + GEOMETRY * step;
     for (long b = 0; b < sketches; b++) {
-        transpose(table + b * stride, points, width, columns, step);
+        const float *own = table + b * stride;
+        if (rows > 1) transpose(own, points, width, 0, 2 * heads * key, columns, step);
+        transpose(own, points, width, width - PLACE, width, columns, step);
         for (long i = 0; i < rows; i++) {
             const long at = b * rows + i, count = (long)row[at] + 1;
             see(columns + (width - PLACE) * step, step, pen + at * PLACE, row[at], count, seen);
             for (long h = 0; h < heads; h++) {
                 const float *q = query + (at * heads + h) * part;
                 float *found = context + (at * heads + h) * part;
-                score(&s, q, columns + h * key * step, seen, step, scale, count, weights);
+                if (rows > 1)
+                    score(&s, q, columns + h * key * step, seen, step, scale, count, weights);
+                else {
+                    row_products(own + h * key, width, q, key, scale, count, weights);
+                    add_columns(seen, step, q + key, GEOMETRY, 1.0f, count, weights);
+                }
                 const float most = largest(weights, count), sum = exponentials(weights, most, count);
                 normaliser[at * heads + h] = most + logarithm(sum);
                 memset(found, 0, (size_t)part * sizeof *found);
-                add_products(columns + (heads + h) * key * step, step, weights, key, 1.0f / sum, count, found);
+                if (rows > 1)
+                    add_products(columns + (heads + h) * key * step, step, weights, key, 1.0f / sum, count, found);
+                else
+                    row_sums(own + (heads + h) * key, width, weights, key, 1.0f / sum, count, found);
                 add_products(seen, step, weights, GEOMETRY, 1.0f / sum, count, found + key);
             }
         }
@@ -200,7 +234,7 @@ void attend_backward(long sketches, long rows, long points, long heads, long key
     float *columns = scratch, *d_columns = columns + width * step, *seen = d_columns + width * step;
     float *weights = seen + GEOMETRY * step, *d_scores = weights + step;
     for (long b = 0; b < sketches; b++) {
-        transpose(table + b * stride, points, width, columns, step);
+        transpose(table + b * stride, points, width, 0, width, columns, step);
         memset(d_columns, 0, (size_t)(width * step) * sizeof *d_columns);
         for (long i = 0; i < rows; i++) {
             const long at = b * rows + i, count = (long)row[at] + 1;
@@ -257,13 +291,20 @@ static void densities(const float *restrict place, long step, const float *targe
     }
 }
 
-static void anchor_scores(const Sizes *s, const float *query, const float *columns, const float *seen, long step,
-                          long count, float *scores) {
+/* `columns` are those of keys and places, or `keys` the untransposed keys, of which one of the two is there. */
+static void anchor_scores(const Sizes *s, const float *query, const float *columns, const float *keys,
+                          const float *seen, long step, long count, float *scores) {
     const float scale = 1.0f / __builtin_sqrtf((float)s->key);
     const float *place = columns + (width_of(s) - PLACE) * step;
-    for (long kind = 0; kind < KINDS; kind++)
-        score(s, query + kind * (s->key + GEOMETRY), columns + (2 * s->heads + kind) * s->key * step, seen, step, scale,
-              count, scores + kind * step);
+    for (long kind = 0; kind < KINDS; kind++) {
+        const float *q = query + kind * (s->key + GEOMETRY);
+        float *out = scores + kind * step;
+        if (keys) {
+            row_products(keys + kind * s->key, width_of(s), q, s->key, scale, count, out);
+            add_columns(seen, step, q + s->key, GEOMETRY, 1.0f, count, out);
+        } else
+            score(s, q, columns + (2 * s->heads + kind) * s->key * step, seen, step, scale, count, out);
+    }
     for (long j = 0; j < count; j++)
         if (place[REACH_X * step + j] == 0.0f && place[REACH_Y * step + j] == 0.0f) scores[step + j] = ABSENT;
 }
@@ -284,11 +325,12 @@ void anchors_forward(long sketches, long rows, long points, long heads, long key
     float *scores = seen + GEOMETRY * step, *density = scores + KINDS * step;
     const float *place = columns + (width - PLACE) * step;
     for (long b = 0; b < sketches; b++) {
-        transpose(table + b * stride, points, width, columns, step);
+        const float *own = table + b * stride, *keys = rows > 1 ? 0 : own + 2 * heads * key;
+        transpose(own, points, width, rows > 1 ? 2 * heads * key : width - PLACE, width, columns, step);
         for (long i = 0; i < rows; i++) {
             const long at = b * rows + i, count = (long)row[at] + 1;
             see(place, step, pen + at * PLACE, row[at], count, seen);
-            anchor_scores(&s, query + at * part, columns, seen, step, count, scores);
+            anchor_scores(&s, query + at * part, columns, keys, seen, step, count, scores);
             densities(place, step, target + at * 2, spread[at], count, density, 0);
             for (long kind = 0; kind < KINDS; kind++)
 #pragma omp simd
@@ -316,7 +358,7 @@ void anchors_backward(long sketches, long rows, long points, long heads, long ke
     float *scores = seen + GEOMETRY * step, *density = scores + KINDS * step, *slope = density + KINDS * step;
     const float *place = columns + (width - PLACE) * step;
     for (long b = 0; b < sketches; b++) {
-        transpose(table + b * stride, points, width, columns, step);
+        transpose(table + b * stride, points, width, 2 * heads * key, width, columns, step);
         memset(d_columns, 0, (size_t)(width * step) * sizeof *d_columns);
         for (long i = 0; i < rows; i++) {
             const long at = b * rows + i, count = (long)row[at] + 1;
@@ -325,7 +367,7 @@ void anchors_backward(long sketches, long rows, long points, long heads, long ke
             d_spread[at] = 0.0f;
             if (given == 0.0f) continue;
             see(place, step, pen + at * PLACE, row[at], count, seen);
-            anchor_scores(&s, query + at * KINDS * part, columns, seen, step, count, scores);
+            anchor_scores(&s, query + at * KINDS * part, columns, 0, seen, step, count, scores);
             densities(place, step, target + at * 2, spread[at], count, density, slope);
             const float total = log_prob[at] + normaliser[at];
             float steepness = 0.0f;
@@ -346,5 +388,46 @@ void anchors_backward(long sketches, long rows, long points, long heads, long ke
             d_spread[at] = given * steepness;
         }
         transpose_back(d_columns, points, width, d_table + b * points * width, step);
+    }
+}
+
+/* offset: [sketches, 2], a draw from the anchors of one row each: the anchor at which the running sum of the weights
+   passes `uniform`, and two normal numbers along and across it. Scores are multiplied by `inverse_temperature`. */
+void anchors_sample(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
+                    const float *table, const float *pen, const float *row, const float *spread, const float *uniform,
+                    const float *normal, const float *inverse_temperature, float *offset, float *scratch) {
+    const Sizes s = {sketches, rows, points, heads, key, stride};
+    const long width = width_of(&s), step = padded(points), part = KINDS * (key + GEOMETRY);
+    float *columns = scratch, *seen = columns + 2 * width * step, *scores = seen + GEOMETRY * step;
+    const float *place = columns + (width - PLACE) * step;
+    for (long b = 0; b < sketches; b++) {
+        const long count = (long)row[b] + 1;
+        const float *own = table + b * stride;
+        transpose(own, points, width, width - PLACE, width, columns, step);
+        see(place, step, pen + b * PLACE, row[b], count, seen);
+        anchor_scores(&s, query + b * part, columns, own + 2 * heads * key, seen, step, count, scores);
+        const float most = largest_of_kinds(scores, step, count);
+        float total = 0.0f;
+        for (long kind = 0; kind < KINDS; kind++) {
+            float *some = scores + kind * step;
+#pragma omp simd
+            for (long j = 0; j < count; j++) some[j] = (some[j] - most) * inverse_temperature[b];
+            total += exponentials(some, 0.0f, count);
+        }
+        const float goal = uniform[b] * total;
+        long kind = 0, chosen = 0;
+        float sum = scores[0];
+        while (sum <= goal && (kind < KINDS - 1 || chosen < count - 1)) {
+            if (++chosen == count) chosen = 0, kind++;
+            sum += scores[kind * step + chosen];
+        }
+        const float half_x = kind ? 0.5f * place[REACH_X * step + chosen] : 0.0f;
+        const float half_y = kind ? 0.5f * place[REACH_Y * step + chosen] : 0.0f;
+        const float half = __builtin_sqrtf(half_x * half_x + half_y * half_y);
+        const float way_x = half > 0.0f ? half_x / half : 1.0f, way_y = half > 0.0f ? half_y / half : 0.0f;
+        const float along = normal[2 * b] * __builtin_sqrtf(spread[b] * spread[b] + SPAN * SPAN * half * half);
+        const float across = normal[2 * b + 1] * spread[b];
+        offset[2 * b] = place[chosen] - half_x - pen[b * PLACE + X] + way_x * along - way_y * across;
+        offset[2 * b + 1] = place[step + chosen] - half_y - pen[b * PLACE + Y] + way_y * along + way_x * across;
     }
 }

@@ -19,9 +19,15 @@ from torch.autograd.function import once_differentiable
 from codes.compiled import load_library
 from codes.model.config import InkConfig
 from codes.model.fused_ink import reference
-from codes.model.fused_ink.reference import Pen
+from codes.model.fused_ink.reference import AnchorNoise, Pen
 
-POINTERS = {"attend_forward": 7, "attend_backward": 10, "anchors_forward": 9, "anchors_backward": 13}
+POINTERS = {
+    "attend_forward": 7,
+    "attend_backward": 10,
+    "anchors_forward": 9,
+    "anchors_backward": 13,
+    "anchors_sample": 10,
+}
 SIZES = 6  # long numbers that come before the pointers
 
 
@@ -42,6 +48,19 @@ def anchor_log_prob(
     target = pen.position + offset
     log_prob: Tensor = _Anchors.apply(config, query, spread, table, pen, target)  # type: ignore[no-untyped-call]
     return log_prob
+
+
+def anchor_sample(
+    config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, noise: AnchorNoise
+) -> Tensor:
+    """See :func:`codes.model.fused_ink.reference.anchor_sample`."""
+    if not _compiled_for(table):
+        return reference.anchor_sample(config, query, spread, table, pen, noise)
+    query, spread, table = query.contiguous(), spread.contiguous(), _rows_contiguous(table)
+    given = (*(each.contiguous() for each in pen), spread, *(each.contiguous() for each in noise))
+    offset = query.new_empty(len(query), 2)
+    _run("anchors_sample", config, query, table, query, table, *given, offset)
+    return offset
 
 
 class _Attention(torch.autograd.Function):

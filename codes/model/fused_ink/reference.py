@@ -49,6 +49,20 @@ class Pen(NamedTuple):
         return self.place[..., : Y + 1]
 
 
+class AnchorNoise(NamedTuple):
+    """Hold the numbers from which an offset is drawn.
+
+    Attributes:
+        uniform: ``[B, 1]`` in 0 to 1, chooses the anchor.
+        normal: ``[B, 2]`` standard normal, along and across it; smaller where it is to be colder.
+        inverse_temperature: ``[B, 1]``, multiplies the scores.
+    """
+
+    uniform: Tensor
+    normal: Tensor
+    inverse_temperature: Tensor
+
+
 def columns_of(config: InkConfig) -> list[int]:
     """Return the sizes of the parts of a table's row: keys, values, keys of anchors, place."""
     attended = config.heads * config.key
@@ -84,6 +98,28 @@ def anchor_log_prob(
     log_density = -0.5 * (squares / across + along.log() + across.log()) - math.log(2 * math.pi)
     weights = anchor_logits(config, query, table, pen).log_softmax(dim=-1)
     return torch.logsumexp(weights + log_density, dim=-1)
+
+
+def anchor_sample(
+    config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, noise: AnchorNoise
+) -> Tensor:
+    """Draw an offset from the anchors of each of ``[B, 1]`` rows, ``[B, 2]``.
+
+    The anchor is the one at which the running sum of the weights passes a number drawn beforehand: there are more
+    anchors with every point, and so no number of Gumbel draws that could be fixed before the first.
+    """
+    logits = anchor_logits(config, query, table, pen).squeeze(1)
+    scores = (logits - logits.amax(dim=-1, keepdim=True)) * noise.inverse_temperature
+    sums = scores.exp().cumsum(dim=-1)
+    chosen = (sums <= noise.uniform * sums[:, -1:]).sum(dim=-1).clamp(max=sums.shape[-1] - 1)
+    rows = torch.arange(len(chosen), device=chosen.device)
+    centre, axis = (part[rows, chosen] for part in anchor_places(table))
+    length = torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
+    along = torch.where(length > 0, axis / length.clamp(min=1e-12), axis.new_tensor([1.0, 0.0]))
+    across = torch.stack([-along[:, 1], along[:, 0]], dim=-1)
+    first, second = noise.normal.tensor_split(2, dim=-1)
+    away = along * (first * torch.hypot(spread, length)) + across * (second * spread)
+    return centre - pen.position.squeeze(1) + away
 
 
 def anchor_logits(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
