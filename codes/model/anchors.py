@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from codes.model.config import InkConfig
-from codes.model.fused_ink import AnchorNoise, Pen, anchor_log_prob, anchor_sample
+from codes.model.fused_ink import AnchorNoise, Pen, Table, anchor_log_prob, anchor_sample
 
 
 @dataclass(frozen=True)
@@ -24,14 +24,14 @@ class Anchors:
         config: sizes of the attention.
         query: ``[B, I, Q]``, weighs the anchors.
         spread: ``[B, I]`` standard deviation across an anchor and around its ends, in model units.
-        table: ``[B, J, W]`` the earlier points.
+        table: the earlier points.
         pen: ``[B, I]``, where the offset begins.
     """
 
     config: InkConfig
     query: Tensor
     spread: Tensor
-    table: Tensor
+    table: Table
     pen: Pen
 
     def log_prob(self, offset: Tensor) -> Tensor:

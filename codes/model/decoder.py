@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from codes.model.config import DecoderConfig
 from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
-from codes.model.fused_ink import Pen
-from codes.model.ink import InkAttention, InkMemory, pen_after, pen_along, pen_before, table_of
+from codes.model.fused_ink import Pen, Table
+from codes.model.ink import InkAttention, InkMemory, pen_after, pen_along, pen_before, table_rows
 from codes.model.lstm import LSTM, CellState
 from codes.model.mixture import PointDistribution, outputs_for, without_end
 from codes.model.packed_linear import packed_linear
@@ -71,7 +71,7 @@ class DecoderState:
         return cls(pen=pen, memory=memory, ink=states[0].ink, **tensors)
 
 
-def _distribution(ink: InkAttention | None, outputs: Tensor, table: Tensor | None, pen: Pen) -> PointDistribution:
+def _distribution(ink: InkAttention | None, outputs: Tensor, table: Table | None, pen: Pen) -> PointDistribution:
     """Return the distributions ``[B, I]`` that ``outputs [B, I, O]`` of a decoder's last layer stand for."""
     if ink is None or table is None:
         return PointDistribution.from_outputs(outputs)
@@ -108,7 +108,11 @@ class Decoder(nn.Module):
     def initial_state(self, z: Tensor) -> DecoderState:
         """Return the state before the start row, from ``z [B, Z]`` (Ha and Eck 2017, section 3.2); nothing follows."""
         hidden, cell = torch.tanh(self.start(z)).chunk(2, dim=-1)
-        memory = InkMemory.empty(len(z), z, self.ink.width) if self.ink else None
+        memory = (
+            InkMemory.of(z.new_zeros(len(z), 0, self.ink.width), z.new_zeros(len(z), dtype=torch.long))
+            if self.ink
+            else None
+        )
         outputs = z.new_zeros(len(z), self.output.out_features)
         return DecoderState(hidden, cell, z.new_ones(len(z)), outputs, pen_before(len(z), z), memory, self.ink)
 
@@ -129,7 +133,7 @@ class Decoder(nn.Module):
         rows = torch.cat([start_row(points), points], dim=1)
         hidden, _ = self._run(rows, lengths, z, rng)
         pen = pen_along(rows)
-        table = table_of(self.ink.memory(hidden), pen) if self.ink else None
+        table = Table(table_rows(self.ink.memory(hidden), pen)) if self.ink else None
         return _distribution(self.ink, self._outputs(hidden, table, pen), table, pen)
 
     def read(self, points: Tensor, lengths: Tensor, z: Tensor) -> DecoderState:
@@ -143,9 +147,7 @@ class Decoder(nn.Module):
         pen = Pen(*(part[sketches, lengths].unsqueeze(1) for part in along))
         memory = None
         if self.ink:
-            behind = torch.arange(rows.shape[1], device=rows.device) > lengths.unsqueeze(1)
-            table = table_of(self.ink.memory(hidden), along).masked_fill(behind.unsqueeze(-1), 0.0)
-            memory = InkMemory(table, lengths + 1, rows.shape[1])
+            memory = InkMemory.of(table_rows(self.ink.memory(hidden), along), lengths + 1)
         outputs = self._outputs(last.hidden.unsqueeze(1), memory.table if memory else None, pen).squeeze(1)
         return DecoderState(last.hidden, last.cell, rows[sketches, lengths, UP], outputs, pen, memory, self.ink)
 
@@ -157,7 +159,7 @@ class Decoder(nn.Module):
         outputs, last = self.lstm(inputs, lengths + 1, CellState(*start), z, rng)
         return outputs, last
 
-    def _outputs(self, hidden: Tensor, table: Tensor | None, pen: Pen) -> Tensor:
+    def _outputs(self, hidden: Tensor, table: Table | None, pen: Pen) -> Tensor:
         """Return what the last layer makes of rows of this ``hidden [B, I, H]``."""
         query = self.ink.query(hidden).float() if self.ink else None
         with torch.autocast(hidden.device.type, enabled=False):  # bfloat16 is too coarse for densities
@@ -203,7 +205,7 @@ class Stepper:
         features, memory, ink = hidden, None, self.decoder.ink
         if ink and state.memory:
             query, remembered = self._ink_linear(hidden).unsqueeze(1).tensor_split([ink.context_size], dim=-1)
-            memory = state.memory.append(table_of(remembered, pen).squeeze(1))
+            memory = state.memory.append(table_rows(remembered, pen).squeeze(1))
             features = torch.cat([hidden, ink.attend(query, memory.table, pen).squeeze(1)], dim=-1)
             features = torch.cat([features, self._joint(features).relu_()], dim=-1)
         return DecoderState(hidden, cell, points[:, UP], self._output(features), pen, memory, ink)

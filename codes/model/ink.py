@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from codes.model.anchors import Anchors
 from codes.model.config import InkConfig
-from codes.model.fused_ink import GEOMETRY, KINDS, PLACE, Pen, attend, columns_of
+from codes.model.fused_ink import GEOMETRY, KINDS, PLACE, Pen, Table, attend, columns_of
 from codes.sketch.stroke3 import OFFSET, UP
 
 MIN_ROOM = 32  # rows that a table grows by at least
@@ -56,53 +56,66 @@ def pen_after(pen: Pen, points: Tensor, lifted: Tensor) -> Pen:
 class InkMemory:
     """Hold what later rows see of earlier ones, for sketches of different lengths; a value.
 
-    Rows are written behind one another into a table with room to spare. Whoever appends first writes into that room,
-    and whoever appends to the same memory again gets a table of its own, so no memory ever changes.
+    Rows are written behind one another into tables with room to spare. Whoever appends first writes into that room, and
+    whoever appends to the same memory again gets tables of its own, so no memory ever changes. Some of the sketches
+    keep the tables of all until these have to grow: drawings end at nearly every point, and copying costs more than a
+    step.
 
     Attributes:
         counts: ``[B]`` rows in use of each sketch; what stands behind them means nothing.
     """
 
-    def __init__(self, table: Tensor, counts: Tensor, longest: int) -> None:
-        self._table, self.counts, self._longest = table, counts, longest
+    def __init__(self, tables: Tensor, slots: Tensor, counts: Tensor, longest: int) -> None:
+        self._tables, self._slots, self.counts, self._longest = tables, slots, counts, longest
         self._appended = False
 
     @classmethod
-    def empty(cls, count: int, like: Tensor, width: int) -> InkMemory:
-        """Return the memories of ``count`` sketches without a row."""
-        return cls(like.new_zeros(count, 0, width), torch.zeros(count, dtype=torch.long, device=like.device), 0)
+    def of(cls, rows: Tensor, counts: Tensor) -> InkMemory:
+        """Return the memories that begin with the first ``counts [B]`` of ``rows [B, N, W]``."""
+        behind = torch.arange(rows.shape[1], device=rows.device) >= counts.unsqueeze(1)
+        slots = torch.arange(len(rows), device=rows.device)
+        return cls(rows.masked_fill(behind.unsqueeze(-1), 0.0), slots, counts, rows.shape[1])
 
     @property
-    def table(self) -> Tensor:
-        """Return the rows up to the end of the longest sketch, ``[B, J, W]``."""
-        return self._table[:, : self._longest]
+    def table(self) -> Table:
+        """Return the rows up to the end of the longest sketch."""
+        return Table(self._tables[:, : self._longest], self._slots)
 
     def append(self, rows: Tensor) -> InkMemory:
         """Return memories that have one more row, of ``[B, W]``."""
-        table = self._table
-        if self._longest == table.shape[1]:
-            table = F.pad(table, (0, 0, 0, max(MIN_ROOM, self._longest // 2)))
+        memory = self
+        if self._longest == self._tables.shape[1]:
+            memory = self._copied(max(MIN_ROOM, self._longest // 2))
         elif self._appended:
-            table = table.clone()
+            memory = self._copied(MIN_ROOM)
         else:
             self._appended = True
-        table[torch.arange(len(rows), device=rows.device), self.counts] = rows
-        return InkMemory(table, self.counts + 1, self._longest + 1)
+        memory._tables[memory._slots, memory.counts] = rows
+        return InkMemory(memory._tables, memory._slots, memory.counts + 1, memory._longest + 1)
 
     def select(self, rows: Tensor) -> InkMemory:
         """Return the memories of these sketches, of ``[B]``."""
         counts = self.counts[rows]
         longest = int(counts.max()) if len(counts) else 0
-        table = self._table.new_zeros(len(counts), longest + MIN_ROOM, self._table.shape[2])
-        table[:, :longest] = self._table[rows, :longest]
-        return InkMemory(table, counts, longest)
+        chosen = InkMemory(self._tables, self._slots[rows], counts, longest)
+        if self._appended or len(torch.unique(chosen._slots)) < len(counts):
+            return chosen._copied(MIN_ROOM)
+        self._appended = True  # the room is the chosen ones' now
+        return chosen
+
+    def _copied(self, room: int) -> InkMemory:
+        """Return the same in tables of their own, with this much room."""
+        tables = self._tables.new_zeros(len(self.counts), self._longest + room, self._tables.shape[2])
+        tables[:, : self._longest] = self.table.own
+        return InkMemory(tables, torch.arange(len(tables), device=tables.device), self.counts, self._longest)
 
     @classmethod
     def joined(cls, memories: Sequence[InkMemory]) -> InkMemory:
         """Concatenate memories ``[A]``, ``[B]``, ... to ``[A + B + ...]``."""
         longest = max(each._longest for each in memories)
-        tables = [F.pad(each.table, (0, 0, 0, longest - each._longest)) for each in memories]
-        return cls(torch.cat(tables), torch.cat([each.counts for each in memories]), longest)
+        tables = torch.cat([F.pad(each.table.own, (0, 0, 0, longest - each._longest)) for each in memories])
+        counts = torch.cat([each.counts for each in memories])
+        return cls(tables, torch.arange(len(tables), device=tables.device), counts, longest)
 
 
 class InkAttention(nn.Module):
@@ -123,16 +136,16 @@ class InkAttention(nn.Module):
         self.query = nn.Linear(size, self.context_size)
         self.memory = nn.Linear(size, self.width - PLACE)
 
-    def attend(self, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
-        """Return what each of I rows finds in the earlier points of ``table [B, J, W]``, ``[B, I, context_size]``."""
+    def attend(self, query: Tensor, table: Table, pen: Pen) -> Tensor:
+        """Return what each of I rows finds in the earlier points of its table, ``[B, I, context_size]``."""
         return attend(self.config, query, table, pen)
 
-    def anchors(self, outputs: Tensor, table: Tensor, pen: Pen) -> Anchors:
+    def anchors(self, outputs: Tensor, table: Table, pen: Pen) -> Anchors:
         """Return the anchors of each of I rows; ``outputs [B, I, anchor_outputs]`` are the decoder's."""
         spread = F.softplus(outputs[..., 0] + SPREAD_SHIFT) * SPREAD + MIN_SPREAD
         return Anchors(self.config, outputs[..., 1:], spread, table, pen)
 
 
-def table_of(remembered: Tensor, pen: Pen) -> Tensor:
+def table_rows(remembered: Tensor, pen: Pen) -> Tensor:
     """Return the rows that stand for points, ``[B, N, W]``: what is remembered of them, and where."""
     return torch.cat([remembered.float(), pen.place], dim=-1)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from codes.model.config import DecoderConfig, InkConfig
 from codes.model.decoder import Decoder, DecoderState, Stepper, start_row
+from codes.model.fused_ink import Table
 from tests.support.worlds import batch_of, generator, stirred
 
 INK = InkConfig(heads=2, key=3, hidden=5)
@@ -33,7 +34,7 @@ def assert_close(one: torch.Tensor, other: torch.Tensor) -> None:
 def tensors_of(state: DecoderState) -> list[torch.Tensor]:
     """Everything that a state of one sketch means."""
     tensors = [state.hidden, state.cell, state.lifted, state.outputs, *state.pen]
-    return [*tensors, state.memory.table[:, : int(state.memory.counts)]] if state.memory else tensors
+    return [*tensors, state.memory.table.own[:, : int(state.memory.counts)]] if state.memory else tensors
 
 
 def assert_alike(mine: DecoderState, theirs: DecoderState) -> None:
@@ -172,8 +173,8 @@ def test_earlier_ink_matters_wherever_it_lies():
     batch, z = batch_of(1), z_of(1)
     near = decoder.read(batch.points, batch.lengths, z)
     assert near.memory is not None
-    moved = near.memory.table.clone()
-    moved[..., -6:-4] += 3.0
+    moved = Table(near.memory.table.own.clone())
+    moved.rows[..., -6:-4] += 3.0
     away = decoder.ink.attend(torch.ones(1, 1, decoder.ink.context_size), moved, near.pen)
     here = decoder.ink.attend(torch.ones(1, 1, decoder.ink.context_size), near.memory.table, near.pen)
     assert not torch.allclose(away, here)

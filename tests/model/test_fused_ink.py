@@ -13,8 +13,8 @@ from torch.nn import functional as F
 from codes.model.anchors import Anchors
 from codes.model.config import InkConfig
 from codes.model.fused_ink import kernel, reference
-from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, columns_of
-from codes.model.ink import InkMemory, pen_after, pen_along, pen_before, table_of
+from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, Table, columns_of
+from codes.model.ink import InkMemory, pen_after, pen_along, pen_before, table_rows
 from codes.model.mixture import PointDistribution, apply_temperature, draw_noise, outputs_for
 from tests.support.compilers import needs_compiler
 from tests.support.worlds import batch_of, generator
@@ -53,7 +53,7 @@ def world(count: int = B, length: int = N) -> tuple[dict[str, Tensor], Pen, Tens
 
 def results(module, leaves: dict[str, Tensor], pen: Pen, offsets: Tensor) -> list[Tensor]:
     """What a module finds, and the gradients of a random sum of it."""
-    table = table_of(leaves["remembered"], pen)
+    table = Table(table_rows(leaves["remembered"], pen))
     found = module.attend(CONFIG, leaves["query"], table, pen)
     density = module.anchor_log_prob(CONFIG, leaves["anchor_query"], leaves["spread"], table, pen, offsets)
     rng = generator(5)
@@ -73,7 +73,7 @@ def test_compiled_and_torch_find_the_same_with_the_same_gradients():
 def test_one_row_finds_and_draws_compiled_what_it_does_with_torch():
     """A step of a drawing, in which sketches of different lengths stand side by side."""
     leaves, pen, offsets = world()
-    table = table_of(leaves["remembered"], pen).detach()
+    table = Table(table_rows(leaves["remembered"], pen).detach())
     rows, sketches = torch.tensor([22, 3, 0, 11]), torch.arange(B)
     one = Pen(*(part[sketches, rows].unsqueeze(1) for part in pen))
     query, anchor_query, spread = (
@@ -106,7 +106,7 @@ def test_without_a_compiler_torch_does_the_work(monkeypatch):
 @needs_compiler
 def test_rows_without_a_gradient_are_skipped():
     leaves, pen, offsets = world()
-    table = table_of(leaves["remembered"], pen)
+    table = Table(table_rows(leaves["remembered"], pen))
     density = kernel.anchor_log_prob(CONFIG, leaves["anchor_query"], leaves["spread"], table, pen, offsets)
     d_query, d_spread = torch.autograd.grad(density[:, 3].sum(), [leaves["anchor_query"], leaves["spread"]])
     assert d_spread[:, 3].all() and d_spread.count_nonzero() == B
@@ -126,11 +126,11 @@ def test_no_row_sees_what_comes_after_it(module):
         assert not torch.allclose(one[:, 11:], other[:, 11:])
 
 
-def test_a_table_may_have_room_to_spare():
-    """In a drawing a table is a view of a larger one."""
+def test_a_table_may_have_room_to_spare_and_any_slot():
+    """In a drawing a table is a view of a larger one, and those of other sketches lie between."""
     leaves, pen, offsets = world()
-    table = table_of(leaves["remembered"], pen).detach()
-    roomy = F.pad(table, (0, 0, 0, 9))[:, :N]
+    table = Table(table_rows(leaves["remembered"], pen).detach())
+    roomy = Table(F.pad(table.rows.flip(0), (0, 0, 0, 9))[:, :N], torch.tensor([3, 2, 1, 0]))
     for function, query in ((kernel.attend, "query"), (reference.attend, "query")):
         found = function(CONFIG, leaves[query].detach(), roomy, pen)
         torch.testing.assert_close(found, function(CONFIG, leaves[query].detach(), table, pen))
@@ -141,8 +141,8 @@ def test_a_table_may_have_room_to_spare():
 
 def test_attention_is_that_of_the_docstring():
     leaves, pen, _ = world(1, 6)
-    table = table_of(leaves["remembered"], pen).detach()
-    keys, values, _, place = torch.split(table[0], columns_of(CONFIG), dim=-1)
+    table = Table(table_rows(leaves["remembered"], pen).detach())
+    keys, values, _, place = torch.split(table.rows[0], columns_of(CONFIG), dim=-1)
     found = kernel.attend(CONFIG, leaves["query"].detach(), table, pen)[0].view(6, 2, -1)
     seen = reference.geometry(pen, place[None])[0]
     row, head = 4, 1
@@ -169,29 +169,34 @@ def test_a_pen_knows_where_it_is_what_it_drew_and_which_stroke():
 
 
 def test_a_memory_is_a_value():
-    empty = InkMemory.empty(2, torch.zeros(1), 3)
+    empty = InkMemory.of(torch.zeros(2, 0, 3), torch.zeros(2, dtype=torch.long))
     one = empty.append(torch.ones(2, 3))
     two, other = one.append(torch.full((2, 3), 2.0)), one.append(torch.full((2, 3), 9.0))
-    assert one.table.tolist() == [[[1.0] * 3]] * 2
-    assert two.table[0].tolist() == [[1.0] * 3, [2.0] * 3]
-    assert other.table[0].tolist() == [[1.0] * 3, [9.0] * 3]
-    assert two.table[0].tolist() == [[1.0] * 3, [2.0] * 3]
+    assert one.table.own.tolist() == [[[1.0] * 3]] * 2
+    assert two.table.own[0].tolist() == [[1.0] * 3, [2.0] * 3]
+    assert other.table.own[0].tolist() == [[1.0] * 3, [9.0] * 3]
+    assert two.table.own[0].tolist() == [[1.0] * 3, [2.0] * 3]
     joined = InkMemory.joined([two, one])
     assert joined.counts.tolist() == [2, 2, 1, 1]
     grown = joined.append(torch.full((4, 3), 5.0)).select(torch.tensor([3, 0]))
     assert grown.counts.tolist() == [2, 3]
-    assert grown.table[0, :2].tolist() == [[1.0] * 3, [5.0] * 3]
-    assert grown.table[1].tolist() == [[1.0] * 3, [2.0] * 3, [5.0] * 3]
+    assert grown.table.own[0, :2].tolist() == [[1.0] * 3, [5.0] * 3]
+    assert grown.table.own[1].tolist() == [[1.0] * 3, [2.0] * 3, [5.0] * 3]
+    kept = grown.table.own.clone()
+    fewer = grown.select(torch.tensor([1]))
+    assert fewer.append(torch.full((1, 3), 7.0)).table.own[0, 3].tolist() == [7.0] * 3
+    again = grown.append(torch.full((2, 3), 8.0))
+    assert torch.equal(grown.table.own, kept)
+    assert again.table.own[1, 3].tolist() == [8.0] * 3
     for _ in range(100):
         grown = grown.append(torch.zeros(2, 3))
-    assert grown.table[1, :3].tolist() == [[1.0] * 3, [2.0] * 3, [5.0] * 3]
+    assert grown.table.own[1, :3].tolist() == [[1.0] * 3, [2.0] * 3, [5.0] * 3]
 
 
 def repeated(anchors: Anchors, count: int) -> Anchors:
     """The anchors of one row, ``count`` times."""
-    query, spread, table = (
-        each.expand(count, *each.shape[1:]) for each in (anchors.query, anchors.spread, anchors.table)
-    )
+    query, spread = (each.expand(count, *each.shape[1:]) for each in (anchors.query, anchors.spread))
+    table = Table(anchors.table.rows, torch.zeros(count, dtype=torch.long))
     return replace(
         anchors,
         query=query,
@@ -205,7 +210,7 @@ def anchors_of_one(seed: int = 0, spread: float = 0.2) -> Anchors:
     """The anchors after the last row of one sketch."""
     rows = rows_of(1, 7, seed)
     pen = pen_along(rows)
-    table = table_of(torch.randn(1, 7, sum(columns_of(CONFIG)) - PLACE, generator=generator(seed)), pen)
+    table = Table(table_rows(torch.randn(1, 7, sum(columns_of(CONFIG)) - PLACE, generator=generator(seed)), pen))
     query = torch.randn(1, 1, ANCHOR_QUERY, generator=generator(seed + 1)) * 0.7
     return Anchors(CONFIG, query, torch.tensor([[spread]]), table, Pen(pen.place[:, -1:], pen.row[:, -1:]))
 
@@ -243,7 +248,7 @@ def test_a_line_can_end_anywhere_on_a_segment():
     """Of two points a long way apart the middle is as likely as is fitting for a line between them."""
     rows = torch.tensor([[[0.0, 0, 1, 0, 0], [4, 0, 0, 1, 0]]])
     pen = pen_along(rows)
-    table = table_of(torch.zeros(1, 2, sum(columns_of(CONFIG)) - PLACE), pen)
+    table = Table(table_rows(torch.zeros(1, 2, sum(columns_of(CONFIG)) - PLACE), pen))
     last = Pen(pen.place[:, -1:], pen.row[:, -1:])
     anchors = Anchors(CONFIG, torch.zeros(1, 1, ANCHOR_QUERY), torch.tensor([[0.05]]), table, last)
     middle, beside, end = (anchors.log_prob(torch.tensor([point])) for point in ([-2.0, 0], [-2.0, 0.5], [0.0, 0]))
@@ -280,7 +285,7 @@ def test_anchors_are_chosen_as_often_as_they_weigh():
     rows = torch.zeros(count, dtype=torch.long)
     many = PointDistribution(outputs[rows], repeated(anchors, count))
     drawn = many.sample(apply_temperature(draw_noise(count, 3, generator(7)), torch.ones(count, dtype=torch.float64)))
-    centres = reference.anchor_places(anchors.table[:, :, :])[0][0] - anchors.pen.position[0, 0]
+    centres = reference.anchor_places(anchors.table)[0][0] - anchors.pen.position[0, 0]
     on_points = torch.cdist(drawn[:, :2], centres[:7]).min(dim=1).values < 1e-3
     weights = reference.anchor_logits(CONFIG, anchors.query, anchors.table, anchors.pen)[0, 0].softmax(dim=0)
     assert float(on_points.float().mean()) == pytest.approx(0.25 * float(weights[:7].sum()), abs=0.02)
@@ -290,7 +295,7 @@ def test_batches_of_doodles_have_finite_gradients():
     batch = batch_of(6)
     pen = pen_along(F.pad(batch.points, (0, 0, 1, 0)))
     remembered = numbers(*pen.row.shape, sum(columns_of(CONFIG)) - PLACE, seed=1)
-    table = table_of(remembered, pen)
+    table = Table(table_rows(remembered, pen))
     found = kernel.attend(CONFIG, torch.zeros(*pen.row.shape, QUERY), table, pen)
     (gradient,) = torch.autograd.grad(found.sum(), remembered)
     assert gradient.isfinite().all()

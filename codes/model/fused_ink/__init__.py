@@ -5,7 +5,7 @@ computes it.
 """
 
 from codes.model.fused_ink.kernel import anchor_log_prob, anchor_sample, attend
-from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, columns_of
+from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, Table, columns_of
 
 __all__ = [
     "GEOMETRY",
@@ -13,6 +13,7 @@ __all__ = [
     "PLACE",
     "AnchorNoise",
     "Pen",
+    "Table",
     "anchor_log_prob",
     "anchor_sample",
     "attend",

@@ -13,7 +13,7 @@ enum { GEOMETRY = 10, KINDS = 2 };
 static const float LOG_TWO_PI = 1.8378770664f, ABSENT = -1e9f, SPAN = 0.57735026919f;
 
 typedef struct {
-    long sketches, rows, points, heads, key, stride; /* stride: floats from one sketch's table to the next one's */
+    long sketches, rows, points, heads, key, stride; /* stride: floats from one table to the next */
 } Sizes;
 
 static long width_of(const Sizes *s) { return (2 * s->heads + KINDS) * s->key + PLACE; }
@@ -188,7 +188,8 @@ long scratch_floats(long points, long heads, long key) {
 
 /* context: [sketches, rows, heads, key + GEOMETRY], what is found in values and in geometry. normaliser: [sketches,
    rows, heads], the logarithm of the sum of the exponentials of all scores. */
-void attend_forward(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
+void attend_forward(long sketches, long rows, long points, long heads, long key, long stride, const int64_t *slots,
+                    const float *query,
                     const float *table, const float *pen, const float *row, float *context, float *normaliser,
                     float *scratch) {
     const Sizes s = {sketches, rows, points, heads, key, stride};
@@ -196,7 +197,7 @@ void attend_forward(long sketches, long rows, long points, long heads, long key,
     const float scale = 1.0f / __builtin_sqrtf((float)key);
     float *columns = scratch, *seen = columns + 2 * width * step, *weights = seen + GEOMETRY * step;
     for (long b = 0; b < sketches; b++) {
-        const float *own = table + b * stride;
+        const float *own = table + (slots ? slots[b] : b) * stride;
         if (rows > 1) transpose(own, points, width, 0, 2 * heads * key, columns, step);
         transpose(own, points, width, width - PLACE, width, columns, step);
         for (long i = 0; i < rows; i++) {
@@ -316,7 +317,8 @@ static float largest_of_kinds(const float *values, long step, long count) {
 
 /* log_prob: [sketches, rows], of the offset that leads to `target` [sketches, rows, 2]. normaliser: [sketches, rows], of
    the anchors' scores. */
-void anchors_forward(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
+void anchors_forward(long sketches, long rows, long points, long heads, long key, long stride, const int64_t *slots,
+                     const float *query,
                      const float *table, const float *pen, const float *row, const float *spread, const float *target,
                      float *log_prob, float *normaliser, float *scratch) {
     const Sizes s = {sketches, rows, points, heads, key, stride};
@@ -325,7 +327,7 @@ void anchors_forward(long sketches, long rows, long points, long heads, long key
     float *scores = seen + GEOMETRY * step, *density = scores + KINDS * step;
     const float *place = columns + (width - PLACE) * step;
     for (long b = 0; b < sketches; b++) {
-        const float *own = table + b * stride, *keys = rows > 1 ? 0 : own + 2 * heads * key;
+        const float *own = table + (slots ? slots[b] : b) * stride, *keys = rows > 1 ? 0 : own + 2 * heads * key;
         transpose(own, points, width, rows > 1 ? 2 * heads * key : width - PLACE, width, columns, step);
         for (long i = 0; i < rows; i++) {
             const long at = b * rows + i, count = (long)row[at] + 1;
@@ -393,7 +395,8 @@ void anchors_backward(long sketches, long rows, long points, long heads, long ke
 
 /* offset: [sketches, 2], a draw from the anchors of one row each: the anchor at which the running sum of the weights
    passes `uniform`, and two normal numbers along and across it. Scores are multiplied by `inverse_temperature`. */
-void anchors_sample(long sketches, long rows, long points, long heads, long key, long stride, const float *query,
+void anchors_sample(long sketches, long rows, long points, long heads, long key, long stride, const int64_t *slots,
+                    const float *query,
                     const float *table, const float *pen, const float *row, const float *spread, const float *uniform,
                     const float *normal, const float *inverse_temperature, float *offset, float *scratch) {
     const Sizes s = {sketches, rows, points, heads, key, stride};
@@ -402,7 +405,7 @@ void anchors_sample(long sketches, long rows, long points, long heads, long key,
     const float *place = columns + (width - PLACE) * step;
     for (long b = 0; b < sketches; b++) {
         const long count = (long)row[b] + 1;
-        const float *own = table + b * stride;
+        const float *own = table + (slots ? slots[b] : b) * stride;
         transpose(own, points, width, width - PLACE, width, columns, step);
         see(place, step, pen + b * PLACE, row[b], count, seen);
         anchor_scores(&s, query + b * part, columns, own + 2 * heads * key, seen, step, count, scores);

@@ -19,57 +19,46 @@ from torch.autograd.function import once_differentiable
 from codes.compiled import load_library
 from codes.model.config import InkConfig
 from codes.model.fused_ink import reference
-from codes.model.fused_ink.reference import AnchorNoise, Pen
-
-POINTERS = {
-    "attend_forward": 7,
-    "attend_backward": 10,
-    "anchors_forward": 9,
-    "anchors_backward": 13,
-    "anchors_sample": 10,
-}
-SIZES = 6  # long numbers that come before the pointers
+from codes.model.fused_ink.reference import AnchorNoise, Pen, Table
 
 
-def attend(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+def attend(config: InkConfig, query: Tensor, table: Table, pen: Pen) -> Tensor:
     """See :func:`codes.model.fused_ink.reference.attend`."""
     if not _compiled_for(table):
         return reference.attend(config, query, table, pen)
-    context: Tensor = _Attention.apply(config, query, table, pen)  # type: ignore[no-untyped-call]
+    context: Tensor = _Attention.apply(config, query, *table, pen)  # type: ignore[no-untyped-call]
     return context
 
 
-def anchor_log_prob(
-    config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, offset: Tensor
-) -> Tensor:
+def anchor_log_prob(config: InkConfig, query: Tensor, spread: Tensor, table: Table, pen: Pen, offset: Tensor) -> Tensor:
     """See :func:`codes.model.fused_ink.reference.anchor_log_prob`."""
     if not _compiled_for(table):
         return reference.anchor_log_prob(config, query, spread, table, pen, offset)
     target = pen.position + offset
-    log_prob: Tensor = _Anchors.apply(config, query, spread, table, pen, target)  # type: ignore[no-untyped-call]
+    log_prob: Tensor = _Anchors.apply(config, query, spread, *table, pen, target)  # type: ignore[no-untyped-call]
     return log_prob
 
 
 def anchor_sample(
-    config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, noise: AnchorNoise
+    config: InkConfig, query: Tensor, spread: Tensor, table: Table, pen: Pen, noise: AnchorNoise
 ) -> Tensor:
     """See :func:`codes.model.fused_ink.reference.anchor_sample`."""
     if not _compiled_for(table):
         return reference.anchor_sample(config, query, spread, table, pen, noise)
-    query, spread, table = query.contiguous(), spread.contiguous(), _rows_contiguous(table)
+    query, spread, rows = query.contiguous(), spread.contiguous(), _rows_contiguous(table.rows)
     given = (*(each.contiguous() for each in pen), spread, *(each.contiguous() for each in noise))
     offset = query.new_empty(len(query), 2)
-    _run("anchors_sample", config, query, table, query, table, *given, offset)
+    _run("anchors_sample", config, query, rows, table.slots, query, rows, *given, offset)
     return offset
 
 
 class _Attention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+    def forward(ctx: Any, config: InkConfig, query: Tensor, table: Tensor, slots: Tensor | None, pen: Pen) -> Tensor:
         query, table, pen = query.contiguous(), _rows_contiguous(table), Pen(*(each.contiguous() for each in pen))
         context = torch.empty_like(query)
         normaliser = query.new_empty(*query.shape[:2], config.heads)
-        _run("attend_forward", config, query, table, query, table, *pen, context, normaliser)
+        _run("attend_forward", config, query, table, slots, query, table, *pen, context, normaliser)
         ctx.save_for_backward(query, table, *pen, context, normaliser)
         ctx.config = config
         return context
@@ -81,19 +70,20 @@ class _Attention(torch.autograd.Function):
         d_query, d_table = torch.empty_like(query), table.new_empty(table.shape)
         further = (query, table, *rest, d_context.contiguous(), d_query, d_table)
         _run("attend_backward", ctx.config, query, table, *further)
-        return None, d_query, d_table, None
+        return None, d_query, d_table, None, None
 
 
 class _Anchors(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, target: Tensor
-    ) -> Tensor:
+        ctx: Any, config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, slots: Tensor | None, pen: Pen,
+        target: Tensor,
+    ) -> Tensor:  # fmt: skip
         query, spread, target = query.contiguous(), spread.contiguous(), target.contiguous()
         table, pen = _rows_contiguous(table), Pen(*(each.contiguous() for each in pen))
         log_prob, normaliser = torch.empty_like(spread), torch.empty_like(spread)
         given = (query, table, *pen, spread, target, log_prob, normaliser)
-        _run("anchors_forward", config, query, table, *given)
+        _run("anchors_forward", config, query, table, slots, *given)
         ctx.save_for_backward(*given)
         ctx.config = config
         return log_prob
@@ -108,17 +98,18 @@ class _Anchors(torch.autograd.Function):
             "anchors_backward", ctx.config, query, table, query, table, place, row, spread, *rest,
             d_log_prob.contiguous(), *results,
         )  # fmt: skip
-        return None, d_query, d_spread, d_table, None, None
+        return None, d_query, d_spread, d_table, None, None, None
 
 
-def _run(function: str, config: InkConfig, query: Tensor, table: Tensor, *tensors: Tensor) -> None:
+def _run(function: str, config: InkConfig, query: Tensor, table: Tensor, *tensors: Tensor | None) -> None:
     """Call one function of the library; it gets scratch memory of its own."""
     library = _library()
     assert library is not None
     sketches, rows = query.shape[:2]
     scratch = torch.empty(library.scratch_floats(table.shape[1], config.heads, config.key))
     sizes = (sketches, rows, table.shape[1], config.heads, config.key, table.stride(0))
-    getattr(library, function)(*sizes, *(each.data_ptr() for each in (*tensors, scratch)))
+    pointers = (None if each is None else each.data_ptr() for each in (*tensors, scratch))
+    getattr(library, function)(*map(ctypes.c_long, sizes), *map(ctypes.c_void_p, pointers))
 
 
 def _rows_contiguous(table: Tensor) -> Tensor:
@@ -126,18 +117,15 @@ def _rows_contiguous(table: Tensor) -> Tensor:
     return table if table.stride(2) == 1 and table.stride(1) == table.shape[2] else table.contiguous()
 
 
-def _compiled_for(table: Tensor) -> bool:
-    return table.device.type == "cpu" and table.dtype == torch.float32 and _library() is not None
+def _compiled_for(table: Table) -> bool:
+    rows = table.rows
+    return rows.device.type == "cpu" and rows.dtype == torch.float32 and _library() is not None
 
 
 @lru_cache
 def _library() -> ctypes.CDLL | None:
     library = load_library(Path(__file__).with_name("ink.c"))
     if library is not None:
-        for name, pointers in POINTERS.items():
-            function = getattr(library, name)
-            function.argtypes = [*[ctypes.c_long] * SIZES, *[ctypes.c_void_p] * pointers]
-            function.restype = None
         library.scratch_floats.argtypes = [ctypes.c_long] * 3
         library.scratch_floats.restype = ctypes.c_long
     return library

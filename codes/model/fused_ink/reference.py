@@ -1,6 +1,6 @@
 """Looking back at earlier points, in torch: what ``ink.c`` computes, on any device and without a compiler.
 
-Rows of a table, ``[B, J, W]``, stand for earlier points: keys and values of some heads, keys of two kinds of anchors,
+Rows of a :class:`Table` stand for earlier points: keys and values of some heads, keys of two kinds of anchors,
 and the :data:`PLACE` numbers of the point's place. From row i a pen sees the points 0 to i.
 
 *Attention* is that of Vaswani et al. (2017, section 3.2), with scores and values that also have a part linear in the
@@ -49,6 +49,23 @@ class Pen(NamedTuple):
         return self.place[..., : Y + 1]
 
 
+class Table(NamedTuple):
+    """Hold the earlier points of some sketches.
+
+    Attributes:
+        rows: ``[R, J, W]``.
+        slots: ``[B]`` which of the R tables is a sketch's; None where each has its own, in order.
+    """
+
+    rows: Tensor
+    slots: Tensor | None = None
+
+    @property
+    def own(self) -> Tensor:
+        """Return the table of each sketch, ``[B, J, W]``."""
+        return self.rows if self.slots is None else self.rows[self.slots]
+
+
 class AnchorNoise(NamedTuple):
     """Hold the numbers from which an offset is drawn.
 
@@ -69,12 +86,12 @@ def columns_of(config: InkConfig) -> list[int]:
     return [attended, attended, KINDS * config.key, PLACE]
 
 
-def attend(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+def attend(config: InkConfig, query: Tensor, table: Table, pen: Pen) -> Tensor:
     """Return what each row finds in earlier points, ``[B, I, heads (key + GEOMETRY)]``.
 
     ``query`` is as large, a head's part for keys before its part for geometry.
     """
-    keys, values, _, place = torch.split(table, columns_of(config), dim=-1)
+    keys, values, _, place = torch.split(table.own, columns_of(config), dim=-1)
     seen, visible = geometry(pen, place), _visible(pen, table)
     weights = _scores(config, query, keys, seen).masked_fill(~visible.unsqueeze(2), ABSENT).softmax(dim=-1)
     batch, rows, heads, _ = weights.shape
@@ -83,9 +100,7 @@ def attend(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
     return torch.cat([found.transpose(1, 2), where], dim=-1).flatten(2)
 
 
-def anchor_log_prob(
-    config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, offset: Tensor
-) -> Tensor:
+def anchor_log_prob(config: InkConfig, query: Tensor, spread: Tensor, table: Table, pen: Pen, offset: Tensor) -> Tensor:
     """Return the log density of each row's ``offset [B, I, 2]`` under its anchors, ``[B, I]``.
 
     ``query [B, I, KINDS (key + GEOMETRY)]`` scores the anchors and ``spread [B, I]`` is their width.
@@ -101,7 +116,7 @@ def anchor_log_prob(
 
 
 def anchor_sample(
-    config: InkConfig, query: Tensor, spread: Tensor, table: Tensor, pen: Pen, noise: AnchorNoise
+    config: InkConfig, query: Tensor, spread: Tensor, table: Table, pen: Pen, noise: AnchorNoise
 ) -> Tensor:
     """Draw an offset from the anchors of each of ``[B, 1]`` rows, ``[B, 2]``.
 
@@ -122,18 +137,18 @@ def anchor_sample(
     return centre - pen.position.squeeze(1) + away
 
 
-def anchor_logits(config: InkConfig, query: Tensor, table: Tensor, pen: Pen) -> Tensor:
+def anchor_logits(config: InkConfig, query: Tensor, table: Table, pen: Pen) -> Tensor:
     """Return the scores of the anchors of each row, ``[B, I, KINDS J]``: of all points, then of all segments."""
-    _, _, keys, place = torch.split(table, columns_of(config), dim=-1)
+    _, _, keys, place = torch.split(table.own, columns_of(config), dim=-1)
     scores = _scores(config, query, keys, geometry(pen, place))
     drawn = (place[..., REACH_X : REACH_Y + 1] != 0).any(dim=-1)
     there = torch.stack([torch.ones_like(drawn), drawn], dim=1).unsqueeze(1) & _visible(pen, table).unsqueeze(2)
     return scores.masked_fill(~there, ABSENT).flatten(2)
 
 
-def anchor_places(table: Tensor) -> tuple[Tensor, Tensor]:
+def anchor_places(table: Table) -> tuple[Tensor, Tensor]:
     """Return the centres of the anchors and one standard deviation along each, ``[B, KINDS J, 2]`` both."""
-    place = table[..., -PLACE:]
+    place = table.own[..., -PLACE:]
     position, half = place[..., : Y + 1], 0.5 * place[..., REACH_X : REACH_Y + 1]
     centres = torch.cat([position, position - half], dim=1)
     return centres, torch.cat([torch.zeros_like(half), SPAN * half], dim=1)
@@ -166,6 +181,6 @@ def _scores(config: InkConfig, query: Tensor, keys: Tensor, seen: Tensor) -> Ten
     return torch.add(geometric, matches.transpose(1, 2), alpha=config.key**-0.5)
 
 
-def _visible(pen: Pen, table: Tensor) -> Tensor:
+def _visible(pen: Pen, table: Table) -> Tensor:
     """Return ``[B, I, J]``, which points are there for which row."""
-    return torch.arange(table.shape[1], device=table.device) <= pen.row.unsqueeze(2)
+    return torch.arange(table.rows.shape[1], device=table.rows.device) <= pen.row.unsqueeze(2)
