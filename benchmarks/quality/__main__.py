@@ -20,7 +20,8 @@ import click
 from tqdm import tqdm
 
 from benchmarks import FIGURES, IMAGES
-from benchmarks.quality.figures import Figures, all_figures, headline_figures, run_facts, save_figures
+from benchmarks.quality.figures import Figures, all_figures, run_facts, save_figures
+from benchmarks.quality.headline import headline_figures
 from benchmarks.quality.judge import SHIPPED
 from benchmarks.quality.routing import routing_figures
 from benchmarks.quality.tables import write_pages
@@ -36,7 +37,16 @@ from codes.runtime import use_threads
 from codes.sketch.layout import view_of
 from codes.sketch.sheet import Cell, Sheet
 
-QUICK = {"many": 12, "few": 6, "varied": 3, "variations": 4, "drawn": 1, "routed": 15, "negatives": 20}
+QUICK = {
+    "many": 12,
+    "few": 6,
+    "varied": 3,
+    "variations": 4,
+    "drawn": 1,
+    "routed": 15,
+    "negatives": 20,
+    "from_nothing": 6,
+}
 SHEET_CATEGORIES = 3  # a row
 SHEET_SIDE = 104
 
@@ -48,6 +58,7 @@ Result = TypeVar("Result")
 @click.option("--rare", type=click.Path(path_type=Path), help="Folder of .npz files of categories nobody learned.")
 @click.option("-m", "--model", default="starter", show_default=True, help="Name or folder of the bundle.")
 @click.option("--judge", type=click.Path(path_type=Path), default=SHIPPED, help="Weights of the judge.")
+@click.option("--wide-judge", type=click.Path(path_type=Path), help="Weights of a judge of drawings from nothing.")
 @click.option("--quick", is_flag=True, help="Few sketches: some minutes, rough figures.")
 @click.option("--headline", is_flag=True, help="Measure the headline's completions alone; other figures stay.")
 @click.option("--workers", default=2, show_default=True, help="Categories that are measured at a time.")
@@ -63,13 +74,13 @@ def main(data: Path, out: Path, headline: bool, workers: int, write: bool, **ask
     Example:
       python -m benchmarks.quality datasets/core --rare datasets/rare --write
     """
-    plan = QualityPlan(asked["model"], asked["judge"], seed=asked["seed"])
+    plan = QualityPlan(asked["model"], asked["judge"], seed=asked["seed"], wide_judge=asked["wide_judge"])
     plan = replace(plan, **QUICK) if asked["quick"] else plan
     facts = run_facts(plan, asked["quick"])
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), use_threads, (1,)) as pool:
         if headline:
             figures = json.loads(out.read_text()) if out.exists() else {}
-            figures["headline"] = {**facts, **headline_figures(_each(measure_headline, data, plan, pool))}
+            figures["headline"] = {**facts, **headline_figures(_each(measure_headline, data, plan, pool), pool)}
         else:
             figures = measure_all(data, plan, pool, asked["rare"], IMAGES if write else None)
             figures = {**facts, **figures, "headline": {**facts, **figures["headline"]}}
@@ -85,7 +96,8 @@ def measure_all(data: Path, plan: QualityPlan, pool: Executor, rare: Path | None
     measured = _each(measure_category, data, plan, pool)
     if images:
         write_sheet(images / "best-median-worst.png", best_median_worst([each.trials for each in measured]))
-    return {**all_figures(measured), "routing": routing.result()}
+    headline = headline_figures([each.trials.headline for each in measured], pool)
+    return {**all_figures(measured, headline), "routing": routing.result()}
 
 
 def _each(

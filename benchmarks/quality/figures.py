@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.quality.distances import MIN_GAP, frechet_distance, gap_closed
-from benchmarks.quality.joins import joins_figures, measure_all_joins
+from benchmarks.quality.headline import Figures, mean_of_medians
 from benchmarks.quality.trials import (
     COLUMNS,
     COMPLETED,
     FRACTIONS,
-    HEADLINE,
     LENGTH,
     PREFIX,
     TRIALS,
@@ -24,7 +23,6 @@ from benchmarks.quality.trials import (
     USUAL,
     CategoryQuality,
     CategoryTrials,
-    HeadlineTrials,
     QualityPlan,
 )
 from codes.checkpoints.bundle import Bundle
@@ -32,8 +30,6 @@ from codes.checkpoints.part import sha256
 from codes.evaluation.bootstrap import Estimate, bootstrap, bootstrap_of_means
 from codes.formats.files import atomic_path
 from codes.sketch.stroke3 import Floats
-
-Figures = dict[str, Any]
 
 COMPARED = [name for name in TRIALS if name not in FRACTIONS]
 DIGITS = 5
@@ -51,35 +47,17 @@ def run_facts(plan: QualityPlan, quick: bool) -> Figures:
     }
 
 
-def all_figures(measured: Sequence[CategoryQuality]) -> Figures:
-    """Return all figures but those of the router."""
+def all_figures(measured: Sequence[CategoryQuality], headline: Figures) -> Figures:
+    """Return all figures but those of the router; those of the headline are put in."""
     trials = [each.trials for each in measured]
     return {
-        "headline": headline_figures([each.headline for each in trials]),
+        "headline": headline,
         "completions": completion_figures(trials),
         "judged": {
             "macro": bootstrap_of_means([each.recognised for each in measured]),
             "categories": {each.trials.category: bootstrap_of_means([each.recognised]) for each in measured},
         },
         "nats": {each.trials.category: each.nats for each in measured},
-    }
-
-
-def headline_figures(trials: Sequence[HeadlineTrials]) -> Figures:
-    """Return the figures at 50 % seen, the category given and as routed, from 24 candidates and from one.
-
-    They are what the judge recognises, and where added strokes begin and end. All are of the same sketches.
-    """
-    usual = [each.tables[USUAL] for each in trials]
-    return {
-        "prefix": bootstrap_of_means([table[:, PREFIX] for table in usual]),
-        "true": bootstrap_of_means([table[:, TRUE] for table in usual]),
-        **{name: bootstrap_of_means([each.tables[name][:, COMPLETED] for each in trials]) for name in HEADLINE},
-        "categories": [each.category for each in trials],
-        "joins": joins_figures(
-            [measure_all_joins(each.whole, each.starts) for each in trials],
-            {name: [measure_all_joins(each.completed[name], each.starts) for each in trials] for name in HEADLINE},
-        ),
     }
 
 
@@ -97,12 +75,8 @@ def completion_figures(studied: Sequence[CategoryTrials]) -> Figures:
 def trial_figures(tables: Sequence[Floats]) -> Figures:
     """Return the figures of one trial from the table of each category."""
     columns = {name: bootstrap_of_means([table[:, i] for table in tables]) for i, name in enumerate(COLUMNS[:LENGTH])}
-    lengths = bootstrap([table[:, LENGTH] for table in tables], _mean_of_medians)
+    lengths = bootstrap([table[:, LENGTH] for table in tables], mean_of_medians)
     return {**columns, COLUMNS[LENGTH]: lengths, "gap_closed": bootstrap_of_means(tables, gap_closed)}
-
-
-def _mean_of_medians(samples: Sequence[Floats]) -> float:
-    return float(np.mean([np.median(sample) for sample in samples]))
 
 
 def comparison(studied: Sequence[CategoryTrials], name: str) -> Figures:

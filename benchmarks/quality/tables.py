@@ -32,6 +32,15 @@ JOIN_WORDS = {
     "ends": "end on ink",
     "closes": "close (their two ends within 6 px)",
 }
+CLASSIFIER_WORDS = {
+    "pictures": "told from people's by a raster network, AUROC",
+    "lines": "told from people's by trees over lines, AUROC",
+}
+ROW_WORDS = {
+    "moved": "pixel nats a point, what moves",
+    "jumps": "of offsets after a pen-up",
+    "stroke_ends": "of offsets that end a stroke",
+}
 HEADLINE_WORDS = {
     "50%": "24 candidates, given",
     "best of 1": "one, given",
@@ -92,7 +101,7 @@ def sections(folder: Path) -> dict[str, str]:
         if (folder / file).exists():
             figures = json.loads((folder / file).read_text())
             whole = SHIPPED if "five" in figures.get("routing", {}) else {}
-            more = HALVES if "joins" in figures.get("headline", {}) else {}
+            more = HALVES if "told_apart" in figures.get("headline", {}) else {}
             made |= {name: section(figures) for name, section in (parts | whole | more).items()}
     return made
 
@@ -170,7 +179,7 @@ def recognised(figures: Figures) -> str:
         ["true sketches", share(one["true"]), share(one["true"])],
     ]
     head = ["recognised by an independent judge", "the best of 24 candidates", "one candidate, as the live page draws"]
-    strokes = f"{added_strokes(one)}\n\n" if "joins" in one else ""
+    strokes = f"{endings(one)}\n\n" if "told_apart" in one else ""
     return (
         f"{table(head, rows)}\n\n{strokes}"
         f"{one['true']['count']} test sketches, half of the points seen, macro. As routed means "
@@ -179,33 +188,58 @@ def recognised(figures: Figures) -> str:
     )
 
 
-def added_strokes(headline: Figures) -> str:
-    """Return how often added strokes join earlier ink, people's and completions' on the same prefixes."""
+def endings(headline: Figures) -> str:
+    """Return what tells completions from people's endings of the same prefixes, and drawings from nothing."""
     rows = []
     for name, one in headline["joins"].items():
         rows.append([JOIN_WORDS[name], *(f"{one[who]['value']:.1%}" for who in ("people", *HEADLINE))])
         values = [one["chance"], *(one["difference"][trial] for trial in HEADLINE)]
         rows.append(["- difference to people, mean of absolutes by category", *(f"{value:.3f}" for value in values)])
-        values = [one["wasserstein"][trial] for trial in HEADLINE]
-        rows.append(["- Wasserstein distance of the gaps, px", "", *(_gap_cell(value) for value in values)])
-    head = ["strokes that were added", "people (a difference: by chance)", *HEADLINE_WORDS.values()]
-    return table(head, rows)
+        gaps = [one["wasserstein"][trial] for trial in HEADLINE]
+        cells = ["-" if gap is None else f"{gap:.1f}" for gap in gaps]
+        rows.append(["- Wasserstein distance of the gaps by category, mean, px", "", *cells])
+    for name, each in headline["told_apart"].items():
+        rows.append([CLASSIFIER_WORDS[name], "", *(number(each[trial]["all"]) for trial in HEADLINE)])
+    lengths = headline["length_ratio"]
+    rows.append(["points added over people's, median", "", *(number(lengths[trial]) for trial in HEADLINE)])
+    head = ["endings of the same prefixes", "people (a difference: by chance)", *HEADLINE_WORDS.values()]
+    return "\n\n".join([table(head, rows), *from_nothing(headline)])
 
 
-def _gap_cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def from_nothing(headline: Figures) -> list[str]:
+    """Return a sentence about drawings without a prefix, if some were made."""
+    if "from_nothing" not in headline:
+        return []
+    one = headline["from_nothing"]
+    by_category = dict(zip(headline["categories"], one["by_category"], strict=True))
+    worst = min(by_category, key=lambda name: by_category[name])
+    return [
+        f"Drawn from nothing, {share(one['drawn'])} are recognised by a judge of many more categories, and "
+        f"{share(one['true'])} of true sketches; the mean of their ratios by category is {one['ratio']:.2f}, the "
+        f"lowest {by_category[worst]:.2f} ({worst})."
+    ]
 
 
-def joins(figures: Figures) -> str:
-    """Return how often added strokes join earlier ink, category by category."""
+def half_sketches(figures: Figures) -> str:
+    """Return category by category how endings join ink, how well they are told apart, and what rows cost."""
     one, names = figures["headline"], figures["headline"]["categories"]
-    shown = ("people", "50%", "best of 1")
-    columns = [["people", *HEADLINE].index(who) for who in shown]
+    columns = [["people", *HEADLINE].index(who) for who in ("people", "50%", "best of 1")]
     rows = [
-        [name, *(" / ".join(f"{each['by_category'][i][c]:.0%}" for c in columns) for each in one["joins"].values())]
+        [
+            name,
+            *(" / ".join(f"{each['by_category'][i][c]:.0%}" for c in columns) for each in one["joins"].values()),
+            *(
+                " / ".join(f"{each[trial]['by_category'][i]:.2f}" for trial in ("50%", "best of 1"))
+                for each in one["told_apart"].values()
+            ),
+            *(f"{each['by_category'][i]:.2f}" for each in one["row_nats"].values()),
+        ]
         for i, name in enumerate(names)
     ]
-    return table(["people / 24 candidates / one, given", *JOIN_WORDS.values()], rows)
+    mean = ["mean", *[""] * 5, *(f"{each['macro']['value']:.2f}" for each in one["row_nats"].values())]
+    apart = [f"{words}, 24 / one" for words in CLASSIFIER_WORDS.values()]
+    joins = [f"{words}: people / 24 / one" for words in JOIN_WORDS.values()]
+    return table(["category, given", *joins, *apart, *ROW_WORDS.values()], [*rows, mean])
 
 
 def limits(figures: Figures) -> str:
@@ -438,7 +472,7 @@ QUALITY: dict[str, Section] = {
 }
 # Tables that need all that is measured of a bundle like the one that ships.
 SHIPPED: dict[str, Section] = {"headline": headline, "limits": limits}
-# Tables that need the headline's figures of added strokes.
-HALVES: dict[str, Section] = {"joins": joins}
+# Tables that need what is measured of the headline since it tells endings apart.
+HALVES: dict[str, Section] = {"half sketches": half_sketches}
 TAUGHT: dict[str, Section] = {"taught": taught}
 JUDGE: dict[str, Section] = {"judge itself": judge_itself}

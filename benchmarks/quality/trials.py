@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.quality.distances import chamfer_distance, ink_points, mean_pairwise_distance
 from benchmarks.quality.judge import SHIPPED, Judge
+from benchmarks.quality.row_nats import row_nats
 from codes.checkpoints.bundle import Bundle
 from codes.data.store import read_labelled
 from codes.data.transforms import rows_by_points
@@ -90,6 +92,10 @@ class QualityPlan:
         routed: sketches of a category, at most, that the router is asked about.
         negatives: drawings of nothing, of each kind, that it is asked about as well.
         seed: of the completions.
+        split: the split that is measured. Choices are made on ``valid``; ``test`` is for what is reported.
+        headline: the trials of :data:`HEADLINE` that are run.
+        wide_judge: weights of a judge of many more categories, for drawings from nothing; without, none are made.
+        from_nothing: such drawings of each category.
     """
 
     model: str = "starter"
@@ -102,6 +108,10 @@ class QualityPlan:
     routed: int = 10_000
     negatives: int = 300
     seed: int = 0
+    split: Literal["valid", "test"] = "test"
+    headline: tuple[str, ...] = tuple(HEADLINE)
+    wide_judge: Path | None = None
+    from_nothing: int = 60
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,14 @@ class FeatureSets:
 
 
 @dataclass(frozen=True)
+class FromNothing:
+    """Hold 1 where the wide judge recognises a drawing from nothing, and a true sketch; ``[N]`` and ``[M]``."""
+
+    drawn: Floats
+    true: Floats
+
+
+@dataclass(frozen=True)
 class HeadlineTrials:
     """Hold what the headline is made of, of one category. All trials finish the same prefixes.
 
@@ -159,6 +177,8 @@ class HeadlineTrials:
         whole: the N sketches as people drew them, stroke-3 ``[n, 3]``.
         starts: ``[N]``, rows of each prefix.
         completed: by trial, N sketches as they were completed, stroke-3 in the same pixels.
+        nats: ``[N, 6]``, what the rows after these prefixes cost the decoder, see :func:`row_nats`.
+        from_nothing: what became of drawings without a prefix, if there is a judge of them.
     """
 
     category: str
@@ -166,17 +186,8 @@ class HeadlineTrials:
     whole: Sequence[AnyStroke3]
     starts: NDArray[np.int64]
     completed: dict[str, list[Stroke3]]
-
-    @classmethod
-    def of(cls, category: str, whole: Sequence[AnyStroke3], runs: Mapping[str, TrialRun]) -> HeadlineTrials:
-        """Take the headline's trials out of ``runs``, which may hold others."""
-        return cls(
-            category,
-            {name: runs[name].table for name in HEADLINE},
-            whole,
-            np.array([rows_by_points(rows, TRIALS[USUAL].fraction) for rows in whole], dtype=np.int64),
-            {name: [each.sketch.points for each in runs[name].completions] for name in HEADLINE},
-        )
+    nats: Floats
+    from_nothing: FromNothing | None = None
 
 
 @dataclass(frozen=True)
@@ -236,8 +247,30 @@ class TrialRunner:
         )
         tables = {name: run.table for name, run in runs.items()}
         variety = self.variety(sketches.category, whole)
-        headline = HeadlineTrials.of(sketches.category, whole, runs)
+        headline = self.headline(sketches.category, whole, runs)
         return CategoryTrials(sketches.category, tables, headline, variety, features, usual.examples())
+
+    def headline(self, category: str, whole: Sequence[AnyStroke3], runs: Mapping[str, TrialRun]) -> HeadlineTrials:
+        """Take the headline's trials out of ``runs``, which may hold others."""
+        fraction = TRIALS[USUAL].fraction
+        return HeadlineTrials(
+            category,
+            {name: runs[name].table for name in self.plan.headline},
+            whole,
+            np.array([rows_by_points(rows, fraction) for rows in whole], dtype=np.int64),
+            {name: [each.sketch.points for each in runs[name].completions] for name in self.plan.headline},
+            row_nats(*self.completer.bundle.vae(category), whole, fraction),
+            self.from_nothing(category, whole) if self.plan.wide_judge else None,
+        )
+
+    def from_nothing(self, category: str, whole: Sequence[AnyStroke3]) -> FromNothing:
+        """Draw as ``draw_client.py sample`` does, and have the wide judge look at that and at true sketches."""
+        assert self.plan.wide_judge
+        judge = Judge.open(self.plan.wide_judge)
+        options = SamplingOptions(self.plan.from_nothing, seed=self.plan.seed, latent="prior")
+        drawn = self.completer.sampler(category).sample(options)
+        shown = ([each.points for each in drawn], whole)
+        return FromNothing(*(judge.predict(some).recognised(category) for some in shown))
 
     def run(self, category: str, whole: Sequence[AnyStroke3], trial: Trial) -> TrialRun:
         """Complete each sketch once."""
@@ -311,8 +344,10 @@ class CategoryQuality:
 
 
 def measured_categories(data: Path, plan: QualityPlan) -> list[str]:
-    """Return every category that the bundle draws, the judge knows and split ``test`` of the data has."""
-    known, found = Judge.open(plan.judge).categories, read_labelled(data, "test")
+    """Return every category that the bundle draws, the judges know and the split has."""
+    known, found = set(Judge.open(plan.judge).categories), read_labelled(data, plan.split)
+    if plan.wide_judge:
+        known &= set(Judge.open(plan.wide_judge).categories)
     return [name for name in Bundle.open(plan.model).categories if name in known and found.get(name)]
 
 
@@ -328,7 +363,7 @@ def measure_category(data: Path, plan: QualityPlan, category: str) -> CategoryQu
 
 def measure_headline(data: Path, plan: QualityPlan, category: str) -> HeadlineTrials:
     """Run the trials of the headline alone on one category."""
-    whole = read_labelled(data, "test")[category][: plan.many]
+    whole = read_labelled(data, plan.split)[category][: plan.many]
     runner = TrialRunner(Completer(Bundle.open(plan.model)), Judge.open(plan.judge), plan)
-    runs = {name: runner.run(category, whole, trial) for name, trial in HEADLINE.items()}
-    return HeadlineTrials.of(category, whole, runs)
+    runs = {name: runner.run(category, whole, HEADLINE[name]) for name in plan.headline}
+    return runner.headline(category, whole, runs)

@@ -60,6 +60,7 @@ def measured(store, bundle, judge_file, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("figures")
     npz.write_splits(folder / "ladder.npz", {"test": doodles(5)})
     words = [store.folder, "--rare", folder, "-m", bundle.folder, "--judge", judge_file, "--quick", "--workers", 1]
+    words += ["--wide-judge", judge_file]
     result = CliRunner().invoke(quality.main, [str(word) for word in [*words, "-o", folder / "quality.json"]])
     assert result.exit_code == 0, result.output
     return folder

@@ -10,10 +10,12 @@ from click.testing import CliRunner
 from benchmarks import FIGURES as SHIPPED_FIGURES
 from benchmarks.quality import __main__ as quality
 from benchmarks.quality import tables, taught
+from benchmarks.quality.ending_classifiers import CLASSIFIERS
 from benchmarks.quality.judge_training import (
     JudgeConfig,
     train_judge,
 )
+from benchmarks.quality.row_nats import ROWS
 from benchmarks.quality.tables import begin, end, fill_page, sections
 from benchmarks.quality.trials import HEADLINE, TRIALS
 from codes.formats import npz
@@ -45,6 +47,8 @@ def test_the_headline_alone_is_the_same_and_leaves_other_figures_as_they_are(
         bundle.folder,
         "--judge",
         judge_file,
+        "--wide-judge",
+        judge_file,
         "--quick",
         "--workers",
         1,
@@ -61,8 +65,13 @@ def test_every_table_is_made_of_the_figures(measured):
     made = sections(measured)
     assert made.keys() == tables.QUALITY.keys() | tables.HALVES.keys()
     assert tables.HEADLINE_WORDS.keys() == HEADLINE.keys()
-    assert all(f"| {words} |" in made["recognised"] for words in tables.JOIN_WORDS.values())
-    assert [line.split("|")[1].strip() for line in made["joins"].splitlines()[2:]] == list(CATEGORIES)
+    assert tables.CLASSIFIER_WORDS.keys() == CLASSIFIERS.keys() and tables.ROW_WORDS.keys() == set(ROWS)
+    words = [*tables.JOIN_WORDS.values(), *tables.CLASSIFIER_WORDS.values()]
+    assert all(f"| {each} |" in made["recognised"] for each in words)
+    assert "Drawn from nothing" in made["recognised"]
+    lines = made["half sketches"].splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == [*CATEGORIES, "mean"]
+    assert len({line.count("|") for line in lines}) == 1
     assert "**Few sketches" in made["what"]
     assert "| circle |" in made["by category"] and "| zigzag |" in made["nats"]
     widths = [line.count("|") for line in made["compared"].splitlines()]
