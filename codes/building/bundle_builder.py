@@ -12,8 +12,8 @@ from torch import Tensor
 
 from codes.building.calibration_fit import calibrate, prefix_logits
 from codes.building.critic_fit import add_critic, critic_sketches
-from codes.checkpoints.bundle import Bundle, part_folder, publish_bundle
-from codes.checkpoints.part import PartConfig, PartKind, write_part
+from codes.checkpoints.bundle import COMMON, Bundle, part_folder, publish_bundle
+from codes.checkpoints.part import PartConfig, PartKind, read_vae, write_part
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise
 from codes.data.batches import ordered_batches
 from codes.data.store import Store
@@ -40,6 +40,8 @@ class BundlePlan:
         store: the router is calibrated on its ``valid`` split, and the critic learns from its ``train`` split.
         precision: how weights are stored.
         critic_sketches: training sketches of each category, at most, that the critic learns from; 0 makes none.
+        common: the run of all categories from which the decoders were started; they are stored as differences from it.
+        rank: of these differences, see :mod:`codes.checkpoints.low_rank`.
 
     Raises:
         BadOption: there is no decoder, or two categories' names are too alike.
@@ -50,6 +52,8 @@ class BundlePlan:
     store: Store
     precision: StoragePrecision = "int8"
     critic_sketches: int = 500
+    common: RunFolder | None = None
+    rank: int = 32
 
     def __post_init__(self) -> None:
         if not self.decoders:
@@ -110,11 +114,26 @@ def _build_parts(plan: BundlePlan, folder: Path, card: str) -> Bundle:
         calibration = asdict(_calibrate_router(plan))
         _write_run(plan.router, "router", building / "router", plan.precision, calibration=calibration)
         decoders = {category: part_folder(category) for category in plan.decoders}
+        common = _write_common(plan, building / COMMON) if plan.common else None
         for category, run in plan.decoders.items():
-            _write_run(run, "decoder", building / decoders[category], plan.precision)
+            _write_decoder(plan, run, building / decoders[category], common)
         return publish_bundle(building, folder, decoders, card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _write_common(plan: BundlePlan, folder: Path) -> dict[str, Tensor]:
+    """Write the common decoder and return its weights as they are stored."""
+    assert plan.common is not None
+    _write_run(plan.common, "decoder", folder, plan.precision)
+    return read_vae(folder)[0].state_dict()
+
+
+def _write_decoder(plan: BundlePlan, run: RunFolder, folder: Path, common: Mapping[str, Tensor] | None) -> None:
+    try:
+        _write_run(run, "decoder", folder, plan.precision, common, rank=plan.rank if common else 0)
+    except ValueError as error:
+        raise BadOption(f"{run.path} was not started from the common decoder: {error}") from error
 
 
 def _calibrate_router(plan: BundlePlan) -> Calibration:
@@ -139,9 +158,16 @@ def _read_run(run: RunFolder, kind: PartKind) -> tuple[dict[str, Tensor], dict[s
     return tensors, facts
 
 
-def _write_run(run: RunFolder, kind: PartKind, folder: Path, precision: StoragePrecision, **extra: Any) -> None:
+def _write_run(
+    run: RunFolder,
+    kind: PartKind,
+    folder: Path,
+    precision: StoragePrecision,
+    common: Mapping[str, Tensor] | None = None,
+    **extra: Any,
+) -> None:
     """Write the best weights of a run as a part of a bundle."""
     tensors, facts = _read_run(run, kind)
     training = {name: facts[name] for name in ("step", "valid", "counts")}
     config = PartConfig(kind, facts["model"], facts["scale"], facts["categories"], training=training, **extra)
-    write_part(folder, config, tensors, precision)
+    write_part(folder, config, tensors, precision, common)

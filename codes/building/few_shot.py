@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, publish_bundle
+from codes.checkpoints.bundle import COMMON, CRITIC, Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.checkpoints.tensors import StoragePrecision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
@@ -104,7 +104,8 @@ def teach(bundle: Bundle, task: TeachingTask, folder: Path) -> Bundle:
     building = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     try:
-        for kept in [*bundle.decoders.values(), *([CRITIC] if bundle.has_critic else [])]:
+        optional = {COMMON: bundle.has_common, CRITIC: bundle.has_critic}
+        for kept in [*bundle.decoders.values(), *(part for part, there in optional.items() if there)]:
             shutil.copytree(bundle.folder / kept, building / kept)
         _write_decoder(bundle, task, building / part)
         _write_router(bundle, task, building / "router")
@@ -176,7 +177,8 @@ def _write_decoder(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
         Trainer(job, task.config, run, torch.device("cpu")).fit()
         best, facts = load_tensors(run.best)
     training = {name: facts[name] for name in ("step", "valid", "counts")}
-    write_part(folder, replace(config, categories=[task.name], training=training), best, task.precision)
+    config = replace(config, categories=[task.name], training=training)
+    write_part(folder, config, best, task.precision, bundle.common if config.rank else None)
 
 
 def average_of_nearest(bundle: Bundle, drawings: Sequence[AnyStroke3]) -> tuple[dict[str, Tensor], PartConfig]:

@@ -3,6 +3,7 @@
     bundle.json                      format number, categories in order, where each part is, sha256 of each file
     router/                          a part, see codes/checkpoints/part.py
     decoders/<category>/             a part each, read when it is first used
+    common/                          a decoder of all categories, if theirs are stored as differences from it
     critic/                          a part that a bundle may be without
     README.md                        the model card
 
@@ -16,8 +17,11 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+from torch import Tensor
 
 from codes.checkpoints.part import FILES, PartConfig, read_critic, read_router, read_vae, sha256, write_part
 from codes.errors import BadFile, ModelNotFound
@@ -26,8 +30,8 @@ from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 
-FORMAT = 5
-CRITIC = "critic"
+FORMAT = 6
+CRITIC, COMMON = "critic", "common"
 PACKAGE = Path(__file__).parents[1]
 INSTALLED = PACKAGE / "bundles"  # where setup.py puts them; a checkout has no such folder
 SHIPPED = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent / "examples" / "models"
@@ -112,7 +116,21 @@ class Bundle:
         Raises:
             ModelNotFound: it has no such category; the sentence names those there are.
         """
-        return read_vae(self._verified(self.part_of(category)))
+        return read_vae(self._verified(self.part_of(category)), self.common)
+
+    @cached_property
+    def common(self) -> Mapping[str, Tensor] | None:
+        """Return the weights of the decoder from which the others are stored as differences, if there is one.
+
+        Raises:
+            BadFile: it is missing or damaged.
+        """
+        return read_vae(self._verified(COMMON))[0].state_dict() if self.has_common else None
+
+    @property
+    def has_common(self) -> bool:
+        """Return true if the table of contents names a common decoder."""
+        return f"{COMMON}/{FILES[0]}" in self.hashes
 
     def part_of(self, category: str) -> str:
         """Return the folder of a category's part, relative to the bundle's.
@@ -183,7 +201,8 @@ def write_critic(bundle: Bundle, critic: Critic, config: PartConfig) -> Bundle:
 
 
 def _write_contents(folder: Path, decoders: Mapping[str, str]) -> None:
-    parts = ["router", *decoders.values(), *([CRITIC] if (folder / CRITIC).is_dir() else [])]
+    optional = [part for part in (COMMON, CRITIC) if (folder / part).is_dir()]
+    parts = ["router", *decoders.values(), *optional]
     facts: dict[str, Any] = {
         "format": FORMAT,
         "categories": list(decoders),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -15,6 +16,7 @@ from typing import Any, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
+from codes.checkpoints.low_rank import difference, whole
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise, save_tensors
 from codes.data.transforms import Normaliser
 from codes.errors import BadFile, BadOption
@@ -42,6 +44,7 @@ class PartConfig:
         categories: what it was trained on, in the order of its labels.
         calibration: the router's temperature and thresholds, see :class:`codes.model.calibration.Calibration`.
         training: where the weights come from; for people.
+        rank: of the matrices in which a decoder differs from the bundle's common one; 0 where it is stored whole.
     """
 
     kind: PartKind
@@ -50,6 +53,7 @@ class PartConfig:
     categories: list[str]
     calibration: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    rank: int = 0
 
     @property
     def normaliser(self) -> Normaliser:
@@ -57,10 +61,21 @@ class PartConfig:
         return Normaliser(self.scale)
 
 
-def write_part(folder: Path, config: PartConfig, tensors: dict[str, Tensor], precision: StoragePrecision) -> None:
-    """Write a part into a folder, its weights stored in this precision."""
+def write_part(
+    folder: Path,
+    config: PartConfig,
+    tensors: dict[str, Tensor],
+    precision: StoragePrecision,
+    common: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Write a part into a folder, its weights stored in this precision.
+
+    With a rank, what is stored is its difference from ``common``, the weights of the bundle's common decoder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    save_tensors(folder / "weights.safetensors", quantise(tensors, precision), {"kind": config.kind})
+    assert (common is not None) == (config.rank > 0)
+    stored = difference(tensors, common, config.rank, precision) if common else quantise(tensors, precision)
+    save_tensors(folder / "weights.safetensors", stored, {"kind": config.kind})
     with atomic_path(folder / "config.json") as temporary:
         temporary.write_text(json.dumps(asdict(config), indent=1) + "\n")
 
@@ -74,7 +89,7 @@ def read_config(folder: Path) -> PartConfig:
     path = folder / "config.json"
     try:
         config = PartConfig(**json.loads(path.read_text()))
-        valid = config.kind in get_args(PartKind) and 0 < config.scale < 1e6
+        valid = config.kind in get_args(PartKind) and 0 < config.scale < 1e6 and config.rank >= 0
         valid &= all(isinstance(name, str) for name in config.categories)
         valid &= Calibration(**config.calibration).is_valid
     except FileNotFoundError as error:
@@ -86,15 +101,21 @@ def read_config(folder: Path) -> PartConfig:
     return config
 
 
-def read_vae(folder: Path) -> tuple[SketchVAE, PartConfig]:
+def read_vae(folder: Path, common: Mapping[str, Tensor] | None = None) -> tuple[SketchVAE, PartConfig]:
     """Read a category's model; without gradients, in float32.
 
+    Args:
+        folder: of the part.
+        common: weights of the bundle's common decoder, from which this one may be stored as a difference.
+
     Raises:
-        BadFile: a file is missing or damaged, or the part is of another kind.
+        BadFile: a file is missing or damaged, the part is of another kind, or it lacks its common decoder.
     """
     config = _read_config_of_kind(folder, "decoder")
+    if config.rank and common is None:
+        raise BadFile(folder, "is a difference from a common decoder, which is not there")
     model = SketchVAE(_read_sizes(VAEConfig, config, folder))
-    return _load_weights(model, folder), config
+    return _load_weights(model, folder, common if config.rank else None), config
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
@@ -134,9 +155,10 @@ def _read_sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
         raise BadFile(folder / "config.json", "the sizes in it are not those of a model of ours") from error
 
 
-def _load_weights(model: Model, folder: Path) -> Model:
+def _load_weights(model: Model, folder: Path, common: Mapping[str, Tensor] | None = None) -> Model:
     path = folder / "weights.safetensors"
-    fill(model, dequantise(load_tensors(path)[0]), path)
+    stored = load_tensors(path)[0]
+    fill(model, whole(stored, common) if common else dequantise(stored), path)
     return model.requires_grad_(False)
 
 

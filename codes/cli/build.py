@@ -20,7 +20,7 @@ from codes.building.few_shot import (
 from codes.building.few_shot import teach as teach_bundle
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.tensors import StoragePrecision
-from codes.cli.common import MODEL, PATH, SectionedCommand, option
+from codes.cli.common import MODEL, PATH, SectionedCommand, option, refuse
 from codes.data.store import Store
 from codes.errors import BadOption
 from codes.runtime import keep_freed_memory
@@ -30,6 +30,12 @@ from codes.training.run_folder import RunFolder
 @click.command(cls=SectionedCommand)
 @option("--router", type=PATH, required=True, section="Parts", help="The run of the router, from train predict.")
 @option("--draw", "decoders", type=PATH, required=True, section="Parts", help="The folder of train draw runs.")
+@option(
+    "--common",
+    type=PATH,
+    section="Parts",
+    help="The run of train draw --together that they were started from: each is stored as its difference from it.",
+)
 @option(
     "-c",
     "--category",
@@ -56,9 +62,18 @@ from codes.training.run_folder import RunFolder
     section="Output",
     help="How weights are stored.",
 )
+@option(
+    "--rank",
+    type=click.IntRange(min=1),
+    default=BundlePlan.rank,
+    show_default=True,
+    section="Output",
+    help="Of the differences from --common: more is nearer to what was trained, and larger.",
+)
 @option("--card", type=PATH, section="Output", help="A model card to put in as README.md.")
 @option("-o", "--out", type=PATH, required=True, section="Output", help="The folder of the bundle.")
-def bundle(router: Path, decoders: Path, data: Path, out: Path, **options: Any) -> None:
+@click.pass_context
+def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out: Path, **options: Any) -> None:
     """Put a router and the decoders it routes to into one bundle.
 
     The router is calibrated on the valid split of --data: its probabilities, and the scores below which a sketch is
@@ -70,11 +85,15 @@ def bundle(router: Path, decoders: Path, data: Path, out: Path, **options: Any) 
 
     \b
     Example:
-      train_or_test.py bundle --router runs/router --draw runs/draw --data datasets/core -o examples/models/mine
+      train_or_test.py bundle --router runs/router --draw runs/draw --common runs/all --data datasets/core -o mine
     """
+    if not options["common"]:
+        refuse(ctx, ("rank",), "without --common: decoders are stored whole")
     runs = find_runs(decoders, options["categories"])
     card = options["card"].read_text() if options["card"] else None
-    plan = BundlePlan(RunFolder(router), runs, Store(data), options["precision"], options["critic_sketches"])
+    common = RunFolder(options["common"]) if options["common"] else None
+    parts = (options["precision"], options["critic_sketches"], common, options["rank"])
+    plan = BundlePlan(RunFolder(router), runs, Store(data), *parts)
     made = build_bundle(plan, out, card)
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     click.echo(f"{made.folder}: {len(runs)} categories, {size / 1e6:.1f} MB")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,27 @@ def test_names_too_alike_and_no_names_are_refused(runs, store):
         plan(runs, store, decoders={"ice cream": run, "ice_cream": run})
     with pytest.raises(BadOption, match="at least one decoder"):
         plan(runs, store, decoders={})
+
+
+def test_decoders_are_stored_as_differences_from_a_common_one(store, tmp_path, runs):
+    request = TrainingRequest(store.folder, tmp_path / "all", TINY_VAE, CONFIG)
+    list(train_decoders(request, together=True))
+    own = TrainingRequest(store.folder, tmp_path / "draw", TINY_VAE, CONFIG, start=tmp_path / "all")
+    list(train_decoders(own, CATEGORIES[:1]))
+    changes = {"decoders": find_runs(tmp_path / "draw"), "common": RunFolder(tmp_path / "all"), "precision": "float32"}
+    bundle = build_bundle(plan(runs, store, rank=3, **changes), tmp_path / "made")
+    assert bundle.has_common
+    vae, config = bundle.vae(CATEGORIES[0])
+    trained = load_tensors(tmp_path / "draw" / CATEGORIES[0] / "best.safetensors")[0]
+    assert config.rank == 3
+    common = bundle.common
+    for name, value in vae.state_dict().items():
+        assert (value - trained[name]).norm() <= (common[name] - trained[name]).norm() + 1e-6
+    assert Completer(bundle).complete(prefixes(1)[0], category=CATEGORIES[0], max_points=5)
+
+
+def test_a_decoder_of_other_sizes_than_the_common_one_is_refused(store, tmp_path, runs):
+    sizes = replace(TINY_VAE, decoder=replace(TINY_VAE.decoder, size=9))
+    list(train_decoders(TrainingRequest(store.folder, tmp_path / "all", sizes, CONFIG), together=True))
+    with pytest.raises(BadOption, match="was not started from the common decoder"):
+        build_bundle(plan(runs, store, common=RunFolder(tmp_path / "all")), tmp_path / "made")

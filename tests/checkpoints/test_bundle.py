@@ -156,7 +156,7 @@ def test_an_unknown_category_is_named_with_those_there_are(bundle):
     message_of(error)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 5}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "7", '"x"', "[" * 100_000, "{}", '{"format": 6}'])
 def test_a_damaged_table_of_contents_is_refused(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(BadFile, match="table of contents") as error:
@@ -167,7 +167,7 @@ def test_a_damaged_table_of_contents_is_refused(folder, text):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"format": 4}, "a bundle of format 4, but this version reads format 5"),
+        ({"format": 4}, "a bundle of format 4, but this version reads format 6"),
         ({"categories": []}, "not the same"),
         ({"categories": ["circle"]}, "not the same"),
         ({"categories": ["circle", "square", "cow"]}, "not the same"),

@@ -1,0 +1,54 @@
+"""Decoders as small differences from a common one: a hundred of them take the room of ten.
+
+A category's decoder began as one of all categories and learned for a few hundred steps more, and of what it learned a
+few directions of each matrix hold nearly all (Hu et al. 2022 train such differences; here they are cut from trained
+weights). Of a matrix ``W [R, C]``, ``left [rank, R]`` and ``right [rank, C]`` are kept such that ``left^T right`` is
+nearly ``W - common``; where these are no smaller, the difference is kept. Knows names and shapes; knows no models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from codes.checkpoints.tensors import StoragePrecision, dequantise, quantise
+
+LEFT, RIGHT = ".left", ".right"
+
+
+def difference(
+    tensors: Mapping[str, Tensor], common: Mapping[str, Tensor], rank: int, precision: StoragePrecision
+) -> dict[str, Tensor]:
+    """Return what is stored of ``tensors``, given the common ones: the best approximation of this rank, quantised.
+
+    Raises:
+        ValueError: a name or a shape differs.
+    """
+    if {name: value.shape for name, value in tensors.items()} != {name: each.shape for name, each in common.items()}:
+        raise ValueError("the weights are not those of the common decoder's sizes")
+    found: dict[str, Tensor] = {}
+    for name, value in tensors.items():
+        away = value.float() - common[name]
+        if away.dim() == 2 and rank * sum(away.shape) < away.numel():
+            left, sizes, right = torch.linalg.svd(away, full_matrices=False)  # Eckart and Young 1936
+            root = sizes[:rank].sqrt().unsqueeze(1)
+            found[name + LEFT], found[name + RIGHT] = left[:, :rank].t() * root, right[:rank] * root
+        else:
+            found[name] = away
+    return quantise(found, precision)
+
+
+def whole(stored: Mapping[str, Tensor], common: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Invert :func:`difference`; what does not fit the common tensors stays, for the reader to refuse."""
+    away = dequantise(dict(stored))
+    for name in [name.removesuffix(LEFT) for name in away if name.endswith(LEFT)]:
+        left, right = away[name + LEFT], away.get(name + RIGHT)
+        if right is not None and left.shape[0] == right.shape[0]:
+            away[name] = away.pop(name + LEFT).t() @ away.pop(name + RIGHT)
+    return {name: value + common[name] if _fits(value, common.get(name)) else value for name, value in away.items()}
+
+
+def _fits(value: Tensor, other: Tensor | None) -> bool:
+    return other is not None and value.shape == other.shape
