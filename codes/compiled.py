@@ -14,14 +14,26 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Lock, Thread
 
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared")
 COMPILE_TIMEOUT = 60  # seconds
+_COMPILING = Lock()
+
+
+def load_library(source: Path) -> ctypes.CDLL | None:
+    """Compile a file of C and load it, once; None where that cannot be done."""
+    with _COMPILING:  # whoever comes while another compiles the same waits for it
+        return _load_once(source)
+
+
+def load_ahead(source: Path) -> None:
+    """Have a file compiled by a thread of its own, so that it is there when it is asked for."""
+    Thread(target=load_library, args=[source], daemon=True).start()
 
 
 @lru_cache
-def load_library(source: Path) -> ctypes.CDLL | None:
-    """Compile a file of C and load it; None where that cannot be done."""
+def _load_once(source: Path) -> ctypes.CDLL | None:
     compiler = shutil.which(os.environ.get("CC", "cc"))
     return compile_library(compiler, source, FLAGS) if compiler else None
 

@@ -39,11 +39,24 @@ def test_a_compiler_that_fails_is_no_library(tmp_path):
 
 def test_without_a_compiler_there_is_no_library(monkeypatch):
     monkeypatch.setattr(compiled.shutil, "which", lambda name: None)
-    load_library.cache_clear()
+    compiled._load_once.cache_clear()
     try:
         assert load_library(SOURCES[0]) is None
     finally:
-        load_library.cache_clear()
+        compiled._load_once.cache_clear()
+
+
+@needs_compiler
+def test_what_is_loaded_ahead_is_compiled_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(compiled, "compile_library", lambda *given: made.append(given) or len(made))
+    compiled._load_once.cache_clear()
+    try:
+        compiled.load_ahead(SOURCES[0])
+        assert load_library(SOURCES[0]) == load_library(SOURCES[0]) == 1
+        assert len(made) == 1
+    finally:
+        compiled._load_once.cache_clear()
 
 
 @needs_compiler

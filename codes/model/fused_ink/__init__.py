@@ -4,7 +4,7 @@
 computes it.
 """
 
-from codes.model.fused_ink.kernel import anchor_log_prob, anchor_sample, attend
+from codes.model.fused_ink.kernel import anchor_log_prob, anchor_sample, attend, prepare
 from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, Table, columns_of
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "anchor_sample",
     "attend",
     "columns_of",
+    "prepare",
 ]

@@ -16,10 +16,12 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from codes.compiled import load_library
+from codes.compiled import load_ahead, load_library
 from codes.model.config import InkConfig
 from codes.model.fused_ink import reference
 from codes.model.fused_ink.reference import AnchorNoise, Pen, Table
+
+SOURCE = Path(__file__).with_name("ink.c")
 
 
 def attend(config: InkConfig, query: Tensor, table: Table, pen: Pen) -> Tensor:
@@ -122,9 +124,14 @@ def _compiled_for(table: Table) -> bool:
     return rows.device.type == "cpu" and rows.dtype == torch.float32 and _library() is not None
 
 
+def prepare() -> None:
+    """Have the kernel compiled while other things are read: the first point of a drawing needs it."""
+    load_ahead(SOURCE)
+
+
 @lru_cache
 def _library() -> ctypes.CDLL | None:
-    library = load_library(Path(__file__).with_name("ink.c"))
+    library = load_library(SOURCE)
     if library is not None:
         library.scratch_floats.argtypes = [ctypes.c_long] * 3
         library.scratch_floats.restype = ctypes.c_long
