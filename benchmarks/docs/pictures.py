@@ -6,6 +6,7 @@ files in FOLDER: the first eight test sketches of each of the five categories, n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ from codes.sketch.sheet import Cell, Sheet
 SHOWN = ("half-a-bicycle", "half-a-cat", "half-a-crab", "half-a-sun", "half-an-alarm-clock")
 FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
 SEED = 4
+HALF = (*SHOWN, "half-a-monkey", "half-an-ambulance", "half-an-ant")
 
 
 @click.command()
@@ -30,20 +32,21 @@ def pictures(data: Path | None, model: str) -> None:
     """Make the pictures of finished sketches in docs/images."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     completer = load(model)
-    write_sheet(IMAGES / "finished.png", finished_examples(completer, 7))
-    write_sheet(IMAGES / "finished.gif", finished_examples(completer, 3))
+    write_sheet(IMAGES / "finished.png", finished_examples(completer, SHOWN, 7, SEED))
+    write_sheet(IMAGES / "finished.gif", finished_examples(completer, SHOWN, 3, SEED))
+    write_sheet(IMAGES / "nine-ways.png", finished_examples(completer, HALF, 9, seed=0))
     if data is not None:
         write_sheet(IMAGES / "five-by-eight.png", five_by_eight(completer, data))
     for path in sorted(IMAGES.glob("*")):
         click.echo(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1000:.0f} kB")
 
 
-def finished_examples(completer: Completer, variations: int) -> Sheet:
+def finished_examples(completer: Completer, names: Sequence[str], variations: int, seed: int) -> Sheet:
     """Lay out a row an example: the half sketch, then its completions."""
     rows = []
-    for name in SHOWN:
+    for name in names:
         half = read(EXAMPLES / f"{name}.svg")
-        made = completer.complete(half, variations=variations, seed=SEED)
+        made = completer.complete(half, variations=variations, seed=seed)
         view = view_of(half, *(each.sketch for each in made))
         captions = [f"{made[0].category} {made[0].probability:.0%}"] + [""] * (variations - 1)
         cells = [Cell(each.sketch, caption, view) for each, caption in zip(made, captions, strict=True)]
