@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from codes.checkpoints.tensors import fill, load_tensors
 from codes.data.batches import BatchSource, ordered_batches
@@ -20,12 +20,15 @@ from codes.data.store import PackedSplit, Store
 from codes.data.transforms import Normaliser, fit_normaliser
 from codes.errors import BadOption, TrainingStopped
 from codes.model.config import RouterConfig, VAEConfig
+from codes.model.mixture import outputs_for
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.loop import Job, MakeObjective, Trainer
 from codes.training.objectives import DecoderObjective, RouterObjective
 from codes.training.run_folder import RunFolder
+
+OUTPUT = "decoder.output"
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,10 @@ class Splits:
 
 
 def decoder_job(splits: Splits, sizes: VAEConfig, config: DecoderTrainConfig, start: Path | None = None) -> Job:
-    """Return the job of a VAE; ``start`` is a file of weights of the same sizes to begin from, with its scale."""
+    """Return the job of a VAE; ``start`` is a file of weights of the same sizes to begin from, with its scale.
+
+    A model that sees the ink may begin from one that does not, see :func:`with_fresh_ink`.
+    """
     torch.manual_seed(config.seed)
     return _job(SketchVAE(sizes), DecoderObjective, splits, config, start)
 
@@ -74,6 +80,8 @@ def _job(
         normaliser = fit_normaliser(splits.train)
     else:
         tensors, start_facts = load_tensors(start)
+        if isinstance(model, SketchVAE) and model.decoder.ink and _is_blind(model, tensors):
+            tensors = with_fresh_ink(model, tensors)
         fill(model, tensors, start)
         normaliser = Normaliser(scale=float(start_facts["scale"]))
     return Job(
@@ -89,6 +97,29 @@ def _job(
             "counts": [int(count) for count in splits.train.counts()],
         },
     )
+
+
+def _is_blind(model: SketchVAE, tensors: dict[str, Tensor]) -> bool:
+    """Return true if these are weights of such a model, but for the ink."""
+    sizes = model.config.decoder
+    weight = tensors.get(f"{OUTPUT}.weight")
+    return weight is not None and weight.shape == (outputs_for(sizes.mixtures), sizes.size)
+
+
+def with_fresh_ink(model: SketchVAE, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights of a model that does not see the ink as those of one that does, before it has learned to.
+
+    It says what the other said: what it sees does not count yet, and anchors have next to no weight.
+    """
+    fresh = model.state_dict()
+    found = {name: tensors.get(name, value) for name, value in fresh.items()}
+    for name in (f"{OUTPUT}.weight", f"{OUTPUT}.bias"):
+        known = tensors[name]
+        found[name] = fresh[name].clone()
+        found[name][: len(known)] = 0.0  # of all features that are new
+        found[name][tuple(slice(size) for size in known.shape)] = known
+        found[name][len(known)] = 0.0  # the logit of all anchors together, beside components of up to ten
+    return found
 
 
 def _source(split: PackedSplit, normaliser: Normaliser, config: TrainConfig) -> BatchSource:

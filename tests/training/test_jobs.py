@@ -10,9 +10,10 @@ import torch
 
 from codes.checkpoints.tensors import load_tensors
 from codes.errors import BadFile, BadOption, TrainingStopped
+from codes.model.vae import SketchVAE
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import Splits, TrainingRequest, choose_device, decoder_job, train_decoders, train_router
-from tests.support.worlds import TINY_ROUTER, TINY_VAE
+from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of
 
 QUICK = {"steps": 4, "batch": 4, "evaluate_every": 2, "save_every": 2, "precision": "float32"}
 CONFIG, ROUTER_CONFIG = DecoderTrainConfig(**QUICK), TrainConfig(**QUICK)
@@ -25,6 +26,20 @@ def router_run(store, tmp_path_factory) -> Path:
     (line,) = train_router(TrainingRequest(store.folder, folder, TINY_ROUTER, ROUTER_CONFIG))
     assert line.startswith(f"{folder}: best validation figure")
     return folder
+
+
+def test_a_model_that_sees_the_ink_may_start_from_one_that_does_not(store, tmp_path):
+    blind = replace(TINY_VAE, decoder=replace(TINY_VAE.decoder, ink=None))
+    list(train_decoders(TrainingRequest(store.folder, tmp_path, blind, CONFIG), ("circle",)))
+    start = tmp_path / "circle" / "best.safetensors"
+    before = SketchVAE(blind)
+    before.load_state_dict(load_tensors(start)[0])
+    after = decoder_job(Splits.of(store, "circle"), TINY_VAE, CONFIG, start).model
+    batch, z = batch_of(4), torch.ones(4, TINY_VAE.decoder.latent)
+    old, new = (vae(batch.points, batch.lengths, z) for vae in (before, after))
+    torch.testing.assert_close(new.outputs[..., :-1], old.outputs, rtol=1e-4, atol=1e-5)
+    assert (new.outputs[..., -1] == 0).all()
+    assert new.anchors is not None
 
 
 def test_a_run_may_start_from_the_weights_of_another_its_scale_included(store, tmp_path):
