@@ -26,6 +26,10 @@ PARTS = 6  # of a component: weight, mean of x and y, log sd of x and y, atanh o
 # that near 0 the pen is certain too.
 PEN_POWER = 1 / 8
 PEN_COLD = 20.0
+# Whether the next point is put on earlier ink is one choice, cooled by this power. All anchors together are one weight
+# and the components are many: were they cooled alike, anchors would always win (docs/log.md).
+ANCHOR_POWER = 1 / 2
+
 COLDEST = 1e6  # largest inverse temperature; what is colder is as certain
 
 
@@ -37,10 +41,11 @@ def outputs_for(mixtures: int) -> int:
 def noise_parts(mixtures: int) -> list[int]:
     """Return how many numbers of a sample's noise serve what.
 
-    In their order: Gumbel noise of the components and of all anchors together, Gumbel noise of the pen, the uniform
-    number that chooses an anchor, the inverse temperature of that choice, and normal numbers for the offset.
+    In their order: Gumbel noise of the components, Gumbel noise of the pen, logistic noise of whether there is an
+    anchor, the uniform number that chooses it, the inverse temperature of that choice, and normal numbers for the
+    offset.
     """
-    return [mixtures + 1, PEN_STATES, 1, 1, OFFSET_SIZE]
+    return [mixtures, PEN_STATES, 1, 1, 1, OFFSET_SIZE]
 
 
 def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
@@ -48,13 +53,16 @@ def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
 
     They are drawn point by point, so the noise of more steps begins with that of fewer.
     """
-    weights, pen, anchor, inverse_temperature, _ = noise_parts(mixtures)
+    weights, pen, anchored, choice, inverse_temperature, _ = noise_parts(mixtures)
     uniform = torch.rand(steps, sum(noise_parts(mixtures)) - inverse_temperature, generator=rng, dtype=torch.float64)
-    for_gumbel, choice, for_normal = torch.split(uniform, [weights + pen, anchor, OFFSET_SIZE], dim=-1)
+    for_gumbel, for_logistic, choose, for_normal = torch.split(
+        uniform, [weights + pen, anchored, choice, OFFSET_SIZE], dim=-1
+    )
     gumbel = -torch.log(-torch.log(for_gumbel))
     radius, angle = for_normal.unbind(dim=-1)
     normal = torch.polar(torch.sqrt(-2 * torch.log1p(-radius)), 2 * math.pi * angle)  # Box and Muller 1958
-    return torch.cat([gumbel, choice, torch.ones_like(choice), torch.view_as_real(normal)], dim=-1).float()
+    parts = [gumbel, torch.logit(for_logistic), choose, torch.ones_like(choose), torch.view_as_real(normal)]
+    return torch.cat(parts, dim=-1).float()
 
 
 def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
@@ -71,9 +79,10 @@ def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
     """
     temperature = temperature.unsqueeze(-1)
     pen = torch.minimum(temperature**PEN_POWER, temperature * PEN_COLD)
+    anchored = torch.minimum(temperature**ANCHOR_POWER, temperature * PEN_COLD)
     one, inverse = torch.ones_like(temperature), (1 / temperature).clamp(max=COLDEST)
     counts = noise_parts(noise.shape[-1] - sum(noise_parts(0)))
-    factors = zip((temperature, pen, one, inverse, temperature.sqrt()), counts, strict=True)
+    factors = zip((temperature, pen, anchored, one, inverse, temperature.sqrt()), counts, strict=True)
     return noise * torch.cat([factor.expand(*factor.shape[:-1], count) for factor, count in factors], dim=-1).to(noise)
 
 
@@ -166,27 +175,26 @@ class PointDistribution:
     def sample(self, noise: Tensor) -> Tensor:
         """Return one point for each distribution, stroke-5 ``[..., 5]``, a pure function of ``noise [..., K]``.
 
-        The component and the pen are Gumbel-max draws, so no sum of probabilities can fall short of 1. See
-        :func:`draw_noise` for the noise and :func:`apply_temperature` for temperatures.
+        First it is drawn whether the point is put on an anchor. The component and the pen are Gumbel-max draws, so no
+        sum of probabilities can fall short of 1. See :func:`draw_noise` for the noise and :func:`apply_temperature` for
+        temperatures.
         """
         parts = self._parts
-        mixtures = parts.shape[-1]
-        gumbel_weights, gumbel_pen, choice, inverse_temperature, normal = torch.split(
-            noise, noise_parts(mixtures), dim=-1
+        gumbel_weights, gumbel_pen, logistic, choice, inverse_temperature, normal = torch.split(
+            noise, noise_parts(parts.shape[-1]), dim=-1
         )
-        weights = self._weights(parts)
-        chosen = (weights + gumbel_weights[..., : weights.shape[-1]]).argmax(dim=-1, keepdim=True)
-        index = chosen.clamp(max=mixtures - 1).unsqueeze(-1)
+        weights = parts[..., 0, :]
+        index = (weights + gumbel_weights).argmax(dim=-1, keepdim=True).unsqueeze(-1)
         component = parts.gather(-1, index.expand(*parts.shape[:-1], 1)).squeeze(-1)
         _, mean, log_sd, atanh_rho = torch.split(component, [1, OFFSET_SIZE, OFFSET_SIZE, 1], dim=-1)
         first, second = torch.split(normal, 1, dim=-1)
         tilted = torch.addcdiv(first * atanh_rho.tanh(), second, atanh_rho.cosh())
         offset = torch.addcmul(mean, log_sd.exp(), torch.cat([first, tilted], dim=-1))
-        anchored = chosen == mixtures
-        if isinstance(self.anchors, Anchors) and anchored.any():
-            offset = torch.where(
-                anchored, self.anchors.sample(AnchorNoise(choice, normal, inverse_temperature)), offset
-            )
+        if isinstance(self.anchors, Anchors):
+            anchored = self.outputs[..., -1:] - weights.logsumexp(dim=-1, keepdim=True) + logistic > 0
+            if anchored.any():
+                drawn = self.anchors.sample(AnchorNoise(choice, normal, inverse_temperature))
+                offset = torch.where(anchored, drawn, offset)
         pen = (self.pen + gumbel_pen).argmax(dim=-1, keepdim=True)
         return torch.cat([offset, torch.zeros_like(gumbel_pen).scatter_(-1, pen, 1.0)], dim=-1)
 

@@ -291,6 +291,18 @@ def test_anchors_are_chosen_as_often_as_they_weigh():
     assert float(on_points.float().mean()) == pytest.approx(0.25 * float(weights[:7].sum()), abs=0.02)
 
 
+@pytest.mark.parametrize("temperature", [0.1, 0.4, 1.0])
+def test_the_choice_of_an_anchor_is_cooled_by_the_root_of_the_temperature(temperature):
+    anchors, count = anchors_of_one(1, spread=1e-5), 4000
+    outputs = torch.zeros(1, outputs_for(3) + 1)
+    outputs[:, -1] = math.log(3) - 0.4  # beside three components of weight 1
+    many = PointDistribution(outputs.expand(count, -1), repeated(anchors, count))
+    noise = apply_temperature(draw_noise(count, 3, generator(7)), torch.tensor(temperature, dtype=torch.float64))
+    plain = PointDistribution(outputs[:, :-1].expand(count, -1)).sample(noise)
+    moved = (many.sample(noise)[:, :2] != plain[:, :2]).any(dim=-1)
+    assert float(moved.float().mean()) == pytest.approx(1 / (1 + math.exp(0.4 / temperature**0.5)), abs=0.03)
+
+
 def test_batches_of_doodles_have_finite_gradients():
     batch = batch_of(6)
     pen = pen_along(F.pad(batch.points, (0, 0, 1, 0)))

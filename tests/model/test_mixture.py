@@ -212,12 +212,13 @@ def test_a_distribution_is_immutable_and_a_sample_is_a_function_of_its_noise():
     assert torch.equal(noise, kept)
 
 
-def test_noise_is_gumbel_uniform_and_normal_in_its_columns():
+def test_noise_is_gumbel_logistic_uniform_and_normal_in_its_columns():
     noise = draw_noise(40_000, MIXTURES, generator(11))
-    weights, pen, choice, inverse_temperature, normal = torch.split(noise, noise_parts(MIXTURES), dim=-1)
+    weights, pen, logistic, choice, inverse_temperature, normal = torch.split(noise, noise_parts(MIXTURES), dim=-1)
     gumbel = torch.cat([weights, pen], dim=-1)
-    assert gumbel.mean(dim=0).tolist() == pytest.approx([0.57722] * (MIXTURES + 4), abs=0.03)
-    assert gumbel.var(dim=0).tolist() == pytest.approx([math.pi**2 / 6] * (MIXTURES + 4), rel=0.05)
+    assert gumbel.mean(dim=0).tolist() == pytest.approx([0.57722] * (MIXTURES + 3), abs=0.03)
+    assert gumbel.var(dim=0).tolist() == pytest.approx([math.pi**2 / 6] * (MIXTURES + 3), rel=0.05)
+    assert float((logistic < 1).float().mean()) == pytest.approx(1 / (1 + math.exp(-1)), abs=0.01)
     assert np.histogram(choice, bins=10, range=(0, 1))[0] / 40_000 == pytest.approx([0.1] * 10, abs=0.01)
     assert (inverse_temperature == 1).all()
     assert normal.mean(dim=0).tolist() == pytest.approx([0, 0], abs=0.02)
