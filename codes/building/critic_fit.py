@@ -45,10 +45,11 @@ MIN_DEVIATION = 1e-3  # added to each feature's standard deviation, so that a co
 # People's whole drawings are 255 pixels wide or high exactly: a critic of ink would look for that, so it learns from
 # drawings that were made larger or smaller.
 SCALES = (0.8, 1.15)
-INK_EPOCHS = 20  # passes of the critic of ink over the people's cut sketches
+INK_EPOCHS = 10  # passes of the critic of ink over the people's cut sketches
 INK_BATCH_PER_KIND = 256
 INK_WEIGHT_DECAY = 0.05
 INK_LEARNING_RATE = 3e-3
+STANDARDISED_PER_KIND = 100_000  # strokes, or sketches, that means and standard deviations are taken over, about
 PARTIAL_WEIGHT = 0.5  # in the loss, of drawings cut off at a pen-up, beside finished ones
 
 
@@ -259,15 +260,18 @@ class LabelledInk:
 
     @classmethod
     def concatenate(cls, categories: Sequence[AddedInk]) -> LabelledInk:
-        """Join the ink of the first category, of the second, and so on; sketches to which nothing was added go."""
+        """Join the ink of the first category, of the second, and so on, in half precision as there may be much.
+
+        Sketches to which nothing was added are left out.
+        """
         counts = torch.from_numpy(np.concatenate([each.counts for each in categories]))
         labels = torch.arange(len(categories)).repeat_interleave(
             torch.tensor([len(each.counts) for each in categories])
         )
-        summaries = torch.from_numpy(np.concatenate([each.summaries for each in categories]))
+        summaries = torch.from_numpy(np.concatenate([each.summaries.astype(np.float16) for each in categories]))
         some = counts > 0
         return cls(
-            torch.from_numpy(np.concatenate([each.strokes for each in categories])),
+            torch.from_numpy(np.concatenate([each.strokes.astype(np.float16) for each in categories])),
             counts[some],
             (counts.cumsum(0) - counts)[some],
             summaries[some],
@@ -280,7 +284,8 @@ class LabelledInk:
         counts = self.counts[chosen]
         starts = counts.cumsum(0) - counts
         row = torch.arange(int(counts.sum())) + (self.starts[chosen] - starts).repeat_interleave(counts)
-        return LabelledInk(self.strokes[row], counts, starts, self.summaries[chosen], self.labels[chosen])
+        strokes, summaries = self.strokes[row].float(), self.summaries[chosen].float()
+        return LabelledInk(strokes, counts, starts, summaries, self.labels[chosen])
 
 
 def fit_ink(config: CriticConfig, human: LabelledInk, generated: LabelledInk, seed: int = 0) -> InkCritic:
@@ -305,7 +310,7 @@ def fit_ink(config: CriticConfig, human: LabelledInk, generated: LabelledInk, se
 
 def _standardise(scorer: InkScorer, human: Tensor, generated: Tensor) -> None:
     """Let a scorer see features by their means and standard deviations."""
-    both = torch.cat([human, generated])
+    both = torch.cat([each[:: 1 + len(each) // STANDARDISED_PER_KIND] for each in (human, generated)]).float()
     scorer.mean.copy_(both.mean(dim=0))
     scorer.deviation.copy_(both.std(dim=0) + MIN_DEVIATION)
 
