@@ -2,8 +2,10 @@
 
 An added stroke is measured against all strokes before it, the added ones too: how far its ends and the points between
 are from earlier ink, whether its ends meet where earlier strokes end, whether ink surrounds it, where it lies in the
-drawing. All sketches are measured at once, since each of many candidates is. Numbers are in Quick, Draw! pixels, after
-rounding to whole ones: people's points are whole pixels in the data, and nobody who looks can tell.
+drawing. All sketches are measured at once, since each of many candidates is.
+
+Nothing is measured that only data can tell. Positions are rounded to whole Quick, Draw! pixels, as people's are in the
+data. How a line is parted into rows does not count: decoders put points where people's simplified lines have none.
 
 Knows stroke-3 and no models.
 """
@@ -30,8 +32,8 @@ REACHES = (2.0, 5.0, 12.0)  # pixels; a distance d becomes exp(-d / reach), whic
 DIRECTION_REACH = 12.0  # pixels; the direction of ink farther away says nothing
 SMALLEST_BOX = 20.0  # pixels; a place within a smaller drawing is measured as within one of this size
 
-STROKE_FEATURES = 70
-SUMMARY_FEATURES = 2 * STROKE_FEATURES + 6
+STROKE_FEATURES = 64
+SUMMARY_FEATURES = 2 * STROKE_FEATURES + 4
 
 
 @dataclass(frozen=True)
@@ -269,9 +271,6 @@ def _parallel(ink: _Ink, row: Indices, other: Indices, gap: Numbers) -> Numbers:
 
 
 def _shapes(ink: _Ink, added: _Added) -> Columns:
-    row = _ranges(added.begin, added.rows)
-    offsets = np.cumsum(added.rows) - added.rows
-    turns = _turns(ink)[row]
     travelled = np.cumsum(ink.length, dtype=np.float64)
     before = travelled - ink.length
     length, whole = (travelled[added.end] - before[begin] for begin in (added.begin, added.whole))
@@ -285,21 +284,8 @@ def _shapes(ink: _Ink, added: _Added) -> Columns:
         np.log1p(length) - np.log1p(before[added.begin] - before[added.first]),
         np.log1p(chord),
         chord / np.maximum(length, 1),
-        np.log1p(added.rows),
-        added.rows == 1,
-        np.log1p(length / added.rows),
-        np.log1p(np.maximum.reduceat(ink.length[row], offsets)),
-        np.abs(np.add.reduceat(turns, offsets)),
-        np.add.reduceat(np.abs(turns), offsets),
-        np.maximum.reduceat(np.abs(turns), offsets),
+        length == 0,
     ]
-
-
-def _turns(ink: _Ink) -> Numbers:
-    """Return by how much each line turns from the one before, in radians from -pi to pi; 0 if either is a point."""
-    x, y = np.roll(ink.dx, 1), np.roll(ink.dy, 1)
-    turn = np.arctan2(x * ink.dy - y * ink.dx, x * ink.dx + y * ink.dy)
-    return np.where(ink.begins, 0, turn)
 
 
 def _places(ink: _Ink, added: _Added) -> Columns:
@@ -336,11 +322,11 @@ def _summaries(ink: _Ink, added: _Added, strokes: Numbers, prefix_rows: Indices)
     offsets = (np.cumsum(added.counts) - added.counts)[some]
     if len(some):
         summaries[some, :STROKE_FEATURES] = np.add.reduceat(strokes, offsets) / added.counts[some, None]
-        summaries[some, STROKE_FEATURES:-6] = np.maximum.reduceat(strokes, offsets)
+        summaries[some, STROKE_FEATURES:-4] = np.maximum.reduceat(strokes, offsets)
     travelled = np.append(0, np.cumsum(ink.length, dtype=np.float64))
     cut, end = ink.first + prefix_rows, ink.first + ink.rows
     ended = np.append(0, np.cumsum(ink.ends))
-    for column, total in zip((-6, -4, -2), (np.arange(len(ink.x) + 1), ended, travelled), strict=True):
+    for column, total in zip((-4, -2), (ended, travelled), strict=True):
         summaries[:, column] = np.log1p(total[end] - total[cut])
         summaries[:, column + 1] = np.log1p(total[cut] - total[ink.first])
     return summaries

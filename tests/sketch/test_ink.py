@@ -123,8 +123,8 @@ def test_nothing_added_is_no_stroke_and_no_number_is_missing():
     assert np.isfinite(ink.strokes).all()
     np.testing.assert_array_equal(ink.summaries[0], ink.summaries[2])
     np.testing.assert_allclose(ink.summaries[1, :STROKE_FEATURES], ink.strokes.mean(axis=0), atol=1e-5)
-    np.testing.assert_allclose(ink.summaries[1, STROKE_FEATURES:-6], ink.strokes.max(axis=0), atol=1e-5)
-    np.testing.assert_allclose(np.expm1(ink.summaries[1, -6:]), [3, 4, 2, 1, 0, 400], atol=1e-2)
+    np.testing.assert_allclose(ink.summaries[1, STROKE_FEATURES:-4], ink.strokes.max(axis=0), atol=1e-5)
+    np.testing.assert_allclose(np.expm1(ink.summaries[1, -4:]), [2, 1, 0, 400], atol=1e-2)
     assert added_ink([idle], [4]).strokes.shape == (0, STROKE_FEATURES)
 
 
@@ -133,6 +133,12 @@ def test_a_fraction_of_a_pixel_does_not_show():
     rows = rows_of(SQUARE, [(50, 50), (70, 90)])
     shifted = rows + np.array([[0, 0, 0]] * 4 + [[0.3, -0.2, 0], [0.1, 0.1, 0]])
     np.testing.assert_array_equal(added_ink([rows], [4]).strokes, added_ink([shifted], [4]).strokes)
+
+
+def test_points_along_a_straight_line_do_not_show():
+    """Decoders put points where people's simplified lines have none."""
+    plain, parted = measured([(20, 120), (60, 40)]), measured([(20, 120), (25, 110), (30, 100), (50, 60), (60, 40)])
+    np.testing.assert_allclose(plain, parted, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [0, 1e6])
