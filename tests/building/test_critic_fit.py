@@ -286,7 +286,7 @@ def test_ink_keeps_its_sketch_and_its_category():
     assert torch.equal(some.starts, some.counts.cumsum(0) - some.counts)
     for sketch in range(20):
         own = some.strokes[some.starts[sketch] : some.starts[sketch] + some.counts[sketch]]
-        torch.testing.assert_close(own.mean(dim=0), some.summaries[sketch, :STROKE_FEATURES], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(own.mean(dim=0), some.summaries[sketch, :STROKE_FEATURES], atol=5e-3, rtol=5e-3)
         assert (len(own) == 2) == (some.labels[sketch] == 0)
 
 
