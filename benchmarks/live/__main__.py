@@ -31,9 +31,9 @@ from benchmarks.live.simulation import Simulation
 from benchmarks.live.users import SentRequest, TimedMessage, User, user_messages
 from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer, load
-from codes.inference.options import Completion, SamplingOptions
+from codes.inference.requests import StreamedPoint
 from codes.runtime import use_threads
-from codes.sketch.stroke3 import OFFSET
+from codes.sketch.stroke3 import Sketch
 
 START_TIMEOUT = 120.0  # seconds that a server may take to start
 MEMORY_READINGS = 12
@@ -171,15 +171,21 @@ def _is_right(completer: Completer, sent: SentRequest) -> bool:
     ink = [row for message in sent.heard if message["type"] == "ink" for row in message["rows"]]
     if not ink:
         return True
-    alone = completer.finish(sketch, route, SamplingOptions(variations=sent.message["draw"], candidates=1))
-    return all(_is_beginning(ink, number, completion) for number, completion in enumerate(alone))
+    candidates = next(message["candidates"] for message in sent.heard if message["type"] == "drawing")
+    alone = {count: _streamed(completer, sketch, sent.message["draw"], count) for count in set(candidates)}
+    return all(_is_beginning(ink, number, alone[count]) for number, count in enumerate(candidates))
 
 
-def _is_beginning(ink: Sequence[Sequence[float]], number: int, alone: Completion) -> bool:
+def _streamed(completer: Completer, sketch: Sketch, variations: int, candidates: int) -> list[StreamedPoint]:
+    """Return what the Completer streams alone, in the likeliest category."""
+    return list(completer.stream(sketch, variations=variations, candidates=candidates))
+
+
+def _is_beginning(ink: Sequence[Sequence[float]], number: int, alone: Sequence[StreamedPoint]) -> bool:
     """Return true if a variation's rows are the first of what the Completer draws, or all of them if it ended."""
     own = [row for row in ink if row[0] == number]
     rows = [row[1:3] for row in own if not row[4]]
-    expected = alone.sketch.points[alone.sketch.prefix_rows :, OFFSET]
+    expected = [(each.dx, each.dy) for each in alone if each.variation == number and not each.end]
     ended = bool(own) and bool(own[-1][4])
     complete = len(rows) == len(expected) or not ended
     return len(rows) <= len(expected) and complete and _near(rows, expected[: len(rows)])

@@ -76,15 +76,17 @@ class Completer:
         return self._draw(sketches, routes, replace(options, top=1, draw_unknown=True))
 
     def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[StreamedPoint]:
-        """Finish a sketch as one category and yield each point the moment it is drawn.
+        """Finish a sketch as one category and yield each point as soon as it is settled.
 
-        Points that are shown as they are drawn cannot be chosen among, so one candidate is drawn of each variation.
+        The first stroke of each variation is not chosen, so its points come the moment they are drawn. Candidates are
+        made of what follows it, and the rest comes when the best is known. With ``candidates`` 1 nothing is chosen:
+        every point comes when it is drawn, and the drawings are those of :meth:`complete`.
 
         Raises:
             NotRecognised, ModelNotFound: as :meth:`complete`.
-            BadOption: as :meth:`complete`; or ``top`` or ``candidates`` is not 1.
+            BadOption: as :meth:`complete`; or ``top`` is not 1.
         """
-        options = with_changes(options or SamplingOptions(candidates=1), changes)
+        options = with_changes(options, changes)
         if options.top != 1:
             raise BadOption("a stream draws one category; leave top at 1")
         events: deque[Event] = deque()
@@ -103,6 +105,7 @@ class Completer:
     def _check(self, route: Route | None, options: SamplingOptions) -> None:
         """Refuse, before anything is drawn, what will not be drawn."""
         assert route is not None
+        _check_size(options)
         if not categories_to_draw(route, options, self.models):
             raise NotRecognised(
                 f"this looks like nothing the model knows (nearest: {route.category}); name a category to have it drawn"
@@ -123,11 +126,7 @@ class Completer:
         self, sketches: Sequence[Sketch], routes: Sequence[Route], options: SamplingOptions
     ) -> list[list[Completion]]:
         """Draw category by category, and sketches of like length together; results in the order of the sketches."""
-        if options.variations * options.candidates > MAX_DRAWINGS:
-            raise BadOption(
-                f"{options.variations} variations of {options.candidates} candidates each are more than "
-                f"{MAX_DRAWINGS} drawings; ask for fewer of either"
-            )
+        _check_size(options)
         answers: list[list[Event]] = [[] for _ in sketches]
         requests = [
             SketchRequest(sketch, options, events.append, route, streams=False)
@@ -159,6 +158,14 @@ def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> Sa
     if unknown:
         raise BadOption(f"no option '{unknown[0]}'; there are {', '.join(names)}")
     return replace(options or SamplingOptions(), **changes)
+
+
+def _check_size(options: SamplingOptions) -> None:
+    if options.variations * options.candidates > MAX_DRAWINGS:
+        raise BadOption(
+            f"{options.variations} variations of {options.candidates} candidates each are more than "
+            f"{MAX_DRAWINGS} drawings; ask for fewer of either"
+        )
 
 
 def _category(request: SketchRequest, options: SamplingOptions) -> str:

@@ -25,8 +25,9 @@ from codes.sketch.stroke3 import DX, DY, END, LIFT, OFFSET, PEN, UP
 
 Options = SamplingOptions | Sequence[SamplingOptions]  # of all prefixes, or of each
 
-PER_DRAWING = ("numbers", "slots", "static_input", "n_drawn", "max_points")  # tensors of an active batch
-POINTS, CODE = range(2)  # what a drawing's random numbers are for: its points, its code from the prior
+PER_DRAWING = ("numbers", "slots", "static_input", "n_drawn", "max_points", "pauses")  # tensors of an active batch
+# What random numbers are for: the points of a drawing, its code from the prior, the points after an opening.
+POINTS, CODE, LATER_POINTS = range(3)
 MAX_UNSCORED = 4096  # points whose likelihoods may wait to be computed together
 
 
@@ -44,6 +45,14 @@ class Continuation:
     ended: bool
     log_likelihood: float
 
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def followed_by(self, other: Continuation) -> Continuation:
+        """Return this and what was added after it as one."""
+        points = np.concatenate([self.points, other.points])
+        return Continuation(points, other.ended, self.log_likelihood + other.log_likelihood)
+
 
 @dataclass(frozen=True)
 class NoiseKey:
@@ -54,15 +63,17 @@ class NoiseKey:
         seed: of the options.
         variation: its number among the ways to finish the prefix.
         candidate: its number among the drawings that are made for the variation.
+        later: true for what follows an opening that was settled before.
     """
 
     prefix: int
     seed: int
     variation: int
     candidate: int = 0
+    later: bool = False
 
     def generator(self, stream: int) -> torch.Generator:
-        """Return the key's random numbers for one purpose, :data:`POINTS` or :data:`CODE`."""
+        """Return the key's random numbers for one purpose: :data:`POINTS`, :data:`CODE` or :data:`LATER_POINTS`."""
         entropy = [self.seed, self.variation, stream, self.prefix, self.candidate]
         words = np.random.SeedSequence(entropy).generate_state(2, np.uint32)
         return torch.Generator().manual_seed(int(words[0]) << 31 | int(words[1]) >> 1)
@@ -77,12 +88,14 @@ class Step:
         points: ``[A, 5]`` stroke-5; a row whose END is set ends its drawing and is not drawn.
         following: ``[A]`` the distributions that the points were drawn from, at temperature 1 and for these points.
         over: ``[A]`` true where this was the drawing's last step: it ended, or has as many points as it may have.
+        paused: ``[A]`` true where the drawing waits now since the pen was lifted.
     """
 
     drawings: Tensor
     points: Tensor
     following: PointDistribution
     over: Tensor
+    paused: Tensor
 
     def log_prob(self) -> Tensor:
         """Return nats at temperature 1, ``[A]``. An end has no offset; a point that is one too many costs nothing."""
@@ -94,10 +107,10 @@ class Step:
     @classmethod
     def joined(cls, steps: Sequence[Step]) -> Step:
         """Return several steps as one, so that they are scored together."""
-        drawings, points, over = (
-            torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points", "over")
+        drawings, points, over, paused = (
+            torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points", "over", "paused")
         )
-        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]), over)
+        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]), over, paused)
 
 
 @dataclass(frozen=True)
@@ -110,6 +123,7 @@ class ActiveBatch:
         static_input: ``[A, 4 H]`` what z adds to the decoder's gates at every point.
         n_drawn: ``[A]`` points drawn so far.
         max_points: ``[A]`` most points that may be drawn.
+        pauses: ``[A]`` true for a drawing that is to wait when it lifts the pen.
         state: ``[A]`` states of the decoder.
     """
 
@@ -118,10 +132,20 @@ class ActiveBatch:
     static_input: Tensor
     n_drawn: Tensor
     max_points: Tensor
+    pauses: Tensor
     state: DecoderState
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def going_on(self) -> ActiveBatch:
+        """Return drawings that begin where these stand and may have as many points as these may still have."""
+        return replace(
+            self,
+            n_drawn=torch.zeros_like(self.n_drawn),
+            max_points=self.max_points - self.n_drawn,
+            pauses=torch.zeros_like(self.pauses),
+        )
 
     def select(self, rows: Tensor) -> ActiveBatch:
         """Return some of the drawings."""
@@ -161,6 +185,7 @@ class Drawings:
         self._noise, self._points, self._nats = torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0)
         self._slots: dict[int, int] = {}  # rows of the tables, by number
         self._n_steps: dict[int, int] = {}  # of drawings that are over
+        self._paused: dict[int, ActiveBatch] = {}  # drawings that wait at a pen-up, one in each batch
         self._joined = 0
         self._unscored: list[tuple[Step, Tensor, Tensor]] = []  # a step, the slots of its drawings, their points so far
         self._n_unscored = 0
@@ -189,19 +214,21 @@ class Drawings:
         for number in numbers:
             self._slots.pop(number, None)
             self._n_steps.pop(number, None)
+            self._paused.pop(number, None)
         if self._active:
             stays = [number not in numbers for number in self._active.numbers.tolist()]
             self._keep(self._active.select(torch.tensor(stays, dtype=torch.bool)))
 
     @torch.no_grad()
     def step(self) -> Step:
-        """Draw one more point of every active drawing; those that are over wait to be collected."""
+        """Draw one more point of every active drawing; those that are over or paused wait to be collected."""
         assert self._active, "nothing is being drawn"
         active = self._active
         following = active.state.following
         drawn = following.sample(self._noise[active.slots, active.n_drawn])
         over = (drawn[:, END] == 1) | (active.n_drawn == active.max_points)
-        step = Step(active.numbers, drawn, following.at(drawn[:, OFFSET]), over)
+        paused = active.pauses & ~over & (drawn[:, UP] == 1)
+        step = Step(active.numbers, drawn, following.at(drawn[:, OFFSET]), over, paused)
         self._unscored.append((step, active.slots, active.n_drawn))
         self._n_unscored += len(drawn)
         if self._n_unscored > MAX_UNSCORED:
@@ -210,10 +237,14 @@ class Drawings:
             done, stay = over.nonzero().squeeze(1), (~over).nonzero().squeeze(1)
             counts = (active.n_drawn[done] + 1).tolist()
             self._n_steps |= dict(zip(active.numbers[done].tolist(), counts, strict=True))
-            active, drawn = active.select(stay), drawn[stay]
+            active, drawn, paused = active.select(stay), drawn[stay], paused[stay]
         if len(active):
             state = self.stepper.step(drawn, active.static_input, active.state)
             active = replace(active, state=state, n_drawn=active.n_drawn + 1)
+        if paused.any():
+            for row in paused.nonzero():
+                self._paused[int(active.numbers[row])] = active.select(row)
+            active = active.select(~paused)
         self._keep(active)
         return step
 
@@ -224,6 +255,13 @@ class Drawings:
         rows, nats = self._points[slots].double().numpy(), self._nats[slots].tolist()
         counts = [self._n_steps.pop(number) for number in numbers]
         return [_continuation(table[:count], each) for table, count, each in zip(rows, counts, nats, strict=True)]
+
+    def collect_paused(self, number: int) -> tuple[Continuation, ActiveBatch]:
+        """Return, and forget, what was drawn of a drawing that waits at a pen-up, and where it stands, ``[1]``."""
+        self._score()
+        slot, waiting = self._slots.pop(number), self._paused.pop(number)
+        rows = self._points[slot, : int(waiting.n_drawn)].double().numpy()
+        return Continuation(rows[:, [DX, DY, UP]].copy(), False, float(self._nats[slot])), waiting
 
     def _keep(self, active: ActiveBatch) -> None:
         self._active = active if len(active) else None
@@ -276,6 +314,7 @@ def read_prefixes(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options
         static_input=stepper.static_gates(z),
         n_drawn=torch.zeros_like(numbers),
         max_points=torch.tensor([each.max_points for each in each_options])[owners],
+        pauses=torch.zeros_like(numbers, dtype=torch.bool),
         state=_read(stepper.decoder, prefixes, z, owners),
     )
 
@@ -285,7 +324,9 @@ def with_noise(
 ) -> PreparedBatch:
     """Return drawings that begin at ``starts [A]``, each with the random numbers of its key."""
     steps, mixtures = int(starts.max_points.max()) + 1, stepper.decoder.config.mixtures
-    noise = torch.stack([draw_noise(steps, mixtures, key.generator(POINTS)) for key in keys])
+    noise = torch.stack(
+        [draw_noise(steps, mixtures, key.generator(LATER_POINTS if key.later else POINTS)) for key in keys]
+    )
     scale = torch.tensor(temperatures, dtype=torch.float64).unsqueeze(-1)
     return PreparedBatch(starts, apply_temperature(noise, scale))
 

@@ -33,8 +33,7 @@ class SamplingOptions:
         latent: source of z: inferred from the prefix, zero, or drawn from the prior.
         candidates: drawings made for each variation, at most, of which the best is kept: the one that the router
             recognises most surely and that the critic finds most like a person's. The last of them are made only where
-            none of the first is good enough. 1 keeps whatever is drawn; points that are streamed cannot be chosen
-            among.
+            none of the first is good enough. 1 keeps whatever is drawn.
         max_points: most points added; a drawing that has not ended by then is cut off.
         draw_unknown: draw the likeliest category even if the sketch looks like none of them.
     """

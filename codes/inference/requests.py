@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from codes.errors import BadOption, SketchError
+from codes.errors import SketchError
 from codes.inference.options import Completion, Route, SamplingOptions
 from codes.sketch.stroke3 import Sketch
 
@@ -42,9 +42,15 @@ class Classified:
 
 @dataclass(frozen=True)
 class Started:
-    """Tell what will be drawn: the category of each variation."""
+    """Tell what will be drawn.
+
+    Attributes:
+        categories: of each variation.
+        candidates: drawings among which each variation is chosen, at most.
+    """
 
     categories: Sequence[str]
+    candidates: Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -92,12 +98,10 @@ class SketchRequest:
         tell: called with each event, in order, by the thread that runs the scheduler; the last one is Completed,
             Refused or Stopped.
         route: what it was recognised as, if it was classified before; it is classified otherwise.
-        streams: true to be told points as they are drawn; then there are no candidates to choose among.
+        streams: true to be told points: as they are drawn where nothing is chosen among, else the first stroke as it is
+            drawn, since it is not chosen, and the rest once it is.
         cancelled: set by any thread, read between two points.
         over: true once the last event was told.
-
-    Raises:
-        BadOption: it streams and asks for candidates.
     """
 
     sketch: Sketch
@@ -110,14 +114,10 @@ class SketchRequest:
     _completions: dict[int, Sequence[Completion]] = field(default_factory=dict)
     _expected: int = 0
 
-    def __post_init__(self) -> None:
-        if self.streams and self.options is not None and self.options.candidates != 1:
-            raise BadOption("points that are shown as they are drawn cannot be chosen among; candidates must be 1")
-
-    def expect(self, categories: Sequence[str]) -> None:
-        """Tell what will be drawn: one category for each variation."""
+    def expect(self, categories: Sequence[str], candidates: Sequence[int]) -> None:
+        """Tell what will be drawn: the category of each variation, and among how many drawings it is chosen."""
         self._expected = len(categories)
-        self.tell(Started(categories))
+        self.tell(Started(categories, candidates))
 
     def finish(self, first: int, completions: Sequence[Completion]) -> None:
         """Take in the variations from number ``first`` on; the last ones complete the request."""

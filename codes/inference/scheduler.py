@@ -32,10 +32,12 @@ from codes.inference.requests import (
 )
 from codes.inference.router import model_input
 from codes.inference.variations import DecoderBatch, Variation, decide, variations_of
-from codes.sketch.stroke3 import DX, DY, OFFSET, UP
+from codes.sketch.stroke3 import DX, DY, END, OFFSET, UP
 
 LOG = logging.getLogger(__name__)
+MAX_RANKED = 32  # candidates after which newcomers are served before more are looked at
 LoadDecoder = Callable[[str], Future[LoadedDecoder]]
+Round = tuple[Variation, list[Continuation]]
 
 
 @dataclass(eq=False)
@@ -48,6 +50,7 @@ class SubRequest:
         category: what is drawn.
         first: number of its first variation among those of the request.
         options: those of the request.
+        candidates: how many may be made of each variation.
         decoder: the category's decoder, perhaps still being read.
     """
 
@@ -56,6 +59,7 @@ class SubRequest:
     category: str
     first: int
     options: SamplingOptions
+    candidates: Sequence[int]
     decoder: Future[LoadedDecoder]
 
 
@@ -67,18 +71,25 @@ class Scheduler:
         load_decoder: reads a decoder, at once or in the background.
         prefetch: true to have the likeliest category's decoder read as soon as a sketch is classified.
         ranking_batch: candidates that may wait to be ranked together while others are still being drawn.
+        crowded: while more drawings than this are under way, only the first variation of a request that streams is
+            chosen; the others are left as they are drawn. None for no limit.
     """
 
     def __init__(
-        self, models: Models, load_decoder: LoadDecoder, prefetch: bool = False, ranking_batch: int = 1
+        self,
+        models: Models,
+        load_decoder: LoadDecoder,
+        prefetch: bool = False,
+        ranking_batch: int = 1,
+        crowded: int | None = None,
     ) -> None:
         self.models, self.load_decoder = models, load_decoder
-        self.prefetch, self.ranking_batch = prefetch, ranking_batch
+        self.prefetch, self.ranking_batch, self.crowded = prefetch, ranking_batch, crowded
         self.requests: list[SketchRequest] = []  # those that are not over
         self._submitted: list[SketchRequest] = []
         self._waiting: list[SubRequest] = []  # for their decoders to be read
         self._batches: dict[str, DecoderBatch] = {}
-        self._rounds: list[tuple[Variation, list[Continuation]]] = []  # that are over, to be looked at
+        self._rounds: list[Round] = []  # that are over, to be looked at
         self._undecided: defaultdict[str, list[Variation]] = defaultdict(list)  # of which more candidates are made
 
     @property
@@ -142,11 +153,20 @@ class Scheduler:
         if options is None or not categories:
             request.end(Completed([]))
             return
-        request.expect([category for category in categories for _ in range(options.variations)])
+        candidates = self._candidates(request, options)
+        request.expect([category for category in categories for _ in candidates], list(candidates) * len(categories))
         self._waiting += [
-            SubRequest(request, route, category, number * options.variations, options, self.load_decoder(category))
+            SubRequest(
+                request, route, category, number * len(candidates), options, candidates, self.load_decoder(category)
+            )
             for number, category in enumerate(categories)
         ]
+
+    def _candidates(self, request: SketchRequest, options: SamplingOptions) -> Sequence[int]:
+        """Return how many candidates may be made of each variation."""
+        crowded = self.crowded is not None and self.n_drawings > self.crowded and request.streams
+        others = 1 if crowded else options.candidates
+        return [options.candidates, *[others] * (options.variations - 1)]
 
     def _draw(self) -> None:
         """Draw one point in every batch, those first in which something begins."""
@@ -190,15 +210,25 @@ class Scheduler:
             return
         if self._batches and sum(len(drawn) for _, drawn in self._rounds) < self.ranking_batch:
             return
-        rounds, self._rounds = [each for each in self._rounds if not each[0].owner.request.over], []
+        rounds, self._rounds = self._rounds_to_rank()
         with _answering([variation.owner.request for variation, _ in rounds]):
             decide(self.models, rounds)
             for variation, _ in rounds:
                 if variation.decided:
                     owner = variation.owner
+                    if owner.request.streams and variation.chooses:
+                        owner.request.tell(PointsDrawn(_rest(variation)))
                     owner.request.finish(owner.first + variation.key.variation, [_completion(variation)])
                 else:
                     self._undecided[variation.owner.category].append(variation)
+
+    def _rounds_to_rank(self) -> tuple[list[Round], list[Round]]:
+        """Return the rounds to look at now, those of first variations first, and those that wait."""
+        rounds = [each for each in self._rounds if not each[0].owner.request.over]
+        rounds.sort(key=lambda each: each[0].key.variation > 0)
+        counts = np.cumsum([len(drawn) if variation.chooses else 0 for variation, drawn in rounds])
+        now = int(np.searchsorted(counts, MAX_RANKED)) + 1
+        return rounds[:now], rounds[now:]
 
 
 def categories_to_draw(route: Route, options: SamplingOptions, models: Models) -> list[str]:
@@ -221,26 +251,42 @@ def _variations(newcomers: Sequence[SubRequest]) -> list[Variation]:
     prefixes = [model_input(each.request.sketch) for each in newcomers]
     made = variations_of(decoder, prefixes, [each.options for each in newcomers])
     for owner, variations in zip(newcomers, made, strict=True):
-        for each in variations:
-            each.owner = owner
+        for each, candidates in zip(variations, owner.candidates, strict=True):
+            each.options = replace(each.options, candidates=candidates)
+            each.owner, each.opens = owner, owner.request.streams and candidates > 1
     return [each for variations in made for each in variations]
 
 
 def _stream(batch: DecoderBatch, step: Step) -> None:
-    """Tell each point to those who want points as they are drawn."""
-    rows: defaultdict[SketchRequest, list[StreamedPoint]] = defaultdict(list)
-    owners = {each: each.owner for each in batch.variations() if each.owner.request.streams}
-    if not owners:
+    """Tell each point that is not to be chosen among to those who want points as they are drawn."""
+    streaming = {each for each in batch.variations() if each.owner.request.streams and not each.chooses}
+    if not streaming:
         return
+    rows: defaultdict[SketchRequest, list[StreamedPoint]] = defaultdict(list)
     for number, point, over in zip(*(each.tolist() for each in (step.drawings, step.points, step.over)), strict=True):
         variation = batch.owner(number)
-        if variation in owners:
-            owner = owners[variation]
-            scale = batch.decoder.config.scale * owner.request.sketch.unit
-            count = owner.first + variation.key.variation
-            rows[owner.request].append(StreamedPoint(count, point[DX] * scale, point[DY] * scale, point[UP] == 1, over))
+        nothing_yet = variation.opens and variation.n_shown == 0 and point[END] == 1
+        if variation in streaming and not nothing_yet:
+            variation.n_shown += not over
+            scale = variation.decoder.config.scale
+            row = _streamed(variation, point[DX] * scale, point[DY] * scale, point[UP] == 1, over)
+            rows[variation.owner.request].append(row)
     for request, some in rows.items():
         request.tell(PointsDrawn(some))
+
+
+def _rest(variation: Variation) -> list[StreamedPoint]:
+    """Return what was not told yet of a variation that is decided, and its end."""
+    assert variation.best is not None
+    added = variation.decoder.config.normaliser.undo(variation.best.drawn.points[variation.n_shown :])
+    rows = [_streamed(variation, dx, dy, lift == 1, False) for dx, dy, lift in added.tolist()]
+    return [*rows, _streamed(variation, 0.0, 0.0, False, True)]
+
+
+def _streamed(variation: Variation, dx: float, dy: float, lift: bool, end: bool) -> StreamedPoint:
+    """Return a row in the person's units, from one in pixels."""
+    unit = variation.owner.request.sketch.unit
+    return StreamedPoint(variation.owner.first + variation.key.variation, dx * unit, dy * unit, lift, end)
 
 
 def _completion(variation: Variation) -> Completion:

@@ -2,6 +2,9 @@
 
 Knows a decoder, and the router and critic that choose; knows no requests, no threads and no files. What is chosen for a
 variation depends on its prefix, its options and its number alone, whatever is drawn beside it.
+
+A variation that is shown while it is made has an opening: its first stroke is drawn once, so that it can be shown at
+once, and candidates are made of all that follows.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ from codes.inference.ranking import FIRST_ROUND, Candidate, candidate_scores
 from codes.inference.router import Pixels
 
 BLANK = np.zeros((0, 3))
+NOTHING = Continuation(BLANK, False, 0.0)
 
 
 @dataclass(eq=False)
@@ -44,10 +48,13 @@ class Variation:
         prefix: what it goes on from, stroke-3 ``[n, 3]`` in QuickDraw pixels, ``n >= 0``.
         options: how; ``candidates`` of it are made at most.
         key: of its first candidate.
-        start: ``[1]``, where the prefix ends.
+        start: ``[1]``, where its candidates begin.
+        opening: what was drawn before its candidates begin, perhaps nothing.
+        opens: true until the opening was drawn; never where there is to be none.
         n_made: candidates that were begun so far.
-        drawings: those of the round that is under way, by their numbers in the batch.
-        active: drawings of the round that are not over.
+        n_shown: points that were shown while they were drawn, for the caller to count.
+        drawings: those that are under way, by their numbers in the batch.
+        active: drawings that are not over.
         best: of all candidates that were looked at.
         decided: true once no more candidates will be made.
         owner: whose it is, for the caller to note.
@@ -58,27 +65,45 @@ class Variation:
     options: SamplingOptions
     key: NoiseKey
     start: ActiveBatch
+    opening: Continuation = NOTHING
+    opens: bool = False
     n_made: int = 0
+    n_shown: int = 0
     drawings: range = range(0)
     active: int = 0
     best: Candidate | None = None
     decided: bool = False
     owner: Any = None
 
+    @property
+    def chooses(self) -> bool:
+        """Return true if the drawings that are under way are to be chosen among."""
+        return self.options.candidates > 1 and not self.opens
+
     def next_round(self) -> range:
-        """Return the numbers of the candidates that are to be made next."""
+        """Return the numbers of the drawings that are to be made next: the opening, or candidates."""
+        if self.opens:
+            return range(1)
         most = FIRST_ROUND if self.n_made == 0 else self.options.candidates
         return range(self.n_made, min(most, self.options.candidates))
+
+    def open(self, opening: Continuation, waiting: ActiveBatch) -> None:
+        """Take in the opening; candidates begin where it waits."""
+        self.opening, self.start, self.opens = opening, waiting.going_on(), False
+        self.key = replace(self.key, later=True)
 
     def finished(self, drawn: Continuation) -> Pixels:
         """Return the prefix and what was added, as models see it."""
         return np.concatenate([self.prefix, self.decoder.config.normaliser.undo(drawn.points)])
 
     def consider(self, candidates: Sequence[Candidate]) -> None:
-        """Keep the best so far, and decide whether it is good enough; of equals the first is the best."""
+        """Keep the best so far, and decide whether it is good enough; of equals the first is the best.
+
+        A drawing that ended with its first stroke was shown already.
+        """
         known = [self.best] if self.best else []
         self.best = max([*known, *candidates], key=lambda each: each.rank)
-        self.decided = self.best.good_enough or self.n_made == self.options.candidates
+        self.decided = self.opens or self.best.good_enough or self.n_made == self.options.candidates
 
 
 class DecoderBatch:
@@ -113,11 +138,13 @@ class DecoderBatch:
         temperatures = [
             each.options.temperature for each, numbers in zip(variations, rounds, strict=True) for _ in numbers
         ]
+        starts = replace(starts, pauses=torch.tensor([each.opens for each in variations]))
         clones = starts.select(torch.arange(len(variations)).repeat_interleave(counts))
         numbers = self._drawings.join(with_noise(self.decoder.stepper, clones, keys, temperatures))
         start = numbers.start
         for each, made in zip(variations, rounds, strict=True):
-            each.drawings, each.active, each.n_made = range(start, start + len(made)), len(made), made.stop
+            each.drawings, each.active = range(start, start + len(made)), len(made)
+            each.n_made = 0 if each.opens else made.stop
             start = each.drawings.stop
             self._owners |= dict.fromkeys(each.drawings, each)
 
@@ -133,13 +160,27 @@ class DecoderBatch:
         return self._drawings.step()
 
     def collect(self, step: Step) -> list[tuple[Variation, list[Continuation]]]:
-        """Return the variations whose round ended with this step, and all that was drawn in it."""
-        over = []
+        """Return the variations whose round ended with this step, and all that was drawn in it.
+
+        Candidates of those whose opening was drawn are begun at once.
+        """
+        opened, over = [], []
+        for number in step.drawings[step.paused].tolist():
+            variation = self._owners.pop(number)
+            variation.open(*self._drawings.collect_paused(number))
+            opened.append(variation)
         for number in step.drawings[step.over].tolist():
-            owner = self._owners.pop(number)
-            owner.active -= 1
-            if not owner.active:
-                over.append((owner, self._drawings.collect(owner.drawings)))
+            variation = self._owners.pop(number)
+            variation.active -= 1
+            if not variation.active:
+                drawn = self._drawings.collect(variation.drawings)
+                if variation.opens and not len(drawn[0]):  # it ended before anything was drawn: nothing was shown
+                    variation.opens = False
+                    opened.append(variation)
+                else:
+                    over.append((variation, [variation.opening.followed_by(each) for each in drawn]))
+        if opened:
+            self.begin(opened)
         return over
 
 
@@ -174,11 +215,10 @@ def _variations(
 
 def decide(models: Models, rounds: Sequence[tuple[Variation, Sequence[Continuation]]]) -> None:
     """Look at rounds that are over: score what there is to choose among, and keep the best of each variation."""
-    choices = [(variation, drawn) for variation, drawn in rounds if variation.options.candidates > 1]
+    choices = [(variation, drawn) for variation, drawn in rounds if variation.chooses]
     sketches = [variation.finished(each) for variation, drawn in choices for each in drawn]
     rows = [len(variation.prefix) for variation, drawn in choices for _ in drawn]
     categories = [variation.decoder.category for variation, drawn in choices for _ in drawn]
     scores = iter(candidate_scores(models.router, models.critic, sketches, rows, categories) if sketches else ())
     for variation, drawn in rounds:
-        chosen_among = variation.options.candidates > 1
-        variation.consider([Candidate(each, next(scores) if chosen_among else 0.0) for each in drawn])
+        variation.consider([Candidate(each, next(scores) if variation.chooses else 0.0) for each in drawn])

@@ -15,6 +15,8 @@ from codes.inference.models import LoadedDecoder
 from codes.inference.requests import SketchRequest, Stopped
 from codes.inference.scheduler import Scheduler
 
+CROWDED = 250  # drawings under way; three people who wait for nine ways each have about as many
+
 
 class Engine:
     """Run a scheduler in a thread of its own."""
@@ -22,7 +24,7 @@ class Engine:
     def __init__(self, completer: Completer) -> None:
         self.bundle = completer.bundle
         self._decoders = completer.models.decoders
-        self._scheduler = Scheduler(completer.models, self._fetch, prefetch=True)
+        self._scheduler = Scheduler(completer.models, self._fetch, prefetch=True, crowded=CROWDED)
         self._news = Condition()
         self._inbox: list[SketchRequest] = []  # this and the next are changed by any thread
         self._closing = False

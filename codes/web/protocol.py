@@ -28,6 +28,7 @@ from codes.web.limits import Limits, check_limit
 
 LOG = logging.getLogger(__name__)
 DIGITS = 6  # significant digits of a number that is sent; a canvas has a thousand units
+CANDIDATES = 8  # drawings among which each variation is chosen
 MAX_ECHO = 40  # letters of a client's own word that an error repeats
 FAULT_AND_FIELD = re.compile(r"(?P<fault>.*?)(?: - at `\$\.?(?P<field>.*)`)?", re.DOTALL)
 UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -41,7 +42,7 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 class LiveOptions(Struct, kw_only=True, forbid_unknown_fields=True):
     """Hold the sampling options of a canvas; the names and defaults are those of :class:`SamplingOptions`.
 
-    ``candidates`` is not among them: a point that was shown cannot be taken back.
+    ``candidates`` is not among them: it is the server's to say how much is drawn for everybody.
     """
 
     temperature: float = SamplingOptions.temperature
@@ -227,8 +228,8 @@ def payload(number: int, event: Event) -> dict[str, Any]:
     match event:
         case Classified(route):
             message: dict[str, Any] = {"type": "route", "id": number, **route_record(route)}
-        case Started(categories):
-            message = {"type": "drawing", "id": number, "categories": list(categories)}
+        case Started(categories, candidates):
+            message = {"type": "drawing", "id": number, "categories": list(categories), "candidates": list(candidates)}
         case PointsDrawn(rows):
             message = {"type": "ink", "id": number, "rows": [_row(*row) for row in rows]}
         case Completed(completions):
@@ -323,7 +324,7 @@ def _sampling_options(options: LiveOptions, limits: Limits, **extra: Any) -> Sam
     """
     given = {**msgspec.structs.asdict(options), **extra}
     known = {each.name for each in fields(SamplingOptions)}
-    result = SamplingOptions(**{name: value for name, value in given.items() if name in known}, candidates=1)
+    result = SamplingOptions(**{name: value for name, value in given.items() if name in known}, candidates=CANDIDATES)
     check_limit("variations", limits.variations, result.variations, "variations")
     check_limit("top", limits.top, result.top, "categories drawn (top)")
     check_limit("max_points", limits.max_points, result.max_points, "points added (max_points)")

@@ -168,19 +168,20 @@ def test_a_stream_gives_each_point_when_it_is_drawn(endless, monkeypatch):
     """Not all of them at the end: the first of a thousand takes one step, the third three."""
     steps, step = [], Drawings.step
     monkeypatch.setattr(Drawings, "step", lambda self: (steps.append(1), step(self))[1])
-    stream = endless.stream(prefixes(1)[0], max_points=1000)
+    stream = endless.stream(prefixes(1)[0], max_points=1000, candidates=1)
     for count in (1, 2, 3):
         next(stream)
         assert len(steps) == count
+    steps.clear()
+    next(endless.stream(prefixes(1)[0], max_points=9))
+    assert len(steps) == 1, "the first stroke is not chosen, so it is not waited for"
 
 
-def test_a_stream_does_not_choose_among_candidates_and_says_so(completer):
-    """``stream(candidates=24)`` was once the same as without."""
-    with pytest.raises(BadOption, match="candidates must be 1"):
-        completer.stream(prefixes(1)[0], candidates=24)
-    with pytest.raises(BadOption, match="candidates must be 1"):
-        completer.stream(prefixes(1)[0], SamplingOptions())
-    assert list(completer.stream(prefixes(1)[0])) == list(completer.stream(prefixes(1)[0], candidates=1))
+def test_a_stream_chooses_unless_it_is_told_not_to(completer):
+    """``stream(candidates=24)`` was once refused, and before that the same as ``candidates=1``."""
+    sketch, one = prefixes(1)[0], {"variations": 8, "category": "square"}
+    assert list(completer.stream(sketch, **one)) == list(completer.stream(sketch, SamplingOptions(), **one))
+    assert list(completer.stream(sketch, **one)) != list(completer.stream(sketch, candidates=1, **one))
 
 
 @pytest.mark.parametrize("latent", ["prefix", "zero"])

@@ -132,7 +132,8 @@ DOWN, UP, OVER = [1.0, 0, 0], [0.0, 1, 0], [0.0, 0, 1]
 def step(drawings: list[int], rows: list[list[float]]) -> Step:
     outputs = torch.randn(len(drawings), outputs_for(3), generator=generator(len(drawings)))
     points = torch.tensor(rows)
-    return Step(torch.tensor(drawings), points, PointDistribution.from_outputs(outputs), points[:, 4] == 1)
+    over = points[:, 4] == 1
+    return Step(torch.tensor(drawings), points, PointDistribution.from_outputs(outputs), over, torch.zeros_like(over))
 
 
 def nats(*rows: torch.Tensor) -> float:

@@ -250,4 +250,6 @@ def test_more_drawings_than_anybody_waits_for_are_refused_where_candidates_are_d
     with pytest.raises(BadOption, match="200 variations of 24 candidates each are more than 4096 drawings"):
         completer.complete(sketch, **many)
     assert len(completer.complete(sketch, candidates=1, **many)) == 200
-    assert len({each.variation for each in completer.stream(sketch, **many)}) == 200
+    assert len({each.variation for each in completer.stream(sketch, candidates=1, **many)}) == 200
+    with pytest.raises(BadOption, match="200 variations of 24 candidates each are more than 4096 drawings"):
+        completer.stream(sketch, **many)

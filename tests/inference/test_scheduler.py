@@ -7,13 +7,14 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from codes.errors import BadOption
 from codes.inference.completer import Completer
 from codes.inference.decoding import Drawings
 from codes.inference.options import SamplingOptions
+from codes.inference.ranking import FIRST_ROUND
 from codes.inference.requests import Classified, Completed, PointsDrawn, Refused, SketchRequest, Started, Stopped
 from codes.inference.router import Router
 from codes.inference.scheduler import Scheduler
+from codes.inference.variations import Variation
 from tests.support.worlds import CATEGORIES, prefixes
 
 
@@ -90,7 +91,7 @@ def test_batches_with_newcomers_are_stepped_before_all_others(scheduler):
         return lambda event: order.append(name) if isinstance(event, PointsDrawn) else None
 
     for category in CATEGORIES[:2]:
-        scheduler.submit(SketchRequest(prefixes(1)[0], options(category), telling(category)))
+        scheduler.submit(SketchRequest(prefixes(1)[0], options(category, variations=6), telling(category)))
     scheduler.run_once()
     order.clear()
     scheduler.submit(SketchRequest(prefixes(1)[0], options(CATEGORIES[2]), telling("newcomer")))
@@ -164,10 +165,111 @@ def test_only_requests_that_stream_are_told_points(scheduler):
     np.testing.assert_allclose(one.sketch.points, other.sketch.points, rtol=1e-3, atol=1e-3)
 
 
-def test_points_that_stream_cannot_be_chosen_among():
-    """Candidates were once ignored where points are shown as they are drawn."""
-    with pytest.raises(BadOption, match="candidates must be 1"):
-        SketchRequest(prefixes(1)[0], SamplingOptions(candidates=2), print)
+def streamed_rows(asked: Asked, variation: int) -> list[tuple[float, float, bool]]:
+    """Every point that was told of a variation, which must have come to its end once."""
+    rows = [row for event in asked.events if isinstance(event, PointsDrawn) for row in event.rows]
+    own = [row for row in rows if row.variation == variation]
+    assert [row.end for row in own] == [False] * (len(own) - 1) + [True]
+    return [row[1:4] for row in own[:-1]]
+
+
+def opening_rows(rows: list[tuple[float, float, bool]]) -> int:
+    return next((number for number, row in enumerate(rows, 1) if row[2]), len(rows))
+
+
+@pytest.mark.parametrize("candidates", [3, FIRST_ROUND + 4])
+def test_only_chosen_ink_is_shown(scheduler, candidates):
+    """Its first stroke as it is drawn, the rest at once; and what was shown is what is handed over."""
+    asked = Asked(prefixes(1)[0], options("circle", variations=6, candidates=candidates, max_points=40))
+    scheduler.submit(asked.request)
+    until_over(scheduler)
+    assert asked.events[1].candidates == [candidates] * 6
+    several = 0
+    for variation, completion in enumerate(asked.events[-1].completions):
+        rows, sketch = streamed_rows(asked, variation), completion.sketch
+        added = sketch.points[sketch.prefix_rows :]
+        if completion.ended and rows:
+            rows[-1] = (*rows[-1][:2], True)
+        np.testing.assert_allclose(np.reshape(rows, (-1, 3)), added, rtol=1e-3, atol=1e-3)
+        several += opening_rows(rows) < len(rows)
+    assert several > 0
+
+
+def test_of_all_continuations_of_the_first_stroke_the_best_is_shown(scheduler, monkeypatch):
+    rounds, consider = [], Variation.consider
+    monkeypatch.setattr(
+        Variation, "consider", lambda self, some: (rounds.append((self, some)), consider(self, some))[1]
+    )
+    asked = Asked(prefixes(1)[0], options("circle", variations=6, candidates=5, max_points=40))
+    scheduler.submit(asked.request)
+    until_over(scheduler)
+    chosen = [(variation, some) for variation, some in rounds if len(variation.opening)]
+    assert chosen
+    for variation, some in chosen:
+        assert len(some) == 5
+        count = len(variation.opening)
+        assert variation.opening.points[:, 2].tolist() == [0.0] * (count - 1) + [1.0]
+        assert all(np.array_equal(each.drawn.points[:count], variation.opening.points) for each in some)
+        assert len({each.drawn.points.tobytes() for each in some}) > 1
+        assert variation.best.rank == max(each.rank for each in some)
+
+
+def test_what_streams_is_the_same_alone_and_among_others(completer):
+    """Chosen at pen-ups or not, joined by others at any time."""
+    changes = [{"candidates": 4}, {"candidates": 1}, {"candidates": 3, "seed": 5, "temperature": 0.9}]
+
+    def ask(number: int) -> Asked:
+        return Asked(prefixes(3)[number], options("circle", variations=3, max_points=30, **changes[number]))
+
+    def run(asked: list[Asked], between: int) -> list[list]:
+        scheduler = Scheduler(completer.models, completer.models.decoders.load)
+        for each in asked:
+            scheduler.submit(each.request)
+            for _ in range(between):
+                scheduler.run_once()
+        until_over(scheduler)
+        return [[streamed_rows(each, variation) for variation in range(3)] for each in asked]
+
+    alone = [run([ask(number)], 0)[0] for number in range(3)]
+    for between in (0, 2, 7):
+        for mine, theirs in zip(run([ask(number) for number in range(3)], between), alone, strict=True):
+            for one, other in zip(mine, theirs, strict=True):
+                np.testing.assert_allclose(np.reshape(one, (-1, 3)), np.reshape(other, (-1, 3)), rtol=1e-3, atol=1e-3)
+
+
+def test_a_request_may_be_cancelled_between_its_first_stroke_and_the_rest(scheduler):
+    asked = Asked(prefixes(1)[0], options("circle", variations=6, candidates=5, max_points=200))
+    scheduler.submit(asked.request)
+    while not any(each.chooses for batch in scheduler._batches.values() for each in batch.variations()):
+        scheduler.run_once()
+    asked.request.cancelled = True
+    scheduler.run_once()
+    assert asked.kinds[-1] is Stopped and scheduler.n_drawings == 0
+    scheduler.run_once()
+    assert not scheduler.has_work
+
+
+def test_in_a_crowd_only_first_variations_are_chosen(completer):
+    """What is not is drawn as where nothing is chosen; and it is told."""
+    scheduler = Scheduler(completer.models, completer.models.decoders.load, crowded=5)
+    first, second, silent = (
+        Asked(prefixes(1)[0], options("circle", variations=6, candidates=4, max_points=40), streams=streams)
+        for streams in (True, True, False)
+    )
+    scheduler.submit(first.request)
+    scheduler.run_once()
+    scheduler.submit(second.request)
+    scheduler.submit(silent.request)
+    until_over(scheduler)
+    assert first.events[1].candidates == silent.events[1].candidates == [4] * 6
+    assert second.events[1].candidates == [4, 1, 1, 1, 1, 1]
+    plain = Asked(prefixes(1)[0], options("circle", variations=6, max_points=40))
+    scheduler.submit(plain.request)
+    until_over(scheduler)
+    expected = [streamed_rows(first, 0), *(streamed_rows(plain, variation) for variation in range(1, 6))]
+    for variation, rows in enumerate(expected):
+        mine = streamed_rows(second, variation)
+        np.testing.assert_allclose(np.reshape(mine, (-1, 3)), np.reshape(rows, (-1, 3)), rtol=1e-3, atol=1e-3)
 
 
 def test_candidates_of_several_requests_are_ranked_together_once_nothing_is_drawn(completer, monkeypatch):

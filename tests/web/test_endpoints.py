@@ -67,7 +67,7 @@ def test_a_completion_equals_that_of_the_command_line(client, bundle, tmp_path, 
     record = sketch_record(sketch)
     (tmp_path / "half.json").write_text(json.dumps(record))
     words = [
-        word for name, value in {"variations": 1, "candidates": 1, **options}.items() for word in (f"--{name}", value)
+        word for name, value in {"variations": 1, "candidates": 8, **options}.items() for word in (f"--{name}", value)
     ]
     text = output_of(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
     (theirs,) = json.loads(text)["results"]

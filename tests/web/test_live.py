@@ -14,8 +14,10 @@ from codes.checkpoints.bundle import Bundle
 from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
-from codes.inference.requests import OUR_MISTAKE
+from codes.inference.requests import OUR_MISTAKE, SketchRequest
+from codes.inference.scheduler import Scheduler
 from codes.inference.variations import DecoderBatch
+from codes.web.protocol import CANDIDATES
 from tests.support.asks import answers_to, ask, canvas, drawn, sketch_record, types, wait_for
 from tests.support.worlds import CATEGORIES, prefixes, tiny_bundle
 
@@ -30,10 +32,14 @@ def gate(monkeypatch) -> Semaphore:
 
 
 def expected(bundle: Bundle, sketch, **options):
-    """What the Completer says alone of a sketch that came as JSON."""
-    return Completer(bundle).complete(
-        sketch_from_record(sketch_record(sketch)), SamplingOptions(candidates=1, **options)
-    )
+    """What a scheduler draws alone of a sketch that came as JSON."""
+    completer, events = Completer(bundle), []
+    scheduler = Scheduler(completer.models, completer.models.decoders.load)
+    asked = SamplingOptions(candidates=CANDIDATES, **options)
+    scheduler.submit(SketchRequest(sketch_from_record(sketch_record(sketch)), asked, events.append))
+    while scheduler.requests:
+        scheduler.run_once()
+    return events[-1].completions
 
 
 def assert_same(heard, completions):
@@ -59,6 +65,7 @@ def test_an_ask_is_answered_in_order(client):
     assert next(iter(route["probabilities"])) == route["category"]
     assert sum(route["probabilities"].values()) == pytest.approx(1)
     assert drawing["categories"] == [route["category"]] * 3
+    assert drawing["candidates"] == [CANDIDATES] * 3
 
 
 @pytest.mark.parametrize(
