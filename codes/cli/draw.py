@@ -34,7 +34,7 @@ from codes.sketch.sheet import Cell, Sheet, contact_sheet
 from codes.sketch.stroke3 import Sketch
 
 TEMPERATURES = (0.1, 0.25, 0.4, 0.6, 0.8, 1.0)
-COMMON = ("seed", "max_points")
+COMMON = ("seed", "max_points", "candidates")
 SAMPLING = options_of(SamplingOptions, "temperature", *COMMON, section="Drawing")
 CATEGORY = option(
     "-c", "--category", section="Drawing", help="The category whose model draws; by default the one that is recognised."

@@ -100,7 +100,7 @@ class Completer:
         Raises:
             ModelNotFound: there is no such category.
         """
-        return CategorySampler(self.models.decoders.get(category))
+        return CategorySampler(self.models.decoders.get(category), self.models)
 
     def _check(self, route: Route | None, options: SamplingOptions) -> None:
         """Refuse, before anything is drawn, what will not be drawn."""

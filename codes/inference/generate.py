@@ -13,18 +13,24 @@ from torch import Tensor
 
 from codes.data.batches import collate
 from codes.errors import BadOption
-from codes.inference.decoding import blank, draw, latents
-from codes.inference.models import LoadedDecoder
+from codes.inference.decoding import blank, latents
+from codes.inference.models import LoadedDecoder, Models
 from codes.inference.options import SamplingOptions
 from codes.inference.router import model_input
+from codes.inference.variations import draw_all, variations_from_codes
 from codes.sketch.stroke3 import Sketch
 
 
 class CategorySampler:
-    """Draw one category's sketches from latent codes."""
+    """Draw one category's sketches from latent codes, each the best of ``options.candidates`` as completions are.
 
-    def __init__(self, decoder: LoadedDecoder) -> None:
-        self.decoder = decoder
+    Args:
+        decoder: draws.
+        models: choose among candidates; without them one is drawn of each sketch, and kept.
+    """
+
+    def __init__(self, decoder: LoadedDecoder, models: Models | None = None) -> None:
+        self.decoder, self.models = decoder, models
 
     @torch.no_grad()
     def encode(self, sketch: Sketch) -> Tensor:
@@ -59,9 +65,10 @@ class CategorySampler:
 
     def draw(self, z: Tensor, options: SamplingOptions) -> list[Sketch]:
         """Draw a sketch from each of ``z [N * variations, Z]``; code ``i`` is variation ``i % variations``."""
-        drawn = draw(self.decoder.stepper, blank(len(z) // options.variations), z, options)
+        options = options if self.models else replace(options, candidates=1)
+        chosen = draw_all(self.decoder, self.models, variations_from_codes(self.decoder, z, options))
         undo = self.decoder.config.normaliser.undo
-        return [Sketch(undo(each.points), category=self.decoder.category) for each in drawn]
+        return [Sketch(undo(each.drawn.points), category=self.decoder.category) for each in chosen]
 
 
 def spherical_path(first: Tensor, second: Tensor, steps: int) -> Tensor:

@@ -36,6 +36,7 @@ from codes.inference.ranking import FIRST_ROUND, Candidate, candidate_scores
 from codes.inference.router import Pixels
 
 BLANK = np.zeros((0, 3))
+MAX_TOGETHER = 64  # variations that :func:`draw_all` draws together
 NOTHING = Continuation(BLANK, False, 0.0)
 
 
@@ -213,12 +214,33 @@ def _variations(
             yield Variation(decoder, prefix, each, next(keys), starts.select(next(rows)))
 
 
-def decide(models: Models, rounds: Sequence[tuple[Variation, Sequence[Continuation]]]) -> None:
+def draw_all(decoder: LoadedDecoder, models: Models | None, variations: Sequence[Variation]) -> list[Candidate]:
+    """Draw variations of one decoder until each is decided, and return what was chosen.
+
+    ``models`` choose; None will do where there are no candidates to choose among.
+    """
+    batch = DecoderBatch(decoder)
+    for start in range(0, len(variations), MAX_TOGETHER):
+        waiting = list(variations[start : start + MAX_TOGETHER])
+        while waiting:
+            batch.begin(waiting)
+            rounds = []
+            while batch:
+                rounds += batch.collect(batch.step())
+            decide(models, rounds)
+            waiting = [each for each in waiting if not each.decided]
+    return [each.best for each in variations if each.best]
+
+
+def decide(models: Models | None, rounds: Sequence[tuple[Variation, Sequence[Continuation]]]) -> None:
     """Look at rounds that are over: score what there is to choose among, and keep the best of each variation."""
     choices = [(variation, drawn) for variation, drawn in rounds if variation.chooses]
     sketches = [variation.finished(each) for variation, drawn in choices for each in drawn]
     rows = [len(variation.prefix) for variation, drawn in choices for _ in drawn]
     categories = [variation.decoder.category for variation, drawn in choices for _ in drawn]
-    scores = iter(candidate_scores(models.router, models.critic, sketches, rows, categories) if sketches else ())
+    scores: Iterator[float] = iter(())
+    if sketches:
+        assert models, "there is nobody to choose"
+        scores = iter(candidate_scores(models.router, models.critic, sketches, rows, categories))
     for variation, drawn in rounds:
         variation.consider([Candidate(each, next(scores) if variation.chooses else 0.0) for each in drawn])

@@ -10,6 +10,7 @@ from codes.errors import BadOption
 from codes.inference.generate import CategorySampler, spherical_path
 from codes.inference.models import LoadedDecoder
 from codes.inference.options import SamplingOptions
+from codes.inference.variations import Variation
 from codes.model.mixture import outputs_for
 from tests.support.worlds import CATEGORIES, SCALE, generator, set_pen, sketch_of, stirred_vae
 
@@ -31,6 +32,28 @@ def test_new_sketches_are_whole_and_named(sampler):
     again = sampler.sample(SamplingOptions(variations=2, latent="prior", max_points=9))
     for mine, theirs in zip(again, sketches, strict=False):
         np.testing.assert_allclose(mine.points, theirs.points, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_drawn_from_nothing_is_chosen_as_completions_are(completer, monkeypatch):
+    """It was once the first that was drawn, however little it looked like anything."""
+    rounds, consider = [], Variation.consider
+    noted = lambda self, some: (rounds.append((self, some)), consider(self, some))[1]  # noqa: E731
+    monkeypatch.setattr(Variation, "consider", noted)
+    options = SamplingOptions(variations=6, latent="prior", max_points=30, temperature=1.0, candidates=5)
+    sketches = completer.sampler("square").sample(options)
+    assert [len(some) for _, some in rounds] == [5] * 6
+    by_number = {variation.key.variation: some for variation, some in rounds}
+    places = set()
+    for number, sketch in enumerate(sketches):
+        some = by_number[number]
+        place = max(range(5), key=lambda i: some[i].rank)
+        assert any(each.score for each in some)
+        np.testing.assert_array_equal(sketch.points, rounds[0][0].finished(some[place].drawn))
+        places.add(place)
+    assert len(places) > 1
+    rounds.clear()
+    CategorySampler(completer.models.decoders.get("square")).sample(options)
+    assert [len(some) for _, some in rounds] == [1] * 6
 
 
 def test_there_is_no_prefix_to_start_from(sampler):
