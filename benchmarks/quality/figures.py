@@ -32,6 +32,7 @@ from codes.formats.files import atomic_path
 from codes.sketch.stroke3 import Floats
 
 COMPARED = [name for name in TRIALS if name not in FRACTIONS]
+COUNTS = ("many", "few", "varied", "variations", "drawn", "from_nothing")  # of the plan that is measured by
 DIGITS = 5
 
 
@@ -41,9 +42,10 @@ def run_facts(plan: QualityPlan, quick: bool) -> Figures:
     return {
         "quick": quick,
         "seed": plan.seed,
-        "counts": {name: getattr(plan, name) for name in ("many", "few", "varied", "variations", "drawn")},
+        "counts": {name: getattr(plan, name) for name in COUNTS},
         "bundle": sha256(bundle.folder / "bundle.json"),
         "judge": {"sha256": sha256(plan.judge)},
+        **({"wide_judge": {"sha256": sha256(plan.wide_judge)}} if plan.wide_judge else {}),
     }
 
 
