@@ -12,8 +12,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.speed.reference import Sizes
-from codes.model.config import ImageConfig, RouterConfig
+from codes.model.config import ImageConfig, InkConfig, RouterConfig
 from codes.model.image_encoder import ImageEncoder
+from codes.model.ink import InkAttention
+from codes.model.mixture import outputs_for
 
 POINT = 7  # numbers of an encoder's or decoder's input: a row of stroke-5 and where the pen is
 PASSES = 3  # forward, and backward for the inputs and for the weights
@@ -22,10 +24,20 @@ PASSES = 3  # forward, and backward for the inputs and for the weights
 def vae_flops(sizes: Sizes, sketches: int, encoder_rows: int, decoder_rows: int) -> float:
     """Return the operations of one training step of the VAE; start rows are among the decoder's rows."""
     encoder = 2 * encoder_rows * lstm_flops(POINT, sizes.encoder)
-    decoder = decoder_rows * (lstm_flops(POINT, sizes.decoder) + linear_flops(sizes.decoder, 6 * sizes.mixtures + 3))
+    decoder = decoder_rows * (lstm_flops(POINT, sizes.decoder) + output_flops(sizes))
     to_latent = 2 * linear_flops(2 * sizes.encoder, sizes.latent)
     from_latent = linear_flops(sizes.latent, 2 * sizes.decoder) + linear_flops(sizes.latent, 4 * sizes.decoder)
     return float(PASSES * (encoder + decoder + sketches * (to_latent + from_latent)))
+
+
+def output_flops(sizes: Sizes) -> int:
+    """Return the operations of one row from the hidden state to the outputs; attention over pairs is left out."""
+    config = InkConfig()
+    ink = InkAttention(config, sizes.decoder)
+    features = sizes.decoder + ink.context_size
+    outputs = outputs_for(sizes.mixtures) + 1 + ink.anchor_outputs
+    looking = linear_flops(sizes.decoder, ink.query.out_features + ink.memory.out_features)
+    return looking + linear_flops(features, config.hidden) + linear_flops(features + config.hidden, outputs)
 
 
 def router_flops(config: RouterConfig, sketches: int, encoder_rows: int, image: int) -> float:

@@ -103,7 +103,7 @@ def test_the_best_weights_are_the_average_that_validated_best(uninterrupted, job
 
 
 def test_training_teaches(job, tmp_path):
-    config = replace(CONFIG, steps=120, evaluate_every=40)
+    config = replace(CONFIG, steps=160, evaluate_every=40)
     train(job(config), tmp_path / "run", config)
     log = RunFolder(tmp_path / "run").log()
     assert log[-1]["valid/continuation"] < log[0]["valid/continuation"] - 0.3

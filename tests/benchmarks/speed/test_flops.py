@@ -17,7 +17,8 @@ def test_flops_are_those_of_the_matrices():
     counted = {name: 6 * value.numel() for name, value in vae.state_dict().items() if value.ndim == 2}
     z = 6 * 4 * TINY_SIZES.decoder * TINY_SIZES.latent  # of the decoder's input matrix, once a sketch
     encoder = sum(value for name, value in counted.items() if name.startswith("encoder"))
-    decoder = sum(value for name, value in counted.items() if name.startswith(("decoder.lstm", "decoder.output"))) - z
+    rows = ("decoder.lstm", "decoder.output", "decoder.joint", "decoder.ink")
+    decoder = sum(value for name, value in counted.items() if name.startswith(rows)) - z
     a_sketch = sum(counted.values()) - encoder - decoder
     assert vae_flops(TINY_SIZES, 3, 20, 30) == 20 * encoder + 30 * decoder + 3 * a_sketch
 
