@@ -60,6 +60,7 @@ Result = TypeVar("Result")
 @click.option("--judge", type=click.Path(path_type=Path), default=SHIPPED, help="Weights of the judge.")
 @click.option("--wide-judge", type=click.Path(path_type=Path), help="Weights of a judge of drawings from nothing.")
 @click.option("--quick", is_flag=True, help="Few sketches: some minutes, rough figures.")
+@click.option("--sketches", type=click.IntRange(min=1), help="Of a category, at most, in the headline's trials.")
 @click.option("--headline", is_flag=True, help="Measure the headline's completions alone; other figures stay.")
 @click.option("--workers", default=2, show_default=True, help="Categories that are measured at a time.")
 @click.option("--seed", default=0, show_default=True, help="Of the completions.")
@@ -76,6 +77,7 @@ def main(data: Path, out: Path, headline: bool, workers: int, write: bool, **ask
     """
     plan = QualityPlan(asked["model"], asked["judge"], seed=asked["seed"], wide_judge=asked["wide_judge"])
     plan = replace(plan, **QUICK) if asked["quick"] else plan
+    plan = replace(plan, many=asked["sketches"]) if asked["sketches"] else plan
     facts = run_facts(plan, asked["quick"])
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), use_threads, (1,)) as pool:
         if headline:
