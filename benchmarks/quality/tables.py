@@ -178,13 +178,13 @@ def recognised(figures: Figures) -> str:
         ["completed, the category as routed", share(one["50%, routed"]), share(one["50%, routed, best of 1"])],
         ["true sketches", share(one["true"]), share(one["true"])],
     ]
-    head = ["recognised by an independent judge", "the best of 24 candidates", "one candidate, as the live page draws"]
+    head = ["recognised by an independent judge", "the best of up to 24 candidates", "one candidate"]
     strokes = f"{endings(one)}\n\n" if "told_apart" in one else ""
     return (
         f"{table(head, rows)}\n\n{strokes}"
         f"{one['true']['count']} test sketches, half of the points seen, macro. As routed means "
-        f"as the likeliest category, also where the router would refuse; from one candidate this is what a person "
-        f"meets on the live page. {_identity(one)}"
+        f"as the likeliest category, also where the router would refuse. The live page draws the first stroke once and "
+        f"the rest eight times, and keeps the best: it lies between the two columns. {_identity(one)}"
     )
 
 
