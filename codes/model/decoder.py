@@ -107,14 +107,10 @@ class Decoder(nn.Module):
 
     def initial_state(self, z: Tensor) -> DecoderState:
         """Return the state before the start row, from ``z [B, Z]`` (Ha and Eck 2017, section 3.2); nothing follows."""
-        hidden, cell = torch.tanh(self.start(z)).chunk(2, dim=-1)
-        memory = (
-            InkMemory.of(z.new_zeros(len(z), 0, self.ink.width), z.new_zeros(len(z), dtype=torch.long))
-            if self.ink
-            else None
-        )
-        outputs = z.new_zeros(len(z), self.output.out_features)
-        return DecoderState(hidden, cell, z.new_ones(len(z)), outputs, pen_before(len(z), z), memory, self.ink)
+        count = len(z)
+        empty = InkMemory.of(z.new_zeros(count, 0, self.ink.width), z.new_zeros(count).long()) if self.ink else None
+        outputs = z.new_zeros(count, self.output.out_features)
+        return DecoderState(*self._first_cell(z), z.new_ones(count), outputs, pen_before(count, z), empty, self.ink)
 
     def forward(
         self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
@@ -155,9 +151,11 @@ class Decoder(nn.Module):
         self, rows: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
     ) -> tuple[Tensor, CellState]:
         inputs = with_positions(rows) if self.config.positions else rows
-        start = torch.tanh(self.start(z)).chunk(2, dim=-1)
-        outputs, last = self.lstm(inputs, lengths + 1, CellState(*start), z, rng)
+        outputs, last = self.lstm(inputs, lengths + 1, self._first_cell(z), z, rng)
         return outputs, last
+
+    def _first_cell(self, z: Tensor) -> CellState:
+        return CellState(*torch.tanh(self.start(z)).chunk(2, dim=-1))
 
     def _outputs(self, hidden: Tensor, table: Table | None, pen: Pen) -> Tensor:
         """Return what the last layer makes of rows of this ``hidden [B, I, H]``."""

@@ -29,7 +29,6 @@ PEN_COLD = 20.0
 # Whether the next point is put on earlier ink is one choice, cooled by this power. All anchors together are one weight
 # and the components are many: were they cooled alike, anchors would always win (docs/log.md).
 ANCHOR_POWER = 1 / 2
-
 COLDEST = 1e6  # largest inverse temperature; what is colder is as certain
 
 

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../exponential.h"
+
 enum { X, Y, REACH_X, REACH_Y, BEGINS, STROKE, PLACE };
 enum { GEOMETRY = 10, KINDS = 2 };
 static const float LOG_TWO_PI = 1.8378770664f, ABSENT = -1e9f, SPAN = 0.57735026919f;
@@ -19,29 +21,6 @@ typedef struct {
 static long width_of(const Sizes *s) { return (2 * s->heads + KINDS) * s->key + PLACE; }
 
 static long padded(long count) { return (count + 15) / 16 * 16; }
-
-/* e^x = 2^n e^r with |r| at most half of log 2; a NaN stays a NaN. */
-static inline float exponential(float x) {
-    const float to_whole = 12582912.0f; /* 1.5 * 2^23: added, it rounds to whole numbers, which its last bits then hold */
-    x = x > 87.0f ? 87.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    float shifted = x * 1.44269504f + to_whole;
-    float whole = shifted - to_whole;
-    float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
-    float series = 1.0f / 720;
-    series = series * r + 1.0f / 120;
-    series = series * r + 1.0f / 24;
-    series = series * r + 1.0f / 6;
-    series = series * r + 0.5f;
-    series = series * r + 1.0f;
-    series = series * r + 1.0f;
-    uint32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127u) << 23;
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return series * power;
-}
 
 /* log x = n log 2 + log m with m around 1, by the series of atanh((m - 1) / (m + 1)); for positive numbers. */
 static inline float logarithm(float x) {
@@ -189,9 +168,8 @@ long scratch_floats(long points, long heads, long key) {
 /* context: [sketches, rows, heads, key + GEOMETRY], what is found in values and in geometry. normaliser: [sketches,
    rows, heads], the logarithm of the sum of the exponentials of all scores. */
 void attend_forward(long sketches, long rows, long points, long heads, long key, long stride, const int64_t *slots,
-                    const float *query,
-                    const float *table, const float *pen, const float *row, float *context, float *normaliser,
-                    float *scratch) {
+                    const float *query, const float *table, const float *pen, const float *row, float *context,
+                    float *normaliser, float *scratch) {
     const Sizes s = {sketches, rows, points, heads, key, stride};
     const long width = width_of(&s), step = padded(points), part = key + GEOMETRY;
     const float scale = 1.0f / __builtin_sqrtf((float)key);

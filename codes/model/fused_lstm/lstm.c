@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../exponential.h"
+
 typedef uint16_t bfloat16;
 
 static inline float load_float(const float *at) { return *at; }
@@ -25,29 +27,6 @@ static inline void store_bfloat16(bfloat16 *at, float value) {
     memcpy(&bits, &value, sizeof bits);
     uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
     *at = (bfloat16)(value == value ? rounded : 0x7fc0u);
-}
-
-/* e^x = 2^n e^r with |r| at most half of log 2; a NaN stays a NaN. */
-static inline float exponential(float x) {
-    const float to_whole = 12582912.0f; /* 1.5 * 2^23: added, it rounds to whole numbers, which its last bits then hold */
-    x = x > 87.0f ? 87.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    float shifted = x * 1.44269504f + to_whole;
-    float whole = shifted - to_whole;
-    float r = x - whole * 0.693359375f + whole * 2.12194440e-4f;
-    float series = 1.0f / 720;
-    series = series * r + 1.0f / 120;
-    series = series * r + 1.0f / 24;
-    series = series * r + 1.0f / 6;
-    series = series * r + 0.5f;
-    series = series * r + 1.0f;
-    series = series * r + 1.0f;
-    uint32_t bits;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127u) << 23;
-    float power;
-    memcpy(&power, &bits, sizeof power);
-    return series * power;
 }
 
 static inline float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
