@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shlex
 import shutil
 import socket
 import subprocess
@@ -73,8 +72,8 @@ def test_the_python_client_of_the_docs_works(served, bundle):
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 def test_the_curl_command_of_the_docs_works(served, bundle):
-    line = block("sh").replace("127.0.0.1:8000", f"127.0.0.1:{served(Completer(bundle))}")
-    done = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=60, check=True)
+    command = block("sh").replace("127.0.0.1:8000", f"127.0.0.1:{served(Completer(bundle))}")
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)
     answer = json.loads(done.stdout)
     assert answer["completions"][0]["sketch"]["prefix_rows"] == 2
 
