@@ -15,6 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock, Thread
+from typing import Any
+
+from torch import Tensor
 
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared")
 COMPILE_TIMEOUT = 60  # seconds
@@ -30,6 +33,21 @@ def load_library(source: Path) -> ctypes.CDLL | None:
 def load_ahead(source: Path) -> None:
     """Have a file compiled by a thread of its own, so that it is there when it is asked for."""
     Thread(target=load_library, args=[source], daemon=True).start()
+
+
+def call(function: Any, *arguments: int | Tensor | None) -> int:
+    """Call a function of a library: whole numbers are longs, tensors are pointers to their first number.
+
+    What belongs behind one another must stand there: strides are not passed on.
+    """
+    found: int = function(*map(_as_c, arguments))
+    return found
+
+
+def _as_c(argument: int | Tensor | None) -> Any:
+    if isinstance(argument, Tensor):
+        return ctypes.c_void_p(argument.data_ptr())
+    return argument if argument is None else ctypes.c_long(argument)
 
 
 @lru_cache

@@ -8,27 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from zlib import crc32
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from codes.data.batches import Batch
 from codes.inference.options import LatentSource, SamplingOptions
 from codes.model.decoder import Decoder, DecoderState, Stepper
-from codes.model.mixture import PointDistribution, apply_temperature, draw_noise
+from codes.model.mixture import apply_temperature, draw_noise
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import DX, DY, END, LIFT, OFFSET, PEN, UP
+from codes.sketch.stroke3 import DX, DY, END, LIFT, PEN, UP
 
 Options = SamplingOptions | Sequence[SamplingOptions]  # of all prefixes, or of each
 
-PER_DRAWING = ("numbers", "slots", "static_input", "n_drawn", "max_points", "pauses")  # tensors of an active batch
 # What random numbers are for: the points of a drawing, its code from the prior, the points after an opening.
 POINTS, CODE, LATER_POINTS = range(3)
-MAX_UNSCORED = 4096  # points whose likelihoods may wait to be computed together
 
 
 @dataclass(frozen=True)
@@ -86,31 +84,23 @@ class Step:
     Attributes:
         drawings: ``[A]`` numbers of the drawings.
         points: ``[A, 5]`` stroke-5; a row whose END is set ends its drawing and is not drawn.
-        following: ``[A]`` the distributions that the points were drawn from, at temperature 1 and for these points.
+        nats: ``[A]`` of them at temperature 1; of an end without its offset, and 0 for a point that is one too many.
         over: ``[A]`` true where this was the drawing's last step: it ended, or has as many points as it may have.
         paused: ``[A]`` true where the drawing waits now since the pen was lifted.
     """
 
-    drawings: Tensor
-    points: Tensor
-    following: PointDistribution
-    over: Tensor
-    paused: Tensor
+    drawings: NDArray[np.int64]
+    points: NDArray[np.float32]
+    nats: NDArray[np.float32]
+    over: NDArray[np.bool_]
+    paused: NDArray[np.bool_]
 
-    def log_prob(self) -> Tensor:
-        """Return nats at temperature 1, ``[A]``. An end has no offset; a point that is one too many costs nothing."""
-        pen = self.points[:, PEN]
-        ends = self.points[:, END]
-        nats = self.following.log_prob_pen(pen) + self.following.log_prob_offset(self.points[:, OFFSET]) * (1 - ends)
-        return nats.where(~self.over | (ends == 1), 0.0)
 
-    @classmethod
-    def joined(cls, steps: Sequence[Step]) -> Step:
-        """Return several steps as one, so that they are scored together."""
-        drawings, points, over, paused = (
-            torch.cat([getattr(each, name) for each in steps]) for name in ("drawings", "points", "over", "paused")
-        )
-        return cls(drawings, points, PointDistribution.joined([each.following for each in steps]), over, paused)
+# Of each drawing: its number, its row in the tables of noise and of points drawn, how many points it has, how many it
+# may have, and whether it is to wait when it lifts the pen.
+ENTRY = np.dtype(
+    [("number", np.int64), ("slot", np.int64), ("n_drawn", np.int64), ("max_points", np.int64), ("pauses", np.bool_)]
+)
 
 
 @dataclass(frozen=True)
@@ -118,45 +108,43 @@ class ActiveBatch:
     """Hold drawings between two points: a value, from which some can be taken and to which others can be joined.
 
     Attributes:
-        numbers: ``[A]`` which drawings.
-        slots: ``[A]`` their rows in the tables of noise and of points drawn.
+        entries: ``[A]`` of :data:`ENTRY`.
         static_input: ``[A, 4 H]`` what z adds to the decoder's gates at every point.
-        n_drawn: ``[A]`` points drawn so far.
-        max_points: ``[A]`` most points that may be drawn.
-        pauses: ``[A]`` true for a drawing that is to wait when it lifts the pen.
         state: ``[A]`` states of the decoder.
     """
 
-    numbers: Tensor
-    slots: Tensor
+    entries: NDArray[np.void]
     static_input: Tensor
-    n_drawn: Tensor
-    max_points: Tensor
-    pauses: Tensor
     state: DecoderState
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self.entries)
+
+    def with_entries(self, **changes: ArrayLike) -> ActiveBatch:
+        """Return the same with other values in some columns of the entries."""
+        entries = self.entries.copy()
+        for name, values in changes.items():
+            entries[name] = values
+        return replace(self, entries=entries)
 
     def going_on(self) -> ActiveBatch:
         """Return drawings that begin where these stand and may have as many points as these may still have."""
-        return replace(
-            self,
-            n_drawn=torch.zeros_like(self.n_drawn),
-            max_points=self.max_points - self.n_drawn,
-            pauses=torch.zeros_like(self.pauses),
-        )
+        left = self.entries["max_points"] - self.entries["n_drawn"]
+        return self.with_entries(n_drawn=0, max_points=left, pauses=False)
 
-    def select(self, rows: Tensor) -> ActiveBatch:
-        """Return some of the drawings."""
-        tensors = {name: getattr(self, name)[rows] for name in PER_DRAWING}
-        return ActiveBatch(state=self.state.select(rows), **tensors)
+    def select(self, rows: NDArray[Any]) -> ActiveBatch:
+        """Return some of the drawings, by their numbers from 0 or by a mask."""
+        chosen = torch.from_numpy(rows)
+        return ActiveBatch(self.entries[rows], self.static_input[chosen], self.state.select(chosen))
 
     @classmethod
     def joined(cls, batches: Sequence[ActiveBatch]) -> ActiveBatch:
         """Return the drawings of the first batch, then those of the second, and so on."""
-        tensors = {name: torch.cat([getattr(each, name) for each in batches]) for name in PER_DRAWING}
-        return cls(state=DecoderState.joined([each.state for each in batches]), **tensors)
+        return cls(
+            np.concatenate([each.entries for each in batches]),
+            torch.cat([each.static_input for each in batches]),
+            DecoderState.joined([each.state for each in batches]),
+        )
 
 
 @dataclass(frozen=True)
@@ -176,36 +164,33 @@ class Drawings:
     """Step all drawings of one decoder together; others may join, and any may leave, between two points.
 
     A drawing does not depend on the others. Drawings are numbered in the order in which they join. Tables hold a row
-    for each drawing that was not collected: its noise, and, once they have been scored, its points and their nats.
+    for each drawing that was not collected: its noise, its points and their nats.
     """
 
     def __init__(self, stepper: Stepper) -> None:
         self.stepper = stepper
         self._active: ActiveBatch | None = None
-        self._noise, self._points, self._nats = torch.empty(0, 0, 0), torch.empty(0, 0, 0), torch.empty(0)
+        self._noise = self._points = np.empty((0, 0, 0), np.float32)
+        self._nats = np.empty(0)
         self._slots: dict[int, int] = {}  # rows of the tables, by number
         self._n_steps: dict[int, int] = {}  # of drawings that are over
         self._paused: dict[int, ActiveBatch] = {}  # drawings that wait at a pen-up, one in each batch
         self._joined = 0
-        self._unscored: list[tuple[Step, Tensor, Tensor]] = []  # a step, the slots of its drawings, their points so far
-        self._n_unscored = 0
 
     def __len__(self) -> int:
         return len(self._active) if self._active else 0
 
     def join(self, prepared: PreparedBatch) -> range:
         """Add drawings and return their numbers, in order."""
-        self._score()
         numbers = range(self._joined, self._joined + len(prepared.active))
-        kept = torch.tensor(list(self._slots.values()), dtype=torch.long)
-        empty = prepared.noise.new_zeros(*prepared.noise.shape[:2], 5)
-        self._noise = _stacked(self._noise[kept], prepared.noise)
-        self._points = _stacked(self._points[kept], empty)
-        self._nats = torch.cat([self._nats[kept], empty.new_zeros(len(numbers))])
+        kept, noise = list(self._slots.values()), prepared.noise.numpy()
+        self._noise = _stacked(self._noise[kept], noise)
+        self._points = _stacked(self._points[kept], np.zeros((*noise.shape[:2], 5), np.float32))
+        self._nats = np.concatenate([self._nats[kept], np.zeros(len(numbers))])
         self._slots = {number: slot for slot, number in enumerate([*self._slots, *numbers])}
-        active = replace(prepared.active, numbers=torch.tensor(numbers))
+        active = prepared.active.with_entries(number=numbers)
         active = ActiveBatch.joined([self._active, active]) if self._active else active
-        self._active = replace(active, slots=torch.tensor([self._slots[number] for number in active.numbers.tolist()]))
+        self._active = active.with_entries(slot=[self._slots[number] for number in active.entries["number"].tolist()])
         self._joined = numbers.stop
         return numbers
 
@@ -216,64 +201,55 @@ class Drawings:
             self._n_steps.pop(number, None)
             self._paused.pop(number, None)
         if self._active:
-            stays = [number not in numbers for number in self._active.numbers.tolist()]
-            self._keep(self._active.select(torch.tensor(stays, dtype=torch.bool)))
+            stays = [number not in numbers for number in self._active.entries["number"].tolist()]
+            self._keep(self._active.select(np.array(stays)))
 
     @torch.no_grad()
     def step(self) -> Step:
         """Draw one more point of every active drawing; those that are over or paused wait to be collected."""
         assert self._active, "nothing is being drawn"
         active = self._active
-        following = active.state.following
-        drawn = following.sample(self._noise[active.slots, active.n_drawn])
-        over = (drawn[:, END] == 1) | (active.n_drawn == active.max_points)
-        paused = active.pauses & ~over & (drawn[:, UP] == 1)
-        step = Step(active.numbers, drawn, following.at(drawn[:, OFFSET]), over, paused)
-        self._unscored.append((step, active.slots, active.n_drawn))
-        self._n_unscored += len(drawn)
-        if self._n_unscored > MAX_UNSCORED:
-            self._score()
+        numbers, slots, n_drawn, max_points, pauses = (active.entries[name] for name in ENTRY.names or ())
+        drawn, likely = active.state.following.draw(torch.from_numpy(self._noise[slots, n_drawn]))
+        points, ends, one_too_many = drawn.numpy(), drawn.numpy()[:, END] == 1, n_drawn == max_points
+        nats = np.where(ends | ~one_too_many, likely.numpy(), 0.0)
+        over = ends | one_too_many
+        paused = pauses & ~over & (points[:, UP] == 1)
+        self._points[slots, n_drawn] = points
+        self._nats[slots] += nats
+        step = Step(numbers, points, nats, over, paused)
         if over.any():
-            done, stay = over.nonzero().squeeze(1), (~over).nonzero().squeeze(1)
-            counts = (active.n_drawn[done] + 1).tolist()
-            self._n_steps |= dict(zip(active.numbers[done].tolist(), counts, strict=True))
-            active, drawn, paused = active.select(stay), drawn[stay], paused[stay]
+            self._n_steps |= dict(zip(numbers[over].tolist(), (n_drawn[over] + 1).tolist(), strict=True))
+            active, drawn, paused = active.select(~over), drawn[torch.from_numpy(~over)], paused[~over]
         if len(active):
             state = self.stepper.step(drawn, active.static_input, active.state)
-            active = replace(active, state=state, n_drawn=active.n_drawn + 1)
+            entries = active.entries.copy()
+            entries["n_drawn"] += 1
+            active = ActiveBatch(entries, active.static_input, state)
         if paused.any():
-            for row in paused.nonzero():
-                self._paused[int(active.numbers[row])] = active.select(row)
+            for row in paused.nonzero()[0]:
+                self._paused[int(active.entries["number"][row])] = active.select(np.array([row]))
             active = active.select(~paused)
         self._keep(active)
         return step
 
     def collect(self, numbers: Sequence[int]) -> list[Continuation]:
         """Return, and forget, what was drawn of drawings that are over."""
-        self._score()
-        slots = torch.tensor([self._slots.pop(number) for number in numbers], dtype=torch.long)
-        rows, nats = self._points[slots].double().numpy(), self._nats[slots].tolist()
+        slots = [self._slots.pop(number) for number in numbers]
         counts = [self._n_steps.pop(number) for number in numbers]
-        return [_continuation(table[:count], each) for table, count, each in zip(rows, counts, nats, strict=True)]
+        return [
+            _continuation(self._points[slot, :count], float(self._nats[slot]))
+            for slot, count in zip(slots, counts, strict=True)
+        ]
 
     def collect_paused(self, number: int) -> tuple[Continuation, ActiveBatch]:
         """Return, and forget, what was drawn of a drawing that waits at a pen-up, and where it stands, ``[1]``."""
-        self._score()
         slot, waiting = self._slots.pop(number), self._paused.pop(number)
-        rows = self._points[slot, : int(waiting.n_drawn)].double().numpy()
-        return Continuation(rows[:, [DX, DY, UP]].copy(), False, float(self._nats[slot])), waiting
+        rows = self._points[slot, : int(waiting.entries["n_drawn"][0])]
+        return Continuation(rows[:, [DX, DY, UP]].astype(np.float64), False, float(self._nats[slot])), waiting
 
     def _keep(self, active: ActiveBatch) -> None:
         self._active = active if len(active) else None
-
-    def _score(self) -> None:
-        """Write the points that wait, and their nats, into the tables."""
-        if self._unscored:
-            waiting, self._unscored, self._n_unscored = self._unscored, [], 0
-            steps, slots, columns = zip(*waiting, strict=True)
-            scored, rows = Step.joined(steps), torch.cat(slots)
-            self._points[rows, torch.cat(columns)] = scored.points
-            self._nats.index_add_(0, rows, scored.log_prob())
 
 
 def draw(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> list[Continuation]:
@@ -307,26 +283,19 @@ def read_prefixes(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options
     """
     each_options = _options_of_each(options, prefixes)
     owners = torch.arange(len(prefixes)).repeat_interleave(torch.tensor([each.variations for each in each_options]))
-    numbers = torch.arange(len(z))
-    return ActiveBatch(
-        numbers=numbers,
-        slots=numbers,
-        static_input=stepper.static_gates(z),
-        n_drawn=torch.zeros_like(numbers),
-        max_points=torch.tensor([each.max_points for each in each_options])[owners],
-        pauses=torch.zeros_like(numbers, dtype=torch.bool),
-        state=_read(stepper.decoder, prefixes, z, owners),
-    )
+    entries = np.zeros(len(z), ENTRY)
+    entries["number"] = entries["slot"] = np.arange(len(z))
+    entries["max_points"] = [each.max_points for each in each_options for _ in range(each.variations)]
+    return ActiveBatch(entries, stepper.static_gates(z), _read(stepper.decoder, prefixes, z, owners))
 
 
 def with_noise(
     stepper: Stepper, starts: ActiveBatch, keys: Sequence[NoiseKey], temperatures: Sequence[float]
 ) -> PreparedBatch:
     """Return drawings that begin at ``starts [A]``, each with the random numbers of its key."""
-    steps, mixtures = int(starts.max_points.max()) + 1, stepper.decoder.config.mixtures
-    noise = torch.stack(
-        [draw_noise(steps, mixtures, key.generator(LATER_POINTS if key.later else POINTS)) for key in keys]
-    )
+    steps, mixtures = int(starts.entries["max_points"].max()) + 1, stepper.decoder.config.mixtures
+    rngs = [key.generator(LATER_POINTS if key.later else POINTS) for key in keys]
+    noise = draw_noise(steps, mixtures, rngs)
     scale = torch.tensor(temperatures, dtype=torch.float64).unsqueeze(-1)
     return PreparedBatch(starts, apply_temperature(noise, scale))
 
@@ -392,18 +361,18 @@ def noise_keys(prefixes: Batch, options: Options) -> list[NoiseKey]:
     return keys
 
 
-def _continuation(rows: NDArray[np.float64], log_likelihood: float) -> Continuation:
+def _continuation(rows: NDArray[np.float32], log_likelihood: float) -> Continuation:
     """Return stroke-5 rows ``[n + 1, 5]``, of which the last ended or was one too many, as a continuation."""
     ended = bool(rows[-1, END] == 1)
-    points = rows[:-1][:, [DX, DY, UP]].copy()
+    points = rows[:-1][:, [DX, DY, UP]].astype(np.float64)
     if ended and len(points):
         points[-1, LIFT] = 1  # where the drawing ended, the pen is up
     return Continuation(points, ended, log_likelihood)
 
 
-def _stacked(first: Tensor, second: Tensor) -> Tensor:
+def _stacked(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return ``[A, T, K]`` and ``[B, U, K]`` as ``[A + B, max(T, U), K]``."""
     if not len(first):
         return second
     longest = max(first.shape[1], second.shape[1])
-    return torch.cat([F.pad(each, (0, 0, 0, longest - each.shape[1])) for each in (first, second)])
+    return np.concatenate([np.pad(each, ((0, 0), (0, longest - each.shape[1]), (0, 0))) for each in (first, second)])

@@ -17,7 +17,7 @@ from codes.checkpoints.part import PartConfig
 from codes.errors import BadFile
 from codes.inference.ranking import CriticScorer
 from codes.inference.router import Router
-from codes.model import fused_ink
+from codes.model import fused_draw, fused_ink
 from codes.model.decoder import Stepper
 from codes.model.vae import SketchVAE
 from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES
@@ -119,6 +119,7 @@ class Models:
         self.bundle = bundle
         self.decoders = DecoderPool(bundle)
         fused_ink.prepare()
+        fused_draw.prepare()
 
     @cached_property
     def router(self) -> Router:

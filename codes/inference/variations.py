@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from codes.data.batches import Batch, collate
@@ -129,7 +128,7 @@ class DecoderBatch:
     def begin(self, variations: Sequence[Variation]) -> None:
         """Begin the next round of candidates of each."""
         rounds = [each.next_round() for each in variations]
-        counts = torch.tensor([len(each) for each in rounds])
+        counts = [len(each) for each in rounds]
         starts = ActiveBatch.joined([each.start for each in variations])
         keys = [
             replace(each.key, candidate=candidate)
@@ -139,8 +138,8 @@ class DecoderBatch:
         temperatures = [
             each.options.temperature for each, numbers in zip(variations, rounds, strict=True) for _ in numbers
         ]
-        starts = replace(starts, pauses=torch.tensor([each.opens for each in variations]))
-        clones = starts.select(torch.arange(len(variations)).repeat_interleave(counts))
+        starts = starts.with_entries(pauses=[each.opens for each in variations])
+        clones = starts.select(np.repeat(np.arange(len(variations)), counts))
         numbers = self._drawings.join(with_noise(self.decoder.stepper, clones, keys, temperatures))
         start = numbers.start
         for each, made in zip(variations, rounds, strict=True):
@@ -208,7 +207,7 @@ def _variations(
     options: Sequence[SamplingOptions],
 ) -> Iterator[Variation]:
     starts = read_prefixes(decoder.stepper, batch, z, options)
-    keys, rows = iter(noise_keys(batch, options)), iter(torch.split(torch.arange(len(starts)), 1))
+    keys, rows = iter(noise_keys(batch, options)), iter(np.arange(len(starts))[:, None])
     for prefix, each in zip(prefixes, options, strict=True):
         for _ in range(each.variations):
             yield Variation(decoder, prefix, each, next(keys), starts.select(next(rows)))

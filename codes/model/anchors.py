@@ -11,9 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torch import Tensor
+from torch.nn import functional as F
 
 from codes.model.config import InkConfig
 from codes.model.fused_ink import AnchorNoise, Pen, Table, anchor_log_prob, anchor_sample
+
+SPREAD, SPREAD_SHIFT = 0.3, -1.0  # model units; a fresh decoder's anchors are about four pixels wide
+MIN_SPREAD = 0.045  # model units: 1.5 pixels at the scale of Quick, Draw! sketches
 
 
 @dataclass(frozen=True)
@@ -22,39 +26,32 @@ class Anchors:
 
     Attributes:
         config: sizes of the attention.
-        query: ``[B, I, Q]``, weighs the anchors.
-        spread: ``[B, I]`` standard deviation across an anchor and around its ends, in model units.
+        outputs: ``[B, I, 1 + Q]`` of a decoder: the width of the Gaussians, and what weighs them.
         table: the earlier points.
         pen: ``[B, I]``, where the offset begins.
     """
 
     config: InkConfig
-    query: Tensor
-    spread: Tensor
+    outputs: Tensor
     table: Table
     pen: Pen
 
+    @property
+    def query(self) -> Tensor:
+        """Return what weighs the anchors, ``[B, I, Q]``."""
+        return self.outputs[..., 1:]
+
+    @property
+    def spread(self) -> Tensor:
+        """Return the standard deviation across an anchor and around its ends in model units, ``[B, I]``."""
+        return F.softplus(self.outputs[..., 0] + SPREAD_SHIFT) * SPREAD + MIN_SPREAD
+
     def log_prob(self, offset: Tensor) -> Tensor:
         """Return the log density of one offset for each row in nats; ``[B I, 2]`` in any shape, and so the result."""
-        offsets = offset.view(*self.spread.shape, -1)
+        offsets = offset.view(*self.outputs.shape[:2], -1)
         found = anchor_log_prob(self.config, self.query, self.spread, self.table, self.pen, offsets)
         return found.view(offset.shape[:-1])
 
     def sample(self, noise: AnchorNoise) -> Tensor:
         """Draw one offset for each of ``[B, 1]`` rows, ``[B, 2]``."""
         return anchor_sample(self.config, self.query, self.spread, self.table, self.pen, noise)
-
-    def at(self, offset: Tensor) -> KnownDensity:
-        """Return these anchors for one ``offset`` of each row and no other, without the ink they are made of."""
-        return KnownDensity(self.log_prob(offset))
-
-
-@dataclass(frozen=True)
-class KnownDensity:
-    """Hold the log density ``[A]`` of one offset for each row, so that many rows can be scored together later."""
-
-    values: Tensor
-
-    def log_prob(self, offset: Tensor) -> Tensor:
-        """Return the log density, ``[A]``, of the offsets that it was computed for."""
-        return self.values

@@ -15,11 +15,11 @@ from torch.nn import functional as F
 from codes.model.config import DecoderConfig
 from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
 from codes.model.fused_ink import Pen, Table
-from codes.model.ink import InkAttention, InkMemory, pen_after, pen_along, pen_before, table_rows
+from codes.model.ink import InkAttention, InkMemory, table_rows
 from codes.model.lstm import LSTM, CellState
 from codes.model.mixture import PointDistribution, outputs_for, without_end
 from codes.model.packed_linear import packed_linear
-from codes.sketch.stroke3 import DOWN, UP
+from codes.sketch.stroke3 import DOWN, OFFSET, UP
 
 TENSORS = ("hidden", "cell", "lifted", "outputs")  # of a state, each ``[B, ...]``
 
@@ -110,7 +110,7 @@ class Decoder(nn.Module):
         count = len(z)
         empty = InkMemory.of(z.new_zeros(count, 0, self.ink.width), z.new_zeros(count).long()) if self.ink else None
         outputs = z.new_zeros(count, self.output.out_features)
-        return DecoderState(*self._first_cell(z), z.new_ones(count), outputs, pen_before(count, z), empty, self.ink)
+        return DecoderState(*self._first_cell(z), z.new_ones(count), outputs, Pen.before(count, z), empty, self.ink)
 
     def forward(
         self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
@@ -128,7 +128,7 @@ class Decoder(nn.Module):
         """
         rows = torch.cat([start_row(points), points], dim=1)
         hidden, _ = self._run(rows, lengths, z, rng)
-        pen = pen_along(rows)
+        pen = Pen.along(rows)
         table = Table(table_rows(self.ink.memory(hidden), pen)) if self.ink else None
         return _distribution(self.ink, self._outputs(hidden, table, pen), table, pen)
 
@@ -139,7 +139,7 @@ class Decoder(nn.Module):
         """
         rows = torch.cat([start_row(points), points], dim=1)
         hidden, last = self._run(rows, lengths, z)
-        along, sketches = pen_along(rows), torch.arange(len(rows))
+        along, sketches = Pen.along(rows), torch.arange(len(rows))
         pen = Pen(*(part[sketches, lengths].unsqueeze(1) for part in along))
         memory = None
         if self.ink:
@@ -187,7 +187,7 @@ class Stepper:
             self._ink_linear = packed_linear(
                 torch.cat([query.weight, memory.weight]), torch.cat([query.bias, memory.bias])
             )
-            self._joint = packed_linear(decoder.joint.weight, decoder.joint.bias)
+            self._joint = packed_linear(decoder.joint.weight, decoder.joint.bias, relu=True)
 
     def static_gates(self, z: Tensor) -> Tensor:
         """Return what z ``[B, Z]`` adds to the gates at every point, ``[B, 4 H]``."""
@@ -196,14 +196,17 @@ class Stepper:
     @torch.no_grad()
     def step(self, points: Tensor, static_gates: Tensor, state: DecoderState) -> DecoderState:
         """Take one more point of every sketch, ``points [B, 5]``, and return the state after it."""
-        pen = pen_after(state.pen, points, state.lifted)
-        positions = self.decoder.config.positions
-        inputs = torch.cat([points, pen.position[:, 0] * POSITION_SCALE], dim=1) if positions else points
+        inputs = points
+        if self.decoder.config.positions:
+            position = state.pen.position[:, 0] + points[:, OFFSET]
+            inputs = torch.cat([points, position * POSITION_SCALE], dim=1)
         hidden, cell = self._lstm_step(inputs, static_gates, state.hidden, state.cell)
-        features, memory, ink = hidden, None, self.decoder.ink
+        features, memory, ink, lifted = hidden, None, self.decoder.ink, points[:, UP]
         if ink and state.memory:
-            query, remembered = self._ink_linear(hidden).unsqueeze(1).tensor_split([ink.context_size], dim=-1)
-            memory = state.memory.append(table_rows(remembered, pen).squeeze(1))
-            features = torch.cat([hidden, ink.attend(query, memory.table, pen).squeeze(1)], dim=-1)
-            features = torch.cat([features, self._joint(features).relu_()], dim=-1)
-        return DecoderState(hidden, cell, points[:, UP], self._output(features), pen, memory, ink)
+            looked = self._ink_linear(hidden)
+            context, memory, pen = ink.advance(looked, state.memory, state.pen, points, state.lifted)
+            features = torch.cat([hidden, context], dim=-1)
+            features = torch.cat([features, self._joint(features)], dim=-1)
+        else:
+            pen = state.pen.after(points, state.lifted)
+        return DecoderState(hidden, cell, lifted, self._output(features), pen, memory, ink)

@@ -19,45 +19,17 @@ from torch.nn import functional as F
 
 from codes.model.anchors import Anchors
 from codes.model.config import InkConfig
+from codes.model.fused_draw import advance, can_draw
 from codes.model.fused_ink import GEOMETRY, KINDS, PLACE, Pen, Table, attend, columns_of
-from codes.sketch.stroke3 import OFFSET, UP
 
 MIN_ROOM = 32  # rows that a table grows by at least
-SPREAD, SPREAD_SHIFT = 0.3, -1.0  # model units; a fresh decoder's anchors are about four pixels wide
-MIN_SPREAD = 0.045  # model units: 1.5 pixels at the scale of Quick, Draw! sketches
-
-
-def pen_before(count: int, like: Tensor) -> Pen:
-    """Return the pens ``[count, 1]`` before any row."""
-    return Pen(like.new_zeros(count, 1, PLACE), like.new_full((count, 1), -1.0))
-
-
-def pen_along(rows: Tensor) -> Pen:
-    """Return the pen after each of ``rows [B, N, 5]``, the start row first."""
-    lifted = rows[..., UP].unsqueeze(-1)
-    begins = torch.cat([torch.ones_like(lifted[:, :1]), lifted[:, :-1]], dim=1)
-    offset = rows[..., OFFSET]
-    place = torch.cat([offset.cumsum(dim=1), offset * (1 - begins), begins, begins.cumsum(dim=1)], dim=-1)
-    numbers = torch.arange(rows.shape[1], device=rows.device, dtype=rows.dtype)
-    return Pen(place, numbers.expand(rows.shape[:2]))
-
-
-def pen_after(pen: Pen, points: Tensor, lifted: Tensor) -> Pen:
-    """Return the pens ``[B, 1]`` after one more row, ``points [B, 5]``; ``lifted [B]`` is 1 where they were in the air.
-
-    A point that is put after a lift begins a stroke.
-    """
-    offset, begins = points[:, OFFSET], lifted.unsqueeze(1)
-    before = pen.place[:, 0]
-    place = torch.cat([before[:, :2] + offset, offset * (1 - begins), begins, before[:, -1:] + begins], dim=1)
-    return Pen(place.unsqueeze(1), pen.row + 1)
 
 
 class InkMemory:
     """Hold what later rows see of earlier ones, for sketches of different lengths; a value.
 
-    Rows are written behind one another into tables with room to spare. Whoever appends first writes into that room, and
-    whoever appends to the same memory again gets tables of its own, so no memory ever changes. Some of the sketches
+    Rows are written behind one another into tables with room to spare. Whoever grows a memory first writes into that
+    room, and whoever grows the same one again gets tables of its own, so no memory ever changes. Some of the sketches
     keep the tables of all until these have to grow: drawings end at nearly every point, and copying costs more than a
     step.
 
@@ -81,8 +53,8 @@ class InkMemory:
         """Return the rows up to the end of the longest sketch."""
         return Table(self._tables[:, : self._longest], self._slots)
 
-    def append(self, rows: Tensor) -> InkMemory:
-        """Return memories that have one more row, of ``[B, W]``."""
+    def grown(self) -> InkMemory:
+        """Return memories of one more row, which whoever asks has yet to write."""
         memory = self
         if self._longest == self._tables.shape[1]:
             memory = self._copied(max(MIN_ROOM, self._longest // 2))
@@ -90,8 +62,11 @@ class InkMemory:
             memory = self._copied(MIN_ROOM)
         else:
             self._appended = True
-        memory._tables[memory._slots, memory.counts] = rows
         return InkMemory(memory._tables, memory._slots, memory.counts + 1, memory._longest + 1)
+
+    def write(self, rows: Tensor) -> None:
+        """Write the last rows, ``[B, W]``, of memories that were grown just now."""
+        self._tables[self._slots, self.counts - 1] = rows
 
     def select(self, rows: Tensor) -> InkMemory:
         """Return the memories of these sketches, of ``[B]``."""
@@ -140,10 +115,33 @@ class InkAttention(nn.Module):
         """Return what each of I rows finds in the earlier points of its table, ``[B, I, context_size]``."""
         return attend(self.config, query, table, pen)
 
+    def advance(
+        self, looked: Tensor, memory: InkMemory, pen: Pen, points: Tensor, lifted: Tensor
+    ) -> tuple[Tensor, InkMemory, Pen]:
+        """Remember one more row of each sketch, and look back from it.
+
+        Args:
+            looked: ``[B, ...]``, what :attr:`query` and what :attr:`memory` make of the LSTM's output.
+            memory: the rows before.
+            pen: ``[B, 1]``, before the row.
+            points: ``[B, 5]``, the row.
+            lifted: ``[B]`` 1 where the pen was in the air.
+
+        Returns:
+            What was found, ``[B, context_size]``, and memory and pen after the row.
+        """
+        memory = memory.grown()
+        if can_draw(looked):
+            context, pen = advance(self.config, looked, memory.table, pen, points, lifted)
+            return context, memory, pen
+        pen = pen.after(points, lifted)
+        query, remembered = looked.unsqueeze(1).tensor_split([self.context_size], dim=-1)
+        memory.write(table_rows(remembered, pen).squeeze(1))
+        return self.attend(query, memory.table, pen).squeeze(1), memory, pen
+
     def anchors(self, outputs: Tensor, table: Table, pen: Pen) -> Anchors:
         """Return the anchors of each of I rows; ``outputs [B, I, anchor_outputs]`` are the decoder's."""
-        spread = F.softplus(outputs[..., 0] + SPREAD_SHIFT) * SPREAD + MIN_SPREAD
-        return Anchors(self.config, outputs[..., 1:], spread, table, pen)
+        return Anchors(self.config, outputs, table, pen)
 
 
 def table_rows(remembered: Tensor, pen: Pen) -> Tensor:

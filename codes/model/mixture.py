@@ -16,8 +16,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from codes.model.anchors import Anchors, KnownDensity
+from codes.model.anchors import Anchors
+from codes.model.fused_draw import can_draw, draw_points
 from codes.model.fused_ink import AnchorNoise
+from codes.sketch.stroke3 import END, OFFSET, PEN
 
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET_SIZE = 2
@@ -47,17 +49,18 @@ def noise_parts(mixtures: int) -> list[int]:
     return [mixtures, PEN_STATES, 1, 1, 1, OFFSET_SIZE]
 
 
-def draw_noise(steps: int, mixtures: int, rng: torch.Generator) -> Tensor:
-    """Draw all random numbers of ``steps`` points, ``[steps, K]``, at temperature 1; see :func:`noise_parts`.
+def draw_noise(steps: int, mixtures: int, rngs: Sequence[torch.Generator]) -> Tensor:
+    """Draw all random numbers of ``steps`` points at temperature 1, one drawing from each generator: ``[N, steps, K]``.
 
-    They are drawn point by point, so the noise of more steps begins with that of fewer.
+    See :func:`noise_parts`. They are drawn point by point, so the noise of more steps begins with that of fewer.
     """
     weights, pen, anchored, choice, inverse_temperature, _ = noise_parts(mixtures)
-    uniform = torch.rand(steps, sum(noise_parts(mixtures)) - inverse_temperature, generator=rng, dtype=torch.float64)
+    count = sum(noise_parts(mixtures)) - inverse_temperature
+    uniform = torch.stack([torch.rand(steps, count, generator=rng, dtype=torch.float64) for rng in rngs])
     for_gumbel, for_logistic, choose, for_normal = torch.split(
         uniform, [weights + pen, anchored, choice, OFFSET_SIZE], dim=-1
     )
-    gumbel = -torch.log(-torch.log(for_gumbel))
+    gumbel = for_gumbel.log().neg_().log_().neg_()
     radius, angle = for_normal.unbind(dim=-1)
     normal = torch.polar(torch.sqrt(-2 * torch.log1p(-radius)), 2 * math.pi * angle)  # Box and Muller 1958
     parts = [gumbel, torch.logit(for_logistic), choose, torch.ones_like(choose), torch.view_as_real(normal)]
@@ -97,7 +100,7 @@ class PointDistribution:
     """
 
     outputs: Tensor
-    anchors: Anchors | KnownDensity | None = None
+    anchors: Anchors | None = None
 
     @classmethod
     def from_outputs(cls, outputs: Tensor, anchors: Anchors | None = None) -> PointDistribution:
@@ -156,20 +159,24 @@ class PointDistribution:
         log_probability = F.log_softmax(self.pen, dim=-1) * pen
         return torch.where(pen != 0, log_probability, 0.0).sum(dim=-1)  # 0 times minus infinity would be NaN
 
-    def at(self, offset: Tensor) -> PointDistribution:
-        """Return distributions ``[A]`` that tell the density of one ``offset [A, 2]`` each, and keep no ink alive."""
-        known = self.anchors.at(offset) if isinstance(self.anchors, Anchors) else self.anchors
-        return replace(self, anchors=known)
-
-    @classmethod
-    def joined(cls, parts: Sequence[PointDistribution]) -> PointDistribution:
-        """Concatenate what :meth:`at` returned, ``[A]``, ``[B]``, ..., to ``[A + B + ...]``."""
-        known = [part.anchors.values for part in parts if isinstance(part.anchors, KnownDensity)]
-        return cls(torch.cat([part.outputs for part in parts]), KnownDensity(torch.cat(known)) if known else None)
-
     def squeezed(self) -> PointDistribution:
         """Return distributions ``[B]`` of ``[B, 1]``; their anchors stay as they are."""
         return replace(self, outputs=self.outputs.squeeze(1))
+
+    def draw(self, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Return points ``[A, 5]`` as :meth:`sample` does for distributions ``[A]``, and their nats ``[A]``.
+
+        The nats are those of :meth:`log_prob`.
+        """
+        if can_draw(self.outputs):
+            return draw_points(self.outputs, self.anchors, self._parts.shape[-1], noise)
+        points = self.sample(noise)
+        return points, self.log_prob(points)
+
+    def log_prob(self, points: Tensor) -> Tensor:
+        """Return the nats of whole points ``[..., 5]``: of the pen, and of the offset where the sketch does not end."""
+        goes_on = 1 - points[..., END]
+        return self.log_prob_pen(points[..., PEN]) + self.log_prob_offset(points[..., OFFSET]) * goes_on
 
     def sample(self, noise: Tensor) -> Tensor:
         """Return one point for each distribution, stroke-5 ``[..., 5]``, a pure function of ``noise [..., K]``.
@@ -189,7 +196,7 @@ class PointDistribution:
         first, second = torch.split(normal, 1, dim=-1)
         tilted = torch.addcdiv(first * atanh_rho.tanh(), second, atanh_rho.cosh())
         offset = torch.addcmul(mean, log_sd.exp(), torch.cat([first, tilted], dim=-1))
-        if isinstance(self.anchors, Anchors):
+        if self.anchors is not None:
             anchored = self.outputs[..., -1:] - weights.logsumexp(dim=-1, keepdim=True) + logistic > 0
             if anchored.any():
                 drawn = self.anchors.sample(AnchorNoise(choice, normal, inverse_temperature))

@@ -11,12 +11,10 @@ import pytest
 import torch
 
 from codes.data.batches import Batch
-from codes.inference import decoding as module
-from codes.inference.decoding import Continuation, Drawings, Step, draw, latents, prepare
+from codes.inference.decoding import Continuation, Drawings, Step, draw, latents, prepare, read_prefixes
 from codes.inference.options import SamplingOptions
 from codes.model.decoder import Stepper
-from codes.model.mixture import PointDistribution, outputs_for
-from tests.support.worlds import batch_of, generator, set_pen
+from tests.support.worlds import batch_of, set_pen
 
 OPTIONS = [
     SamplingOptions(variations=2, seed=1, temperature=0.4, max_points=30),
@@ -126,36 +124,16 @@ def test_a_step_says_which_drawings_are_over(endless):
     assert [step.over.tolist() for step in steps] == [[False, False]] * 3 + [[True, True]]
 
 
-DOWN, UP, OVER = [1.0, 0, 0], [0.0, 1, 0], [0.0, 0, 1]
-
-
-def step(drawings: list[int], rows: list[list[float]]) -> Step:
-    outputs = torch.randn(len(drawings), outputs_for(3), generator=generator(len(drawings)))
-    points = torch.tensor(rows)
-    over = points[:, 4] == 1
-    return Step(torch.tensor(drawings), points, PointDistribution.from_outputs(outputs), over, torch.zeros_like(over))
-
-
-def nats(*rows: torch.Tensor) -> float:
-    return float(sum(row.double() for row in rows))
-
-
 def collate_one(batch: Batch, row: int) -> Batch:
     """One sketch of a batch, padded no more than it needs."""
     length = int(batch.lengths[row])
     return Batch(batch.points[row : row + 1, :length], batch.lengths[row : row + 1], batch.labels[row : row + 1])
 
 
-def test_an_end_costs_its_pen_and_no_offset():
-    (end,) = step([0], [[9, 9, *OVER]]).log_prob()
-    assert float(end) == pytest.approx(float(step([0], [[9, 9, *OVER]]).following.pen[0].log_softmax(0)[2]))
-
-
-def test_a_point_that_is_one_too_many_costs_nothing():
+def test_a_point_that_is_one_too_many_costs_nothing(endless):
     """Past the most points of a drawing only an end counts."""
-    drawn = replace(step([0, 1], [[9, 9, *OVER], [9, 9, *DOWN]]), over=torch.tensor([True, True]))
-    end, cut = drawn.log_prob().tolist()
-    assert end < 0 and cut == 0
+    steps = steps_of(endless, batch_of(1), torch.zeros(2, 4), SamplingOptions(variations=2, max_points=3))
+    assert [bool(step.nats.any()) for step in steps] == [True, True, True, False]
 
 
 def test_what_is_collected_is_what_the_steps_drew(vae):
@@ -163,8 +141,9 @@ def test_what_is_collected_is_what_the_steps_drew(vae):
     batch, options = batch_of(4), SamplingOptions(variations=3, max_points=4, temperature=1.0)
     z = latents(vae, batch, options)
     steps = steps_of(vae, batch, z, options)
-    rows, everything = rows_of(steps), Step.joined(steps)
-    nats = torch.zeros(12).index_add(0, everything.drawings, everything.log_prob())
+    rows, nats = rows_of(steps), np.zeros(12)
+    for each in steps:
+        nats[each.drawings] += each.nats
     collected = draw(Stepper(vae.decoder), batch, z, options)
     assert {each.ended for each in collected} == {True, False}
     for number, each in enumerate(collected):
@@ -194,18 +173,6 @@ def test_drawings_may_be_collected_while_others_go_on(vae):
         assert one.log_likelihood == pytest.approx(at_the_end[number].log_likelihood, rel=1e-4)
 
 
-def test_many_points_are_scored_before_the_end(endless, monkeypatch):
-    """A drawing that never ends does not keep every distribution it was drawn from."""
-    monkeypatch.setattr(module, "MAX_UNSCORED", 10)
-    drawings = Drawings(Stepper(endless.decoder))
-    numbers = drawings.join(prepared(endless, replace(OPTIONS[0], max_points=30), 0))
-    scored, log_prob = [], Step.log_prob
-    monkeypatch.setattr(Step, "log_prob", lambda self: (scored.append(len(self.drawings)), log_prob(self))[1])
-    until_over(drawings)
-    drawings.collect(numbers)
-    assert sum(scored) == 62 and max(scored) == 12
-
-
 def test_drawings_leave_when_they_end_and_no_other_changes(vae):
     batch = batch_of(4)
     options = SamplingOptions(variations=3, max_points=80, temperature=1.0)
@@ -213,8 +180,8 @@ def test_drawings_leave_when_they_end_and_no_other_changes(vae):
     going = set(range(12))
     for each in steps_of(vae, batch, z, options):
         assert set(each.drawings.tolist()) == going
-        assert each.points[:, 2:].sum(dim=-1).tolist() == [1.0] * len(going)
-        assert each.log_prob().isfinite().all()
+        assert each.points[:, 2:].sum(axis=-1).tolist() == [1.0] * len(going)
+        assert np.isfinite(each.nats).all()
         going -= set(each.drawings[each.points[:, 4] == 1].tolist())
     assert going == set()
 
@@ -252,7 +219,7 @@ def test_variations_that_differ_in_z_each_read_the_prefix_with_their_own(vae):
     """A prefix is read once for all its variations only where they share a z."""
     batch, options = batch_of(2), SamplingOptions(variations=3, latent="prior", seed=4, max_points=5)
     z = latents(vae, batch, options)
-    first = steps_of(vae, batch, z, options)[0].following
+    first = read_prefixes(Stepper(vae.decoder), batch, z, options).state.following
     for drawing in range(6):
         points, lengths = batch.points[drawing // 3, None], batch.lengths[drawing // 3, None]
         alone = vae.decoder.read(points, lengths, z[drawing, None]).following

@@ -12,9 +12,8 @@ from torch.nn import functional as F
 
 from codes.model.anchors import Anchors
 from codes.model.config import InkConfig
-from codes.model.fused_ink import kernel, reference
-from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, Table, columns_of
-from codes.model.ink import InkMemory, pen_after, pen_along, pen_before, table_rows
+from codes.model.fused_ink import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, Table, columns_of, kernel, reference
+from codes.model.ink import InkMemory, table_rows
 from codes.model.mixture import PointDistribution, apply_temperature, draw_noise, outputs_for
 from tests.support.compilers import needs_compiler
 from tests.support.worlds import batch_of, generator
@@ -48,7 +47,7 @@ def world(count: int = B, length: int = N) -> tuple[dict[str, Tensor], Pen, Tens
         "anchor_query": numbers(count, length, ANCHOR_QUERY, seed=3),
         "spread": (torch.rand(count, length, generator=generator(4)) + 0.05).requires_grad_(True),
     }
-    return leaves, pen_along(rows), rows[..., :2].roll(-1, dims=1)
+    return leaves, Pen.along(rows), rows[..., :2].roll(-1, dims=1)
 
 
 def results(module, leaves: dict[str, Tensor], pen: Pen, offsets: Tensor) -> list[Tensor]:
@@ -67,33 +66,6 @@ def test_compiled_and_torch_find_the_same_with_the_same_gradients():
     given = world()
     for found, expected in zip(results(kernel, *given), results(reference, *given), strict=True):
         torch.testing.assert_close(found, expected, rtol=2e-4, atol=2e-4)
-
-
-@needs_compiler
-def test_one_row_finds_and_draws_compiled_what_it_does_with_torch():
-    """A step of a drawing, in which sketches of different lengths stand side by side."""
-    leaves, pen, offsets = world()
-    table = Table(table_rows(leaves["remembered"], pen).detach())
-    rows, sketches = torch.tensor([22, 3, 0, 11]), torch.arange(B)
-    one = Pen(*(part[sketches, rows].unsqueeze(1) for part in pen))
-    query, anchor_query, spread = (
-        leaves[name].detach()[sketches, rows].unsqueeze(1) for name in ("query", "anchor_query", "spread")
-    )
-    torch.testing.assert_close(
-        kernel.attend(CONFIG, query, table, one), reference.attend(CONFIG, query, table, one), rtol=1e-4, atol=1e-5
-    )
-    given = (CONFIG, anchor_query, spread, table, one)
-    offset = offsets[sketches, rows].unsqueeze(1)
-    torch.testing.assert_close(
-        kernel.anchor_log_prob(*given, offset), reference.anchor_log_prob(*given, offset), rtol=1e-4, atol=1e-4
-    )
-    for seed in range(20):
-        rng = generator(seed)
-        noise = AnchorNoise(
-            torch.rand(B, 1, generator=rng), torch.randn(B, 2, generator=rng), torch.full((B, 1), 1 + 0.2 * seed)
-        )
-        drawn, expected = (module.anchor_sample(*given, noise) for module in (kernel, reference))
-        torch.testing.assert_close(drawn, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_without_a_compiler_torch_does_the_work(monkeypatch):
@@ -155,53 +127,64 @@ def test_attention_is_that_of_the_docstring():
 
 def test_a_pen_knows_where_it_is_what_it_drew_and_which_stroke():
     rows = torch.tensor([[[0.0, 0, 1, 0, 0], [1, 2, 1, 0, 0], [3, 0, 0, 1, 0], [5, 5, 1, 0, 0], [0, 1, 0, 1, 0]]])
-    pen = pen_along(rows)
+    pen = Pen.along(rows)
     expected = [
         [0, 0, 0, 0, 1, 1], [1, 2, 1, 2, 0, 1], [4, 2, 3, 0, 0, 1], [9, 7, 0, 0, 1, 2], [9, 8, 0, 1, 0, 2],
     ]  # fmt: skip
     assert pen.place[0].tolist() == expected
     assert pen.row[0].tolist() == [0, 1, 2, 3, 4]
-    one, lifted = pen_before(1, rows), torch.ones(1)
+    one, lifted = Pen.before(1, rows), torch.ones(1)
     for number in range(5):
-        one, lifted = pen_after(one, rows[:, number], lifted), rows[:, number, 3]
+        one, lifted = one.after(rows[:, number], lifted), rows[:, number, 3]
         assert one.place[0, 0].tolist() == expected[number]
         assert one.row.item() == number
 
 
+def append(memory: InkMemory, rows: Tensor) -> InkMemory:
+    grown = memory.grown()
+    grown.write(rows)
+    return grown
+
+
 def test_a_memory_is_a_value():
     empty = InkMemory.of(torch.zeros(2, 0, 3), torch.zeros(2, dtype=torch.long))
-    one = empty.append(torch.ones(2, 3))
-    two, other = one.append(torch.full((2, 3), 2.0)), one.append(torch.full((2, 3), 9.0))
+    one = append(empty, torch.ones(2, 3))
+    two, other = append(one, torch.full((2, 3), 2.0)), append(one, torch.full((2, 3), 9.0))
     assert one.table.own.tolist() == [[[1.0] * 3]] * 2
     assert two.table.own[0].tolist() == [[1.0] * 3, [2.0] * 3]
     assert other.table.own[0].tolist() == [[1.0] * 3, [9.0] * 3]
     assert two.table.own[0].tolist() == [[1.0] * 3, [2.0] * 3]
     joined = InkMemory.joined([two, one])
     assert joined.counts.tolist() == [2, 2, 1, 1]
-    grown = joined.append(torch.full((4, 3), 5.0)).select(torch.tensor([3, 0]))
+    grown = append(joined, torch.full((4, 3), 5.0)).select(torch.tensor([3, 0]))
     assert grown.counts.tolist() == [2, 3]
     assert grown.table.own[0, :2].tolist() == [[1.0] * 3, [5.0] * 3]
     assert grown.table.own[1].tolist() == [[1.0] * 3, [2.0] * 3, [5.0] * 3]
     kept = grown.table.own.clone()
     fewer = grown.select(torch.tensor([1]))
-    assert fewer.append(torch.full((1, 3), 7.0)).table.own[0, 3].tolist() == [7.0] * 3
-    again = grown.append(torch.full((2, 3), 8.0))
+    assert append(fewer, torch.full((1, 3), 7.0)).table.own[0, 3].tolist() == [7.0] * 3
+    again = append(grown, torch.full((2, 3), 8.0))
     assert torch.equal(grown.table.own, kept)
     assert again.table.own[1, 3].tolist() == [8.0] * 3
     for _ in range(100):
-        grown = grown.append(torch.zeros(2, 3))
+        grown = append(grown, torch.zeros(2, 3))
     assert grown.table.own[1, :3].tolist() == [[1.0] * 3, [2.0] * 3, [5.0] * 3]
+
+
+class NarrowAnchors(Anchors):
+    """Anchors that may be as narrow as one likes: the first output is their width itself."""
+
+    @property
+    def spread(self) -> Tensor:
+        return self.outputs[..., 0]
 
 
 def repeated(anchors: Anchors, count: int) -> Anchors:
     """The anchors of one row, ``count`` times."""
-    query, spread = (each.expand(count, *each.shape[1:]) for each in (anchors.query, anchors.spread))
-    table = Table(anchors.table.rows, torch.zeros(count, dtype=torch.long))
     return replace(
         anchors,
-        query=query,
-        spread=spread,
-        table=table,
+        outputs=anchors.outputs.expand(count, -1, -1),
+        table=Table(anchors.table.rows, torch.zeros(count, dtype=torch.long)),
         pen=Pen(*(each.expand(count, *each.shape[1:]) for each in anchors.pen)),
     )
 
@@ -209,10 +192,11 @@ def repeated(anchors: Anchors, count: int) -> Anchors:
 def anchors_of_one(seed: int = 0, spread: float = 0.2) -> Anchors:
     """The anchors after the last row of one sketch."""
     rows = rows_of(1, 7, seed)
-    pen = pen_along(rows)
+    pen = Pen.along(rows)
     table = Table(table_rows(torch.randn(1, 7, sum(columns_of(CONFIG)) - PLACE, generator=generator(seed)), pen))
     query = torch.randn(1, 1, ANCHOR_QUERY, generator=generator(seed + 1)) * 0.7
-    return Anchors(CONFIG, query, torch.tensor([[spread]]), table, Pen(pen.place[:, -1:], pen.row[:, -1:]))
+    outputs = torch.cat([torch.full((1, 1, 1), spread), query], dim=-1)
+    return NarrowAnchors(CONFIG, outputs, table, Pen(pen.place[:, -1:], pen.row[:, -1:]))
 
 
 def test_the_density_of_anchors_adds_up_to_one():
@@ -247,10 +231,11 @@ def test_anchors_are_drawn_where_the_density_says():
 def test_a_line_can_end_anywhere_on_a_segment():
     """Of two points a long way apart the middle is as likely as is fitting for a line between them."""
     rows = torch.tensor([[[0.0, 0, 1, 0, 0], [4, 0, 0, 1, 0]]])
-    pen = pen_along(rows)
+    pen = Pen.along(rows)
     table = Table(table_rows(torch.zeros(1, 2, sum(columns_of(CONFIG)) - PLACE), pen))
     last = Pen(pen.place[:, -1:], pen.row[:, -1:])
-    anchors = Anchors(CONFIG, torch.zeros(1, 1, ANCHOR_QUERY), torch.tensor([[0.05]]), table, last)
+    outputs = F.pad(torch.zeros(1, 1, ANCHOR_QUERY), (1, 0), value=0.05)
+    anchors = NarrowAnchors(CONFIG, outputs, table, last)
     middle, beside, end = (anchors.log_prob(torch.tensor([point])) for point in ([-2.0, 0], [-2.0, 0.5], [0.0, 0]))
     assert float(end) > float(middle) > float(beside) + 20
 
@@ -275,7 +260,6 @@ def test_a_distribution_mixes_its_components_with_the_anchors():
     plain = PointDistribution(outputs[:, :-1]).log_prob_offset(offset) + shares[:, :-1].logsumexp(dim=-1)
     expected = torch.logaddexp(plain, shares[:, -1] + anchors.log_prob(offset))
     torch.testing.assert_close(ours.log_prob_offset(offset), expected)
-    torch.testing.assert_close(ours.at(offset).log_prob_offset(offset), expected)
 
 
 def test_anchors_are_chosen_as_often_as_they_weigh():
@@ -284,7 +268,8 @@ def test_anchors_are_chosen_as_often_as_they_weigh():
     outputs[:, -1] = math.log(3 * 0.25 / 0.75)  # a quarter, beside three components of weight 1
     rows = torch.zeros(count, dtype=torch.long)
     many = PointDistribution(outputs[rows], repeated(anchors, count))
-    drawn = many.sample(apply_temperature(draw_noise(count, 3, generator(7)), torch.ones(count, dtype=torch.float64)))
+    noise = draw_noise(count, 3, [generator(7)])[0]
+    drawn = many.sample(apply_temperature(noise, torch.ones(count, dtype=torch.float64)))
     centres = reference.anchor_places(anchors.table)[0][0] - anchors.pen.position[0, 0]
     on_points = torch.cdist(drawn[:, :2], centres[:7]).min(dim=1).values < 1e-3
     weights = reference.anchor_logits(CONFIG, anchors.query, anchors.table, anchors.pen)[0, 0].softmax(dim=0)
@@ -297,7 +282,7 @@ def test_the_choice_of_an_anchor_is_cooled_by_the_root_of_the_temperature(temper
     outputs = torch.zeros(1, outputs_for(3) + 1)
     outputs[:, -1] = math.log(3) - 0.4  # beside three components of weight 1
     many = PointDistribution(outputs.expand(count, -1), repeated(anchors, count))
-    noise = apply_temperature(draw_noise(count, 3, generator(7)), torch.tensor(temperature, dtype=torch.float64))
+    noise = apply_temperature(draw_noise(count, 3, [generator(7)])[0], torch.tensor(temperature, dtype=torch.float64))
     plain = PointDistribution(outputs[:, :-1].expand(count, -1)).sample(noise)
     moved = (many.sample(noise)[:, :2] != plain[:, :2]).any(dim=-1)
     assert float(moved.float().mean()) == pytest.approx(1 / (1 + math.exp(0.4 / temperature**0.5)), abs=0.03)
@@ -305,7 +290,7 @@ def test_the_choice_of_an_anchor_is_cooled_by_the_root_of_the_temperature(temper
 
 def test_batches_of_doodles_have_finite_gradients():
     batch = batch_of(6)
-    pen = pen_along(F.pad(batch.points, (0, 0, 1, 0)))
+    pen = Pen.along(F.pad(batch.points, (0, 0, 1, 0)))
     remembered = numbers(*pen.row.shape, sum(columns_of(CONFIG)) - PLACE, seed=1)
     table = Table(table_rows(remembered, pen))
     found = kernel.attend(CONFIG, torch.zeros(*pen.row.shape, QUERY), table, pen)

@@ -46,7 +46,7 @@ def oracle(ours: PointDistribution) -> MixtureSameFamily:
 
 def samples(ours: PointDistribution, count: int, seed: int = 1, temperature: float = 1.0) -> torch.Tensor:
     """Draw samples ``[count, 5]`` of one distribution."""
-    noise = draw_noise(count, ours.weights.shape[-1], generator(seed))
+    noise = draw_noise(count, ours.weights.shape[-1], [generator(seed)])[0]
     return PointDistribution(ours.outputs.expand(count, -1)).sample(apply_temperature(noise, temperatures(temperature)))
 
 
@@ -126,7 +126,7 @@ def test_outputs_in_half_precision_can_be_sampled(dtype):
     outputs = (torch.randn(5000, outputs_for(20), generator=generator()) * 3).to(dtype)
     ours = PointDistribution.from_outputs(outputs)
     assert ours.weights.dtype == torch.float32
-    points = ours.sample(draw_noise(5000, 20, generator()))
+    points = ours.sample(draw_noise(5000, 20, [generator()])[0])
     assert points.isfinite().all()
     assert (points[:, 2:].sum(dim=-1) == 1).all()
 
@@ -142,7 +142,7 @@ def test_one_certain_component_is_always_drawn():
 @pytest.mark.parametrize("temperature", [0.01, 0.1, 0.4, 1.0, 1.7])
 def test_a_temperature_divides_logits_and_multiplies_the_variance(temperature):
     """Of the pen's logits it is the eighth root: with the paper's law drawings hardly ever ended (docs/log.md)."""
-    ours, noise = distribution(2000), draw_noise(2000, MIXTURES, generator(9))
+    ours, noise = distribution(2000), draw_noise(2000, MIXTURES, [generator(9)])[0]
     pen = ours.pen / min(temperature**0.125, 20 * temperature)
     sharp = made_of(
         ours.weights / temperature, ours.mean, ours.log_sd + 0.5 * math.log(temperature), ours.atanh_rho, pen
@@ -173,7 +173,7 @@ def test_extreme_outputs_stay_finite_without_clamps(atanh_rho, log_sd):
     assert density.isfinite().all()
     density.sum().backward()
     assert outputs.grad.isfinite().all()
-    assert ours.sample(draw_noise(4, MIXTURES, generator())).isfinite().all()
+    assert ours.sample(draw_noise(4, MIXTURES, [generator()])[0]).isfinite().all()
 
 
 @pytest.mark.parametrize("atanh_rho", [-9.0, 9.0])
@@ -204,7 +204,7 @@ def test_a_distribution_is_immutable_and_a_sample_is_a_function_of_its_noise():
     ours = distribution(4)
     with pytest.raises(FrozenInstanceError):
         ours.outputs = ours.outputs
-    noise = draw_noise(4, MIXTURES, generator(3))
+    noise = draw_noise(4, MIXTURES, [generator(3)])[0]
     before, kept = ours.outputs.clone(), noise.clone()
     assert torch.equal(ours.sample(noise), ours.sample(noise))
     ours.sample(apply_temperature(noise, temperatures(0.3)))
@@ -213,7 +213,7 @@ def test_a_distribution_is_immutable_and_a_sample_is_a_function_of_its_noise():
 
 
 def test_noise_is_gumbel_logistic_uniform_and_normal_in_its_columns():
-    noise = draw_noise(40_000, MIXTURES, generator(11))
+    noise = draw_noise(40_000, MIXTURES, [generator(11)])[0]
     weights, pen, logistic, choice, inverse_temperature, normal = torch.split(noise, noise_parts(MIXTURES), dim=-1)
     gumbel = torch.cat([weights, pen], dim=-1)
     assert gumbel.mean(dim=0).tolist() == pytest.approx([0.57722] * (MIXTURES + 3), abs=0.03)
@@ -228,10 +228,10 @@ def test_noise_is_gumbel_logistic_uniform_and_normal_in_its_columns():
 
 def test_noise_of_more_steps_begins_with_that_of_fewer():
     """So ``max_points`` cuts a drawing off and changes nothing before."""
-    assert torch.equal(draw_noise(500, 20, generator(1))[:7], draw_noise(7, 20, generator(1)))
+    assert torch.equal(draw_noise(500, 20, [generator(1)])[0][:7], draw_noise(7, 20, [generator(1)])[0])
 
 
 def test_each_may_have_a_temperature_of_its_own():
-    noise, temperatures = draw_noise(3, 4, generator(5)), torch.tensor([0.1, 0.4, 1.0], dtype=torch.float64)
+    noise, temperatures = draw_noise(3, 4, [generator(5)])[0], torch.tensor([0.1, 0.4, 1.0], dtype=torch.float64)
     for row, temperature in enumerate(temperatures):
         assert torch.equal(apply_temperature(noise, temperatures)[row], apply_temperature(noise[row], temperature))

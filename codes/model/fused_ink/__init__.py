@@ -4,8 +4,9 @@
 computes it.
 """
 
-from codes.model.fused_ink.kernel import anchor_log_prob, anchor_sample, attend, prepare
-from codes.model.fused_ink.reference import GEOMETRY, KINDS, PLACE, AnchorNoise, Pen, Table, columns_of
+from codes.model.fused_ink.kernel import anchor_log_prob, attend, prepare
+from codes.model.fused_ink.pen import PLACE, Pen
+from codes.model.fused_ink.reference import GEOMETRY, KINDS, AnchorNoise, Table, anchor_sample, columns_of
 
 __all__ = [
     "GEOMETRY",

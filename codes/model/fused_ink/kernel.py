@@ -7,7 +7,7 @@ with the rows, not with their square.
 
 from __future__ import annotations
 
-import ctypes
+from ctypes import CDLL
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from codes.compiled import load_ahead, load_library
+from codes.compiled import call, load_ahead, load_library
 from codes.model.config import InkConfig
 from codes.model.fused_ink import reference
-from codes.model.fused_ink.reference import AnchorNoise, Pen, Table
+from codes.model.fused_ink.pen import Pen
+from codes.model.fused_ink.reference import Table
 
 SOURCE = Path(__file__).with_name("ink.c")
 
@@ -28,7 +29,7 @@ def attend(config: InkConfig, query: Tensor, table: Table, pen: Pen) -> Tensor:
     """See :func:`codes.model.fused_ink.reference.attend`."""
     if not _compiled_for(table):
         return reference.attend(config, query, table, pen)
-    context: Tensor = _Attention.apply(config, query, *table, pen)  # type: ignore[no-untyped-call]
+    context: Tensor = _Attention.apply(config, query, *table.packed(), pen)  # type: ignore[no-untyped-call]
     return context
 
 
@@ -37,27 +38,14 @@ def anchor_log_prob(config: InkConfig, query: Tensor, spread: Tensor, table: Tab
     if not _compiled_for(table):
         return reference.anchor_log_prob(config, query, spread, table, pen, offset)
     target = pen.position + offset
-    log_prob: Tensor = _Anchors.apply(config, query, spread, *table, pen, target)  # type: ignore[no-untyped-call]
+    log_prob: Tensor = _Anchors.apply(config, query, spread, *table.packed(), pen, target)  # type: ignore[no-untyped-call]
     return log_prob
-
-
-def anchor_sample(
-    config: InkConfig, query: Tensor, spread: Tensor, table: Table, pen: Pen, noise: AnchorNoise
-) -> Tensor:
-    """See :func:`codes.model.fused_ink.reference.anchor_sample`."""
-    if not _compiled_for(table):
-        return reference.anchor_sample(config, query, spread, table, pen, noise)
-    query, spread, rows = query.contiguous(), spread.contiguous(), _rows_contiguous(table.rows)
-    given = (*(each.contiguous() for each in pen), spread, *(each.contiguous() for each in noise))
-    offset = query.new_empty(len(query), 2)
-    _run("anchors_sample", config, query, rows, table.slots, query, rows, *given, offset)
-    return offset
 
 
 class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, config: InkConfig, query: Tensor, table: Tensor, slots: Tensor | None, pen: Pen) -> Tensor:
-        query, table, pen = query.contiguous(), _rows_contiguous(table), Pen(*(each.contiguous() for each in pen))
+        query, pen = query.contiguous(), pen.packed()
         context = torch.empty_like(query)
         normaliser = query.new_empty(*query.shape[:2], config.heads)
         _run("attend_forward", config, query, table, slots, query, table, *pen, context, normaliser)
@@ -82,7 +70,7 @@ class _Anchors(torch.autograd.Function):
         target: Tensor,
     ) -> Tensor:  # fmt: skip
         query, spread, target = query.contiguous(), spread.contiguous(), target.contiguous()
-        table, pen = _rows_contiguous(table), Pen(*(each.contiguous() for each in pen))
+        pen = pen.packed()
         log_prob, normaliser = torch.empty_like(spread), torch.empty_like(spread)
         given = (query, table, *pen, spread, target, log_prob, normaliser)
         _run("anchors_forward", config, query, table, slots, *given)
@@ -107,16 +95,9 @@ def _run(function: str, config: InkConfig, query: Tensor, table: Tensor, *tensor
     """Call one function of the library; it gets scratch memory of its own."""
     library = _library()
     assert library is not None
-    sketches, rows = query.shape[:2]
-    scratch = torch.empty(library.scratch_floats(table.shape[1], config.heads, config.key))
-    sizes = (sketches, rows, table.shape[1], config.heads, config.key, table.stride(0))
-    pointers = (None if each is None else each.data_ptr() for each in (*tensors, scratch))
-    getattr(library, function)(*map(ctypes.c_long, sizes), *map(ctypes.c_void_p, pointers))
-
-
-def _rows_contiguous(table: Tensor) -> Tensor:
-    """Return a table whose rows stand behind one another; tables of different sketches may lie apart."""
-    return table if table.stride(2) == 1 and table.stride(1) == table.shape[2] else table.contiguous()
+    scratch = torch.empty(call(library.scratch_floats, table.shape[1], config.heads, config.key))
+    sizes = (*query.shape[:2], table.shape[1], config.heads, config.key, table.stride(0))
+    call(getattr(library, function), *sizes, *tensors, scratch)
 
 
 def _compiled_for(table: Table) -> bool:
@@ -130,9 +111,5 @@ def prepare() -> None:
 
 
 @lru_cache
-def _library() -> ctypes.CDLL | None:
-    library = load_library(SOURCE)
-    if library is not None:
-        library.scratch_floats.argtypes = [ctypes.c_long] * 3
-        library.scratch_floats.restype = ctypes.c_long
-    return library
+def _library() -> CDLL | None:
+    return load_library(SOURCE)

@@ -22,31 +22,12 @@ import torch
 from torch import Tensor
 
 from codes.model.config import InkConfig
+from codes.model.fused_ink.pen import BEGINS, PLACE, REACH_X, REACH_Y, STROKE, Pen, Y
 
-X, Y, REACH_X, REACH_Y, BEGINS, STROKE = range(6)  # columns of a place
-PLACE = 6
 GEOMETRY = 10  # numbers of a point as a pen sees it
 KINDS = 2  # of anchors: points, and the segments that lead to them
 SPAN = 3**-0.5  # standard deviation of the places of a segment, over half its length
 ABSENT = -1e9  # the score of what is not there: beside a score of 0 it weighs nothing
-
-
-class Pen(NamedTuple):
-    """Hold where the pen is after each of some rows.
-
-    Attributes:
-        place: ``[B, I, PLACE]``: x and y from the sketch's origin on; the offset of the row if it was drawn, else
-            zeros; 1 where the row's point begins a stroke; the number of its stroke, from 1 on.
-        row: ``[B, I]`` number of the row, the start row being 0.
-    """
-
-    place: Tensor
-    row: Tensor
-
-    @property
-    def position(self) -> Tensor:
-        """Return x and y, ``[B, I, 2]``."""
-        return self.place[..., : Y + 1]
 
 
 class Table(NamedTuple):
@@ -64,6 +45,13 @@ class Table(NamedTuple):
     def own(self) -> Tensor:
         """Return the table of each sketch, ``[B, J, W]``."""
         return self.rows if self.slots is None else self.rows[self.slots]
+
+    def packed(self) -> Table:
+        """Return the same with the rows of a table behind one another; tables of different sketches may lie apart."""
+        rows = self.rows
+        return (
+            self if rows.stride(2) == 1 and rows.stride(1) == rows.shape[2] else self._replace(rows=rows.contiguous())
+        )
 
 
 class AnchorNoise(NamedTuple):

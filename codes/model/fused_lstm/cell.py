@@ -83,8 +83,11 @@ class PreparedStep:
     @torch.no_grad()
     def __call__(self, inputs: Tensor, static_gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
         """Return the next hidden state and cell, ``[B, H]`` each, from ``inputs [B, I]`` and the two before them."""
-        gates = self._linear(torch.cat([inputs, hidden], dim=1)).add_(static_gates)
-        return apply_gates(gates, cell)
+        product, count = self._linear(torch.cat([inputs, hidden], dim=1)), len(hidden)
+        found = StepCache(*(hidden.new_empty(count, parts * hidden.shape[1]) for parts in (4, 1, 1)))
+        following = torch.empty_like(hidden)
+        cell_for(torch.float32).forward(product, static_gates, cell.contiguous(), found, following)
+        return following, found.cell
 
 
 class StepCache(NamedTuple):
