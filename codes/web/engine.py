@@ -15,7 +15,7 @@ from codes.inference.models import LoadedDecoder
 from codes.inference.requests import SketchRequest, Stopped
 from codes.inference.scheduler import Scheduler
 
-CROWDED = 250  # drawings under way; three people who wait for nine ways each have about as many
+CROWDED = 150  # drawings under way; two people who wait for nine ways each have about as many
 
 
 class Engine:
