@@ -15,7 +15,7 @@ from codes.data.batches import collate
 from codes.data.transforms import Normaliser
 from codes.inference.decoding import Continuation, draw, latents
 from codes.inference.options import SamplingOptions
-from codes.model.decoder import Stepper
+from codes.model.stepper import Stepper
 from codes.model.vae import SketchVAE
 
 VARIATIONS = 9

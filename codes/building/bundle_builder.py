@@ -13,7 +13,7 @@ from torch import Tensor
 from codes.building.calibration_fit import calibrate, prefix_logits
 from codes.building.critic_fit import add_critic, critic_sketches
 from codes.checkpoints.bundle import COMMON, Bundle, part_folder, publish_bundle
-from codes.checkpoints.part import PartConfig, PartKind, read_vae, write_part
+from codes.checkpoints.part import PartConfig, PartKind, read_decoder, write_part
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise
 from codes.data.batches import ordered_batches
 from codes.data.store import Store
@@ -126,7 +126,7 @@ def _write_common(plan: BundlePlan, folder: Path) -> dict[str, Tensor]:
     """Write the common decoder and return its weights as they are stored."""
     assert plan.common is not None
     _write_run(plan.common, "decoder", folder, plan.precision)
-    return read_vae(folder)[0].state_dict()
+    return read_decoder(folder).vae.state_dict()
 
 
 def _write_decoder(plan: BundlePlan, run: RunFolder, folder: Path, common: Mapping[str, Tensor] | None) -> None:

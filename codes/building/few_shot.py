@@ -178,7 +178,8 @@ def _write_decoder(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
         best, facts = load_tensors(run.best)
     training = {name: facts[name] for name in ("step", "valid", "counts")}
     config = replace(config, categories=[task.name], training=training)
-    write_part(folder, config, best, task.precision, bundle.common if config.rank else None)
+    common = bundle.common.state_dict() if bundle.common and config.rank else None
+    write_part(folder, config, best, task.precision, common)
 
 
 def average_of_nearest(bundle: Bundle, drawings: Sequence[AnyStroke3]) -> tuple[dict[str, Tensor], PartConfig]:

@@ -21,9 +21,16 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from torch import Tensor
-
-from codes.checkpoints.part import FILES, PartConfig, read_critic, read_router, read_vae, sha256, write_part
+from codes.checkpoints.part import (
+    FILES,
+    DecoderPart,
+    PartConfig,
+    read_critic,
+    read_decoder,
+    read_router,
+    sha256,
+    write_part,
+)
 from codes.errors import BadFile, ModelNotFound
 from codes.formats.files import atomic_path
 from codes.model.critic import Critic
@@ -110,22 +117,29 @@ class Bundle:
         """Return true if the table of contents names a critic."""
         return f"{CRITIC}/{FILES[0]}" in self.hashes
 
-    def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
+    def decoder(self, category: str) -> DecoderPart:
         """Read one category's model.
 
         Raises:
             ModelNotFound: it has no such category; the sentence names those there are.
+            BadFile: it is missing or damaged.
         """
-        return read_vae(self._verified(self.part_of(category)), self.common)
+        common = self.common.state_dict() if self.common else None
+        return read_decoder(self._verified(self.part_of(category)), common)
+
+    def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
+        """Read one category's model and what its weights mean; see :meth:`decoder`."""
+        part = self.decoder(category)
+        return part.vae, part.config
 
     @cached_property
-    def common(self) -> Mapping[str, Tensor] | None:
-        """Return the weights of the decoder from which the others are stored as differences, if there is one.
+    def common(self) -> SketchVAE | None:
+        """Return the model from which the others are stored as differences, if there is one.
 
         Raises:
             BadFile: it is missing or damaged.
         """
-        return read_vae(self._verified(COMMON))[0].state_dict() if self.has_common else None
+        return read_decoder(self._verified(COMMON)).vae if self.has_common else None
 
     @property
     def has_common(self) -> bool:

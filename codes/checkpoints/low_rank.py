@@ -1,4 +1,4 @@
-"""Decoders as small differences from a common one: a hundred of them take the room of ten.
+"""Decoders on disk as small differences from a common one: a hundred of them take the room of ten.
 
 A category's decoder began as one of all categories and learned for a few hundred steps more, and of what it learned a
 few directions of each matrix hold nearly all (Hu et al. 2022 train such differences; here they are cut from trained
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from codes.checkpoints.tensors import StoragePrecision, dequantise, quantise
+from codes.model.low_rank import Difference, LowRank
 
 LEFT, RIGHT = ".left", ".right"
 
@@ -40,14 +41,21 @@ def difference(
     return quantise(found, precision)
 
 
-def whole(stored: Mapping[str, Tensor], common: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Invert :func:`difference`; what does not fit the common tensors stays, for the reader to refuse."""
-    away = dequantise(dict(stored))
+def read_difference(stored: Mapping[str, Tensor]) -> dict[str, LowRank | Tensor]:
+    """Invert :func:`difference`; half of a pair stays as it is, for :func:`whole` to pass on."""
+    away: dict[str, LowRank | Tensor] = dict(dequantise(dict(stored)))
     for name in [name.removesuffix(LEFT) for name in away if name.endswith(LEFT)]:
         left, right = away[name + LEFT], away.get(name + RIGHT)
-        if right is not None and left.shape[0] == right.shape[0]:
-            away[name] = away.pop(name + LEFT).t() @ away.pop(name + RIGHT)
-    return {name: value + common[name] if _fits(value, common.get(name)) else value for name, value in away.items()}
+        if isinstance(left, Tensor) and isinstance(right, Tensor) and left.shape[0] == right.shape[0]:
+            away[name] = LowRank(left, right)
+            del away[name + LEFT], away[name + RIGHT]
+    return away
+
+
+def whole(away: Difference, common: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights from their difference; what does not fit the common ones stays, for the reader to refuse."""
+    values = {name: each.whole() if isinstance(each, LowRank) else each for name, each in away.items()}
+    return {name: value + common[name] if _fits(value, common.get(name)) else value for name, value in values.items()}
 
 
 def _fits(value: Tensor, other: Tensor | None) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from codes.checkpoints.low_rank import difference, whole
+from codes.checkpoints.low_rank import difference, read_difference, whole
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise, save_tensors
 from codes.data.transforms import Normaliser
 from codes.errors import BadFile, BadOption
@@ -24,13 +24,14 @@ from codes.formats.files import atomic_path
 from codes.model.calibration import Calibration
 from codes.model.config import CriticConfig, RouterConfig, VAEConfig
 from codes.model.critic import Critic
+from codes.model.low_rank import Difference
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 
 PartKind = Literal["decoder", "router", "critic"]
 Sizes = TypeVar("Sizes", VAEConfig, RouterConfig, CriticConfig)
 Model = TypeVar("Model", bound=torch.nn.Module)
-FILES = ("config.json", "weights.safetensors")
+CONFIG, WEIGHTS = FILES = ("config.json", "weights.safetensors")
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def write_part(
     folder.mkdir(parents=True, exist_ok=True)
     assert (common is not None) == (config.rank > 0)
     stored = difference(tensors, common, config.rank, precision) if common else quantise(tensors, precision)
-    save_tensors(folder / "weights.safetensors", stored, {"kind": config.kind})
+    save_tensors(folder / WEIGHTS, stored, {"kind": config.kind})
     with atomic_path(folder / "config.json") as temporary:
         temporary.write_text(json.dumps(asdict(config), indent=1) + "\n")
 
@@ -101,8 +102,23 @@ def read_config(folder: Path) -> PartConfig:
     return config
 
 
-def read_vae(folder: Path, common: Mapping[str, Tensor] | None = None) -> tuple[SketchVAE, PartConfig]:
-    """Read a category's model; without gradients, in float32.
+@dataclass(frozen=True)
+class DecoderPart:
+    """Hold a category's model as it was read.
+
+    Attributes:
+        vae: the model; without gradients, in float32.
+        config: what its weights mean.
+        difference: of its weights from those of the bundle's common decoder; None where it was stored whole.
+    """
+
+    vae: SketchVAE
+    config: PartConfig
+    difference: Difference | None = None
+
+
+def read_decoder(folder: Path, common: Mapping[str, Tensor] | None = None) -> DecoderPart:
+    """Read a category's model.
 
     Args:
         folder: of the part.
@@ -115,11 +131,16 @@ def read_vae(folder: Path, common: Mapping[str, Tensor] | None = None) -> tuple[
     if config.rank and common is None:
         raise BadFile(folder, "is a difference from a common decoder, which is not there")
     model = SketchVAE(_read_sizes(VAEConfig, config, folder))
-    return _load_weights(model, folder, common if config.rank else None), config
+    if not config.rank or common is None:
+        return DecoderPart(_load_weights(model, folder), config)
+    path = folder / WEIGHTS
+    away = read_difference(load_tensors(path)[0])
+    fill(model, whole(away, common), path)
+    return DecoderPart(model.requires_grad_(False), config, away)
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
-    """Read the router's network; see :func:`read_vae`."""
+    """Read the router's network; see :func:`read_decoder`."""
     config = _read_config_of_kind(folder, "router")
     sizes = _read_sizes(RouterConfig, config, folder)
     _check_count(config, sizes.labels, folder)
@@ -129,7 +150,7 @@ def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
 
 
 def read_critic(folder: Path) -> tuple[Critic, PartConfig]:
-    """Read the critic of finished sketches; see :func:`read_vae`."""
+    """Read the critic of finished sketches; see :func:`read_decoder`."""
     config = _read_config_of_kind(folder, "critic")
     sizes = _read_sizes(CriticConfig, config, folder)
     _check_count(config, sizes.categories, folder)
@@ -155,10 +176,9 @@ def _read_sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
         raise BadFile(folder / "config.json", "the sizes in it are not those of a model of ours") from error
 
 
-def _load_weights(model: Model, folder: Path, common: Mapping[str, Tensor] | None = None) -> Model:
-    path = folder / "weights.safetensors"
-    stored = load_tensors(path)[0]
-    fill(model, whole(stored, common) if common else dequantise(stored), path)
+def _load_weights(model: Model, folder: Path) -> Model:
+    path = folder / WEIGHTS
+    fill(model, dequantise(load_tensors(path)[0]), path)
     return model.requires_grad_(False)
 
 

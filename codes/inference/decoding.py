@@ -1,4 +1,4 @@
-"""Draw point by point with one decoder: many drawings together, which others may join and any may leave.
+"""Draw point by point: many drawings together, which others may join and any may leave.
 
 Knows decoders and stroke-5 in model units; knows no files, no categories and no pixels. Everything random in a drawing
 is fixed before its first point by its own :class:`NoiseKey`, so a drawing is the same alone and among others.
@@ -18,8 +18,9 @@ from torch import Tensor
 
 from codes.data.batches import Batch
 from codes.inference.options import LatentSource, SamplingOptions
-from codes.model.decoder import Decoder, DecoderState, Stepper
+from codes.model.decoder import DecoderState
 from codes.model.mixture import apply_temperature, draw_noise
+from codes.model.stepper import Stepper, StepWeights
 from codes.model.vae import SketchVAE
 from codes.sketch.stroke3 import DX, DY, END, LIFT, PEN, UP
 
@@ -161,14 +162,14 @@ class PreparedBatch:
 
 
 class Drawings:
-    """Step all drawings of one decoder together; others may join, and any may leave, between two points.
+    """Step all drawings of decoders that share weights; others may join, and any may leave, between two points.
 
     A drawing does not depend on the others. Drawings are numbered in the order in which they join. Tables hold a row
     for each drawing that was not collected: its noise, its points and their nats.
     """
 
-    def __init__(self, stepper: Stepper) -> None:
-        self.stepper = stepper
+    def __init__(self, weights: StepWeights) -> None:
+        self.weights = weights
         self._active: ActiveBatch | None = None
         self._noise = self._points = np.empty((0, 0, 0), np.float32)
         self._nats = np.empty(0)
@@ -222,7 +223,7 @@ class Drawings:
             self._n_steps |= dict(zip(numbers[over].tolist(), (n_drawn[over] + 1).tolist(), strict=True))
             active, drawn, paused = active.select(~over), drawn[torch.from_numpy(~over)], paused[~over]
         if len(active):
-            state = self.stepper.step(drawn, active.static_input, active.state)
+            state = self.weights.step(drawn, active.static_input, active.state)
             entries = active.entries.copy()
             entries["n_drawn"] += 1
             active = ActiveBatch(entries, active.static_input, state)
@@ -257,7 +258,7 @@ def draw(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> list
 
     ``z`` is ``[A, Z]``, one for each drawing, see :func:`latents`.
     """
-    drawings = Drawings(stepper)
+    drawings = Drawings(stepper.weights)
     numbers = drawings.join(prepare(stepper, prefixes, z, options))
     while drawings:
         drawings.step()
@@ -272,7 +273,7 @@ def prepare(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options) -> P
     each_options = _options_of_each(options, prefixes)
     temperatures = [each.temperature for each in each_options for _ in range(each.variations)]
     starts = read_prefixes(stepper, prefixes, z, options)
-    return with_noise(stepper, starts, noise_keys(prefixes, options), temperatures)
+    return with_noise(stepper.weights, starts, noise_keys(prefixes, options), temperatures)
 
 
 @torch.no_grad()
@@ -286,21 +287,21 @@ def read_prefixes(stepper: Stepper, prefixes: Batch, z: Tensor, options: Options
     entries = np.zeros(len(z), ENTRY)
     entries["number"] = entries["slot"] = np.arange(len(z))
     entries["max_points"] = [each.max_points for each in each_options for _ in range(each.variations)]
-    return ActiveBatch(entries, stepper.static_gates(z), _read(stepper.decoder, prefixes, z, owners))
+    return ActiveBatch(entries, stepper.static_gates(z), _read(stepper, prefixes, z, owners))
 
 
 def with_noise(
-    stepper: Stepper, starts: ActiveBatch, keys: Sequence[NoiseKey], temperatures: Sequence[float]
+    weights: StepWeights, starts: ActiveBatch, keys: Sequence[NoiseKey], temperatures: Sequence[float]
 ) -> PreparedBatch:
     """Return drawings that begin at ``starts [A]``, each with the random numbers of its key."""
-    steps, mixtures = int(starts.entries["max_points"].max()) + 1, stepper.decoder.config.mixtures
+    steps, mixtures = int(starts.entries["max_points"].max()) + 1, weights.decoder.config.mixtures
     rngs = [key.generator(LATER_POINTS if key.later else POINTS) for key in keys]
     noise = draw_noise(steps, mixtures, rngs)
     scale = torch.tensor(temperatures, dtype=torch.float64).unsqueeze(-1)
     return PreparedBatch(starts, apply_temperature(noise, scale))
 
 
-def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> DecoderState:
+def _read(stepper: Stepper, prefixes: Batch, z: Tensor, owners: Tensor) -> DecoderState:
     """Return the state after the prefix of each drawing; a prefix is read once unless its z differ.
 
     ``owners [A]`` holds the prefix of each drawing, in order.
@@ -309,7 +310,7 @@ def _read(decoder: Decoder, prefixes: Batch, z: Tensor, owners: Tensor) -> Decod
     one_code = torch.equal(z, z[first][owners])
     reading, back = (first, owners) if one_code else (torch.arange(len(z)), torch.arange(len(z)))
     which = owners[reading]
-    state = decoder.read(prefixes.points[which], prefixes.lengths[which], z[reading])
+    state = stepper.read(prefixes.points[which], prefixes.lengths[which], z[reading])
     if not prefixes.lengths.any():  # on blank paper at least one point is drawn
         state = state.going_on()
     return state.select(back)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from functools import cached_property
 from threading import Lock
 
@@ -18,7 +18,8 @@ from codes.errors import BadFile
 from codes.inference.ranking import CriticScorer
 from codes.inference.router import Router
 from codes.model import fused_draw, fused_ink
-from codes.model.decoder import Stepper
+from codes.model.low_rank import Difference
+from codes.model.stepper import Stepper, StepWeights
 from codes.model.vae import SketchVAE
 from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES
 
@@ -27,15 +28,20 @@ MAX_DECODERS = 64  # in memory, 10 MB each at the starter's sizes
 
 @dataclass(frozen=True)
 class LoadedDecoder:
-    """Hold a category's decoder, ready to draw, with its encoder and its configuration."""
+    """Hold a category's decoder, ready to draw, with its encoder and its configuration.
+
+    ``shared`` are the weights that it draws with if it is a ``difference`` from those, by the names of a decoder's.
+    """
 
     vae: SketchVAE
     config: PartConfig
     category: str
+    shared: InitVar[StepWeights | None] = None
+    difference: InitVar[Difference | None] = None
     stepper: Stepper = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "stepper", Stepper(self.vae.decoder))
+    def __post_init__(self, shared: StepWeights | None, difference: Difference | None) -> None:
+        object.__setattr__(self, "stepper", Stepper(self.vae.decoder, shared, difference))
 
 
 class DecoderPool:
@@ -50,6 +56,8 @@ class DecoderPool:
         self._decoders: OrderedDict[str, Future[LoadedDecoder]] = OrderedDict()
         self._lock = Lock()
         self._reader: ThreadPoolExecutor | None = None
+        self._weights: StepWeights | None = None  # those of the bundle's common decoder
+        self._preparing = Lock()
 
     def load(self, category: str) -> Future[LoadedDecoder]:
         """Return a decoder that has been read, on the caller's thread if need be; or the error that reading raised."""
@@ -101,15 +109,32 @@ class DecoderPool:
         for category in in_memory[: max(0, len(self._decoders) - self.capacity)]:
             del self._decoders[category]
 
+    def _common_weights(self) -> StepWeights | None:
+        """Return what all decoders draw with that are differences from the common one; laid out once."""
+        with self._preparing:
+            if self._weights is None and self.bundle.common:
+                self._weights = StepWeights(self.bundle.common.decoder)
+            return self._weights
+
     def _read(self, category: str, future: Future[LoadedDecoder]) -> None:
         try:
-            decoder = LoadedDecoder(*self.bundle.vae(category), category)
+            part = self.bundle.decoder(category)
+            shared = self._common_weights() if part.difference else None
+            decoder = LoadedDecoder(part.vae, part.config, category, shared, _of_decoder(part.difference))
         except Exception as error:
             with self._lock:  # a file that is mended is read again
                 self._decoders.pop(category, None)
             future.set_exception(error)
         else:
             future.set_result(decoder)
+
+
+def _of_decoder(difference: Difference | None) -> Difference | None:
+    """Return the part of a model's difference that is its decoder's."""
+    if difference is None:
+        return None
+    prefix = "decoder."
+    return {name.removeprefix(prefix): each for name, each in difference.items() if name.startswith(prefix)}
 
 
 class Models:

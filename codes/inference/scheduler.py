@@ -32,6 +32,7 @@ from codes.inference.requests import (
 )
 from codes.inference.router import model_input
 from codes.inference.variations import DecoderBatch, Variation, decide, variations_of
+from codes.model.stepper import StepWeights
 from codes.sketch.stroke3 import DX, DY, END, OFFSET, UP
 
 LOG = logging.getLogger(__name__)
@@ -88,9 +89,9 @@ class Scheduler:
         self.requests: list[SketchRequest] = []  # those that are not over
         self._submitted: list[SketchRequest] = []
         self._waiting: list[SubRequest] = []  # for their decoders to be read
-        self._batches: dict[str, DecoderBatch] = {}
+        self._batches: dict[StepWeights, DecoderBatch] = {}
         self._rounds: list[Round] = []  # that are over, to be looked at
-        self._undecided: defaultdict[str, list[Variation]] = defaultdict(list)  # of which more candidates are made
+        self._undecided: list[Variation] = []  # of which more candidates are made
 
     @property
     def n_drawings(self) -> int:
@@ -170,39 +171,44 @@ class Scheduler:
 
     def _draw(self) -> None:
         """Draw one point in every batch, those first in which something begins."""
-        newcomers, undecided = self._newcomers(), self._undecided
-        self._undecided = defaultdict(list)
-        for category in dict.fromkeys([*newcomers, *undecided, *self._batches]):
-            joining, again, batch = newcomers.get(category, []), undecided[category], self._batches.get(category)
-            under_way = [*again, *(batch.variations() if batch else [])]
-            with _answering([*(each.request for each in joining), *(each.owner.request for each in under_way)]):
-                self._draw_batch(category, joining, [each for each in again if not each.owner.request.over])
+        beginning: defaultdict[StepWeights, list[Variation]] = defaultdict(list)
+        undecided, self._undecided = self._undecided, []
+        for each in [*self._newcomers(), *undecided]:
+            beginning[each.decoder.stepper.weights].append(each)
+        for weights in dict.fromkeys([*beginning, *self._batches]):
+            batch = self._batches.get(weights)
+            under_way = [*beginning[weights], *(batch.variations() if batch else [])]
+            with _answering([each.owner.request for each in under_way]):
+                self._draw_batch(weights, [each for each in beginning[weights] if not each.owner.request.over])
 
-    def _newcomers(self) -> dict[str, list[SubRequest]]:
-        """Return those whose decoders have been read, by category."""
+    def _newcomers(self) -> list[Variation]:
+        """Return the variations of those whose decoders have been read; the sketches of a category are read at once."""
         ready: defaultdict[str, list[SubRequest]] = defaultdict(list)
         waiting: list[SubRequest] = []
         for each in self._waiting:
             if not each.request.over:
                 (ready[each.category] if each.decoder.done() else waiting).append(each)
         self._waiting = waiting
-        return dict(ready)
+        found: list[Variation] = []
+        for newcomers in ready.values():
+            with _answering([each.request for each in newcomers]):
+                found += _variations(newcomers)
+        return found
 
-    def _draw_batch(self, category: str, newcomers: Sequence[SubRequest], again: Sequence[Variation]) -> None:
+    def _draw_batch(self, weights: StepWeights, beginning: Sequence[Variation]) -> None:
         """Let those go who are over, begin what is to begin, then draw one point of all."""
-        batch = self._batches.pop(category, None)
+        batch = self._batches.pop(weights, None)
         if batch:
             batch.leave([each for each in batch.variations() if each.owner.request.over])
-        beginning = [*(_variations(newcomers) if newcomers else []), *again]
         if beginning:
-            batch = batch or DecoderBatch(beginning[0].decoder)
+            batch = batch or DecoderBatch(weights)
             batch.begin(beginning)
         if batch:
             step = batch.step()
             _stream(batch, step)
             self._rounds += batch.collect(step)
         if batch:  # if anything goes wrong before, the batch is gone
-            self._batches[category] = batch
+            self._batches[weights] = batch
 
     def _decide(self) -> None:
         """Choose among candidates whose round is over, and hand over what is decided."""
@@ -220,7 +226,7 @@ class Scheduler:
                         owner.request.tell(PointsDrawn(_rest(variation)))
                     owner.request.finish(owner.first + variation.key.variation, [_completion(variation)])
                 else:
-                    self._undecided[variation.owner.category].append(variation)
+                    self._undecided.append(variation)
 
     def _rounds_to_rank(self) -> tuple[list[Round], list[Round]]:
         """Return the rounds to look at now, those of first variations first, and those that wait."""

@@ -33,6 +33,7 @@ from codes.inference.models import LoadedDecoder, Models
 from codes.inference.options import SamplingOptions
 from codes.inference.ranking import FIRST_ROUND, Candidate, candidate_scores
 from codes.inference.router import Pixels
+from codes.model.stepper import StepWeights
 
 BLANK = np.zeros((0, 3))
 MAX_TOGETHER = 64  # variations that :func:`draw_all` draws together
@@ -107,11 +108,11 @@ class Variation:
 
 
 class DecoderBatch:
-    """Hold all drawings of one decoder that are under way."""
+    """Hold all drawings that are under way of the decoders that share weights."""
 
-    def __init__(self, decoder: LoadedDecoder) -> None:
-        self.decoder = decoder
-        self._drawings = Drawings(decoder.stepper)
+    def __init__(self, weights: StepWeights) -> None:
+        self.weights = weights
+        self._drawings = Drawings(weights)
         self._owners: dict[int, Variation] = {}  # of each drawing that is not over
 
     def __len__(self) -> int:
@@ -140,7 +141,7 @@ class DecoderBatch:
         ]
         starts = starts.with_entries(pauses=[each.opens for each in variations])
         clones = starts.select(np.repeat(np.arange(len(variations)), counts))
-        numbers = self._drawings.join(with_noise(self.decoder.stepper, clones, keys, temperatures))
+        numbers = self._drawings.join(with_noise(self.weights, clones, keys, temperatures))
         start = numbers.start
         for each, made in zip(variations, rounds, strict=True):
             each.drawings, each.active = range(start, start + len(made)), len(made)
@@ -218,7 +219,7 @@ def draw_all(decoder: LoadedDecoder, models: Models | None, variations: Sequence
 
     ``models`` choose; None will do where there are no candidates to choose among.
     """
-    batch = DecoderBatch(decoder)
+    batch = DecoderBatch(decoder.stepper.weights)
     for start in range(0, len(variations), MAX_TOGETHER):
         waiting = list(variations[start : start + MAX_TOGETHER])
         while waiting:

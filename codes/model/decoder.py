@@ -13,15 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codes.model.config import DecoderConfig
-from codes.model.encoder import POINT, POSITION, POSITION_SCALE, with_positions
+from codes.model.encoder import POINT, POSITION, with_positions
 from codes.model.fused_ink import Pen, Table
 from codes.model.ink import InkAttention, InkMemory, table_rows
 from codes.model.lstm import LSTM, CellState
 from codes.model.mixture import PointDistribution, outputs_for, without_end
-from codes.model.packed_linear import packed_linear
-from codes.sketch.stroke3 import DOWN, OFFSET, UP
+from codes.sketch.stroke3 import DOWN, UP
 
-TENSORS = ("hidden", "cell", "lifted", "outputs")  # of a state, each ``[B, ...]``
+TENSORS = ("hidden", "cell", "lifted", "outputs", "member")  # of a state, each ``[B, ...]``
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,7 @@ class DecoderState:
         hidden, cell: ``[B, H]`` of the LSTM.
         lifted: ``[B]`` 1 where the pen is in the air, so that the next point begins a stroke.
         outputs: ``[B, O]`` of its last layer, see :attr:`following`.
+        member: ``[B]`` which of the decoders that share their weights draws it, see :mod:`codes.model.stepper`.
         pen: ``[B, 1]`` where the pen is.
         memory: the ink so far; None for a decoder that does not look back.
         ink: what makes anchors of the memory.
@@ -41,6 +41,7 @@ class DecoderState:
     cell: Tensor
     lifted: Tensor
     outputs: Tensor
+    member: Tensor
     pen: Pen
     memory: InkMemory | None
     ink: InkAttention | None
@@ -54,6 +55,10 @@ class DecoderState:
     def going_on(self) -> DecoderState:
         """Return the same given that no sketch ends here."""
         return replace(self, outputs=without_end(self.outputs))
+
+    def drawn_by(self, member: int) -> DecoderState:
+        """Return the same for another of the decoders that share their weights."""
+        return replace(self, member=torch.full_like(self.member, member))
 
     def select(self, rows: Tensor) -> DecoderState:
         """Return the states of these rows, of ``[B]``."""
@@ -110,7 +115,8 @@ class Decoder(nn.Module):
         count = len(z)
         empty = InkMemory.of(z.new_zeros(count, 0, self.ink.width), z.new_zeros(count).long()) if self.ink else None
         outputs = z.new_zeros(count, self.output.out_features)
-        return DecoderState(*self._first_cell(z), z.new_ones(count), outputs, Pen.before(count, z), empty, self.ink)
+        lifted, member, pen = z.new_ones(count), torch.zeros(count, dtype=torch.long), Pen.before(count, z)
+        return DecoderState(*self._first_cell(z), lifted, outputs, member, pen, empty, self.ink)
 
     def forward(
         self, points: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
@@ -135,7 +141,7 @@ class Decoder(nn.Module):
     def read(self, points: Tensor, lengths: Tensor, z: Tensor) -> DecoderState:
         """Read prefixes: the start row and the first ``lengths [B]`` rows of ``points [B, T, 5]``.
 
-        Returns the state there, from which :class:`Stepper` goes on.
+        Returns the state there, from which a :class:`codes.model.stepper.Stepper` goes on.
         """
         rows = torch.cat([start_row(points), points], dim=1)
         hidden, last = self._run(rows, lengths, z)
@@ -145,7 +151,8 @@ class Decoder(nn.Module):
         if self.ink:
             memory = InkMemory.of(table_rows(self.ink.memory(hidden), along), lengths + 1)
         outputs = self._outputs(last.hidden.unsqueeze(1), memory.table if memory else None, pen).squeeze(1)
-        return DecoderState(last.hidden, last.cell, rows[sketches, lengths, UP], outputs, pen, memory, self.ink)
+        lifted, member = rows[sketches, lengths, UP], torch.zeros_like(lengths)
+        return DecoderState(last.hidden, last.cell, lifted, outputs, member, pen, memory, self.ink)
 
     def _run(
         self, rows: Tensor, lengths: Tensor, z: Tensor, rng: torch.Generator | None = None
@@ -169,44 +176,3 @@ class Decoder(nn.Module):
                 features = torch.cat([features, F.relu(self.joint(features))], dim=-1)
             outputs: Tensor = self.output(features)
         return outputs
-
-
-class Stepper:
-    """Draw with a decoder point by point, without gradients; its weights are laid out once.
-
-    Make a new one when the decoder's weights change.
-    """
-
-    @torch.no_grad()
-    def __init__(self, decoder: Decoder) -> None:
-        self.decoder = decoder
-        self._lstm_step = decoder.lstm.prepare_step(decoder.config.latent)
-        self._output = packed_linear(decoder.output.weight, decoder.output.bias)
-        if decoder.ink:
-            query, memory = decoder.ink.query, decoder.ink.memory
-            self._ink_linear = packed_linear(
-                torch.cat([query.weight, memory.weight]), torch.cat([query.bias, memory.bias])
-            )
-            self._joint = packed_linear(decoder.joint.weight, decoder.joint.bias, relu=True)
-
-    def static_gates(self, z: Tensor) -> Tensor:
-        """Return what z ``[B, Z]`` adds to the gates at every point, ``[B, 4 H]``."""
-        return self._lstm_step.static_gates(z)
-
-    @torch.no_grad()
-    def step(self, points: Tensor, static_gates: Tensor, state: DecoderState) -> DecoderState:
-        """Take one more point of every sketch, ``points [B, 5]``, and return the state after it."""
-        inputs = points
-        if self.decoder.config.positions:
-            position = state.pen.position[:, 0] + points[:, OFFSET]
-            inputs = torch.cat([points, position * POSITION_SCALE], dim=1)
-        hidden, cell = self._lstm_step(inputs, static_gates, state.hidden, state.cell)
-        features, memory, ink, lifted = hidden, None, self.decoder.ink, points[:, UP]
-        if ink and state.memory:
-            looked = self._ink_linear(hidden)
-            context, memory, pen = ink.advance(looked, state.memory, state.pen, points, state.lifted)
-            features = torch.cat([hidden, context], dim=-1)
-            features = torch.cat([features, self._joint(features)], dim=-1)
-        else:
-            pen = state.pen.after(points, state.lifted)
-        return DecoderState(hidden, cell, lifted, self._output(features), pen, memory, ink)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from codes.model.fused_lstm import PreparedStep, run_packed
+from codes.model.fused_lstm import run_packed
 
 HOLD = 1e4  # saturates a sigmoid, and even float16 can hold it
 
@@ -93,10 +93,6 @@ class LSTM(nn.Module):
         outputs, cell = run(inputs, lengths, state, static_input, weight_hidden, pad_value)
         hidden = outputs[torch.arange(len(inputs), device=inputs.device), lengths - 1]
         return outputs, CellState(hidden, cell)
-
-    def prepare_step(self, static_size: int = 0) -> PreparedStep:
-        """Lay the weights out for single rows without gradients, whose last ``static_size`` inputs never change."""
-        return PreparedStep(self.weight_input, self.weight_hidden, self.bias, static_size)
 
     def _run_packed(
         self,

@@ -19,17 +19,16 @@ TYPICAL_ROWS = 100  # of a product, for which the weights are laid out
 Linear = Callable[[Tensor], Tensor]
 
 
-def packed_linear(weight: Tensor, bias: Tensor | None = None, relu: bool = False) -> Linear:
-    """Return a function from ``x [n, I]`` to ``x @ weight.t() + bias``, ``[n, O]``, or its relu, without a gradient."""
-    if can_prepack(weight.dtype):
-        return _prepacked(weight, bias, "relu" if relu else "none")
-    linear = partial(F.linear, weight=weight, bias=bias)
-    return (lambda inputs: linear(inputs).relu_()) if relu else linear
+def packed_linear(weight: Tensor, bias: Tensor | None = None) -> Linear:
+    """Return a function from ``x [n, I]`` to ``x @ weight.t() + bias``, ``[n, O]``, without a gradient."""
+    if not can_prepack(weight.dtype):
+        return partial(F.linear, weight=weight, bias=bias)
+    return _prepacked(weight, bias)
 
 
-def _prepacked(weight: Tensor, bias: Tensor | None, after: str = "none") -> Linear:
+def _prepacked(weight: Tensor, bias: Tensor | None) -> Linear:
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), TYPICAL_ROWS)
-    return lambda inputs: torch.ops.mkldnn._linear_pointwise(inputs, packed, bias, after, [], "")
+    return lambda inputs: torch.ops.mkldnn._linear_pointwise(inputs, packed, bias, "none", [], "")
 
 
 @lru_cache

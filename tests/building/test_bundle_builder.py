@@ -107,7 +107,7 @@ def test_decoders_are_stored_as_differences_from_a_common_one(store, tmp_path, r
     vae, config = bundle.vae(CATEGORIES[0])
     trained = load_tensors(tmp_path / "draw" / CATEGORIES[0] / "best.safetensors")[0]
     assert config.rank == 3
-    common = bundle.common
+    common = bundle.common.state_dict()
     for name, value in vae.state_dict().items():
         assert (value - trained[name]).norm() <= (common[name] - trained[name]).norm() + 1e-6
     assert Completer(bundle).complete(prefixes(1)[0], category=CATEGORIES[0], max_points=5)

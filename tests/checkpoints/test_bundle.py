@@ -13,7 +13,7 @@ import torch
 
 from codes.checkpoints import bundle as bundles
 from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, shipped_bundles, write_critic
-from codes.checkpoints.part import PartConfig, read_config, read_critic, read_router, read_vae, write_part
+from codes.checkpoints.part import PartConfig, read_config, read_critic, read_decoder, read_router, write_part
 from codes.checkpoints.tensors import dequantise, fill, load_tensors, quantise, save_tensors
 from codes.errors import BadFile, ModelNotFound, SketchError
 from codes.inference.completer import Completer
@@ -122,7 +122,8 @@ def test_weights_are_stored_in_half_and_used_in_single_precision(bundle):
 
 def test_weights_in_single_precision_come_back_bit_for_bit(tmp_path):
     write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
-    read, config = read_vae(tmp_path / "part")
+    part = read_decoder(tmp_path / "part")
+    read, config = part.vae, part.config
     assert all(torch.equal(value, stirred_vae().state_dict()[name]) for name, value in read.state_dict().items())
     assert config == decoder_config()
 
@@ -275,7 +276,7 @@ def test_impossible_sizes_are_refused(tmp_path, model):
     write_part(tmp_path / "part", decoder_config(), stirred_vae().state_dict(), "float32")
     edit(tmp_path / "part" / "config.json", model=model)
     with pytest.raises(BadFile, match="sizes in it") as error:
-        read_vae(tmp_path / "part")
+        read_decoder(tmp_path / "part")
     message_of(error)
 
 
@@ -285,7 +286,7 @@ def test_weights_of_other_sizes_are_refused(tmp_path):
     larger["decoder"]["size"] = 9
     edit(tmp_path / "part" / "config.json", model=larger)
     with pytest.raises(BadFile, match=r"do not fit the sizes.*first: decoder") as error:
-        read_vae(tmp_path / "part")
+        read_decoder(tmp_path / "part")
     message_of(error)
 
 
@@ -316,7 +317,7 @@ def test_weights_beyond_half_precision_are_refused(tmp_path):
     vae.decoder.output.bias[3] = 1e6
     write_part(tmp_path / "part", decoder_config(), vae.state_dict(), "float16")
     with pytest.raises(BadFile, match="not a finite number") as error:
-        read_vae(tmp_path / "part")
+        read_decoder(tmp_path / "part")
     message_of(error)
 
 
@@ -400,4 +401,4 @@ def test_a_scale_without_its_matrix_is_refused(tmp_path):
     write_part(tmp_path / "part", decoder_config(), {}, "float32")
     save_tensors(tmp_path / "part" / "weights.safetensors", tensors, {})
     with pytest.raises(BadFile, match="do not fit"):
-        read_vae(tmp_path / "part")
+        read_decoder(tmp_path / "part")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codes.checkpoints.low_rank import LEFT, RIGHT, difference, whole
+from codes.checkpoints.low_rank import LEFT, RIGHT, difference, read_difference, whole
 from tests.support.worlds import generator
 
 
@@ -25,14 +25,14 @@ def test_a_difference_of_low_rank_is_kept_exactly():
     stored = difference(moved(4), common(), 4, "float32")
     assert set(stored) == {"matrix" + LEFT, "matrix" + RIGHT, "bias"}
     assert stored["matrix" + LEFT].shape == (4, 40)
-    for name, value in whole(stored, common()).items():
+    for name, value in whole(read_difference(stored), common()).items():
         torch.testing.assert_close(value, moved(4)[name], rtol=0, atol=1e-5)
 
 
 def test_more_ranks_are_nearer():
     trained, errors = moved(12), []
     for rank in (1, 3, 6, 12):
-        found = whole(difference(trained, common(), rank, "float32"), common())
+        found = whole(read_difference(difference(trained, common(), rank, "float32")), common())
         errors.append(float((found["matrix"] - trained["matrix"]).norm()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 1e-3 < errors[-2]
@@ -41,7 +41,7 @@ def test_more_ranks_are_nearer():
 def test_eight_bits_are_near():
     stored = difference(moved(4), common(), 4, "int8")
     assert stored["matrix" + LEFT].dtype == torch.int8
-    found, expected = whole(stored, common())["matrix"], moved(4)["matrix"]
+    found, expected = whole(read_difference(stored), common())["matrix"], moved(4)["matrix"]
     assert float((found - expected).norm() / (expected - common()["matrix"]).norm()) < 0.02
 
 
@@ -58,6 +58,6 @@ def test_another_decoder_s_weights_are_refused():
 def test_what_is_missing_is_left_for_the_reader_to_find(lost):
     stored = difference(moved(4), common(), 4, "float32")
     del stored[lost]
-    assert {name: value.shape for name, value in whole(stored, common()).items()} != {
+    assert {name: value.shape for name, value in whole(read_difference(stored), common()).items()} != {
         name: value.shape for name, value in common().items()
     }

@@ -293,8 +293,8 @@ def test_the_unknown_is_drawn_when_it_is_asked_for(tmp_path):
 
 def test_decoders_are_read_when_they_are_first_used_and_once(bundle, monkeypatch):
     reads = []
-    vae = Bundle.vae
-    monkeypatch.setattr(Bundle, "vae", lambda self, category: (reads.append(category), vae(self, category))[1])
+    read = Bundle.decoder
+    monkeypatch.setattr(Bundle, "decoder", lambda self, category: (reads.append(category), read(self, category))[1])
     completer = Completer(bundle)
     sketch = prefixes(1)[0]
     route = completer.classify(sketch)

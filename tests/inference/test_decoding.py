@@ -13,7 +13,7 @@ import torch
 from codes.data.batches import Batch
 from codes.inference.decoding import Continuation, Drawings, Step, draw, latents, prepare, read_prefixes
 from codes.inference.options import SamplingOptions
-from codes.model.decoder import Stepper
+from codes.model.stepper import Stepper, StepWeights
 from tests.support.worlds import batch_of, set_pen
 
 OPTIONS = [
@@ -36,7 +36,7 @@ def alone(vae, options, row) -> dict[int, list[list[float]]]:
 
 def steps_of(vae, prefixes: Batch, z: torch.Tensor, options) -> list[Step]:
     """Every step of drawings that are drawn until the last is over."""
-    drawings = Drawings(Stepper(vae.decoder))
+    drawings = Drawings(StepWeights(vae.decoder))
     drawings.join(prepare(Stepper(vae.decoder), prefixes, z, options))
     return until_over(drawings)
 
@@ -69,7 +69,7 @@ def endless(vae):
 
 @pytest.mark.parametrize("between", [0, 1, 5])
 def test_whoever_joins_draws_what_he_draws_alone_and_changes_nobody(vae, between):
-    drawings, steps, numbers = Drawings(Stepper(vae.decoder)), [], []
+    drawings, steps, numbers = Drawings(StepWeights(vae.decoder)), [], []
     for row, options in enumerate(OPTIONS):
         numbers.append(drawings.join(prepared(vae, options, row)))
         for _ in range(between):
@@ -94,7 +94,7 @@ def test_a_prefix_may_have_options_of_its_own(vae):
 
 
 def test_whoever_leaves_is_drawn_no_more_and_changes_nobody(endless):
-    drawings = Drawings(Stepper(endless.decoder))
+    drawings = Drawings(StepWeights(endless.decoder))
     first, second = (drawings.join(prepared(endless, replace(OPTIONS[i], max_points=20), i)) for i in (0, 2))
     steps = [drawings.step() for _ in range(4)]
     drawings.leave({first[0], second[2], 99})
@@ -107,7 +107,7 @@ def test_whoever_leaves_is_drawn_no_more_and_changes_nobody(endless):
 
 
 def test_when_all_have_left_others_may_come(vae):
-    drawings = Drawings(Stepper(vae.decoder))
+    drawings = Drawings(StepWeights(vae.decoder))
     drawings.leave({0})
     numbers = drawings.join(prepared(vae, OPTIONS[0], 0))
     drawings.leave(set(numbers))
@@ -161,7 +161,7 @@ def test_drawings_may_be_collected_while_others_go_on(vae):
     batch, options = batch_of(4), SamplingOptions(variations=3, max_points=40, temperature=1.0)
     z = latents(vae, batch, options)
     at_the_end = draw(Stepper(vae.decoder), batch, z, options)
-    drawings, collected = Drawings(Stepper(vae.decoder)), {}
+    drawings, collected = Drawings(StepWeights(vae.decoder)), {}
     drawings.join(prepare(Stepper(vae.decoder), batch, z, options))
     while drawings:
         now = drawings.step()

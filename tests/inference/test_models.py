@@ -17,8 +17,8 @@ from tests.support.worlds import CATEGORIES
 @pytest.fixture
 def reads(monkeypatch) -> list[str]:
     """The categories whose weights are read, in order."""
-    reads, vae = [], Bundle.vae
-    monkeypatch.setattr(Bundle, "vae", lambda self, category: (reads.append(category), vae(self, category))[1])
+    reads, read = [], Bundle.decoder
+    monkeypatch.setattr(Bundle, "decoder", lambda self, category: (reads.append(category), read(self, category))[1])
     return reads
 
 
@@ -47,8 +47,8 @@ def test_a_forgotten_decoder_leaves_memory_but_stays_with_those_who_hold_it(bund
 
 
 def test_a_decoder_is_fetched_in_the_background_and_read_once_for_all_who_ask(bundle, reads, monkeypatch):
-    may_read, vae = Event(), Bundle.vae
-    monkeypatch.setattr(Bundle, "vae", lambda self, category: (may_read.wait(60), vae(self, category))[1])
+    may_read, read = Event(), Bundle.decoder
+    monkeypatch.setattr(Bundle, "decoder", lambda self, category: (may_read.wait(60), read(self, category))[1])
     pool = DecoderPool(bundle)
     first, second = pool.fetch("circle"), pool.fetch("circle")
     assert first is second and not first.done()
@@ -69,8 +69,8 @@ def test_a_category_that_does_not_exist_is_refused_every_time(bundle, how):
 
 def test_a_pool_that_was_closed_reads_on_when_it_is_asked(bundle, reads, monkeypatch):
     """What waited for the thread that was ended was once waited for for ever."""
-    may_read, vae = Event(), Bundle.vae
-    monkeypatch.setattr(Bundle, "vae", lambda self, category: (may_read.wait(60), vae(self, category))[1])
+    may_read, read = Event(), Bundle.decoder
+    monkeypatch.setattr(Bundle, "decoder", lambda self, category: (may_read.wait(60), read(self, category))[1])
     pool = DecoderPool(bundle)
     reading, waiting = pool.fetch("circle"), pool.fetch("square")
     Timer(0.1, may_read.set).start()

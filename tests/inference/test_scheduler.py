@@ -15,7 +15,7 @@ from codes.inference.requests import Classified, Completed, PointsDrawn, Refused
 from codes.inference.router import Router
 from codes.inference.scheduler import Scheduler
 from codes.inference.variations import Variation
-from tests.support.worlds import CATEGORIES, prefixes
+from tests.support.worlds import CATEGORIES, prefixes, tiny_bundle
 
 
 def options(category: str | None = None, **changes) -> SamplingOptions:
@@ -237,6 +237,24 @@ def test_what_streams_is_the_same_alone_and_among_others(completer):
                 np.testing.assert_allclose(np.reshape(one, (-1, 3)), np.reshape(other, (-1, 3)), rtol=1e-3, atol=1e-3)
 
 
+def test_categories_that_share_weights_are_drawn_in_one_batch_and_each_as_it_is_alone(tmp_path):
+    """Among decoders that are differences from a common one; of whole ones each has a batch."""
+    shared = Completer(tiny_bundle(tmp_path / "shared", rank=2))
+    scheduler = Scheduler(shared.models, shared.models.decoders.load)
+    asked = [Asked(prefixes(1)[0], options(category, variations=3, max_points=40)) for category in CATEGORIES]
+    for each in asked:
+        scheduler.submit(each.request)
+    scheduler.run_once()
+    (batch,) = scheduler._batches.values()
+    assert len({each.decoder.category for each in batch.variations()}) > 1
+    until_over(scheduler)
+    for category, each in zip(CATEGORIES, asked, strict=True):
+        alone = shared.complete(prefixes(1)[0], options(category, variations=3, max_points=40))
+        for ours, theirs in zip(each.events[-1].completions, alone, strict=True):
+            assert ours.category == category
+            np.testing.assert_allclose(ours.sketch.points, theirs.sketch.points, rtol=1e-3, atol=1e-2)
+
+
 def test_a_request_may_be_cancelled_between_its_first_stroke_and_the_rest(scheduler):
     asked = Asked(prefixes(1)[0], options("circle", variations=6, candidates=5, max_points=200))
     scheduler.submit(asked.request)
@@ -288,8 +306,8 @@ def test_candidates_of_several_requests_are_ranked_together_once_nothing_is_draw
 
 
 def test_what_goes_wrong_is_told_to_those_it_concerns_and_the_others_go_on(scheduler, completer, monkeypatch):
-    join, broken = Drawings.join, completer.models.decoders.get("square").stepper
-    monkeypatch.setattr(Drawings, "join", lambda self, new: 1 / 0 if self.stepper is broken else join(self, new))
+    join, broken = Drawings.join, completer.models.decoders.get("square").stepper.weights
+    monkeypatch.setattr(Drawings, "join", lambda self, new: 1 / 0 if self.weights is broken else join(self, new))
     asked = [Asked(prefixes(1)[0], options(category)) for category in ("square", "circle", "cow")]
     for each in asked:
         scheduler.submit(each.request)

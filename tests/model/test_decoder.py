@@ -7,8 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from codes.model.config import DecoderConfig, InkConfig
-from codes.model.decoder import Decoder, DecoderState, Stepper, start_row
+from codes.model.decoder import Decoder, DecoderState, start_row
 from codes.model.fused_ink import Table
+from codes.model.stepper import Stepper
 from tests.support.worlds import batch_of, generator, stirred
 
 INK = InkConfig(heads=2, key=3, hidden=5)

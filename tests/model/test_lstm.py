@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from codes.model.fused_lstm import cell as fused_cell
-from codes.model.fused_lstm import sequence
+from codes.model.fused_lstm import double_candidate, sequence, step_cell
 from codes.model.lstm import LSTM, CellState, drop
 from tests.support.worlds import generator, stirred
 
@@ -142,10 +143,13 @@ def test_steps_are_the_sequence(static_size):
     inputs, static, state = given()
     static = static[:, :static_size]
     together, last = lstm(inputs, torch.full_like(LENGTHS, TIME), state, static)
-    step = lstm.prepare_step(static_size)
-    gates, (hidden, cell) = step.static_gates(static), state
+    row_weight, static_weight = lstm.weight_input.split([INPUTS, static_size], dim=1)
+    weight = double_candidate(torch.cat([row_weight, lstm.weight_hidden], dim=1), dim=0)
+    gates = double_candidate(F.linear(static, static_weight, lstm.bias), dim=1)
+    hidden, cell = state
     for time in range(TIME):
-        hidden, cell = step(inputs[:, time], gates, hidden, cell)
+        product = F.linear(torch.cat([inputs[:, time], hidden], dim=1), weight)
+        hidden, cell = step_cell(product, gates, cell)
         torch.testing.assert_close(hidden, together[:, time])
     torch.testing.assert_close(cell, last.cell)
     assert not hidden.requires_grad

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from codes.checkpoints.bundle import Bundle, part_folder, publish_bundle
+from codes.checkpoints.bundle import COMMON, Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, write_part
 from codes.data.batches import Batch, collate
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
@@ -108,19 +108,26 @@ def stirred_router(seed: int = 0, config: RouterConfig = TINY_ROUTER) -> RouterN
     return net
 
 
-def tiny_bundle(folder: Path, calibration: dict[str, object] | None = None, **pen: float) -> Bundle:
-    """A bundle of :data:`CATEGORIES` on disk, written by the code that writes the real ones."""
+def tiny_bundle(folder: Path, calibration: dict[str, object] | None = None, rank: int = 0, **pen: float) -> Bundle:
+    """A bundle of :data:`CATEGORIES` on disk, written by the code that writes the real ones.
+
+    With a rank its decoders are stored as differences from a common one.
+    """
     building = folder.with_name(f"{folder.name}.building")
     sizes = replace(TINY_ROUTER, labels=len(CATEGORIES) + 1)
     labels = [BACKGROUND, *reversed(CATEGORIES)]  # not in the order of the bundle
     settled = calibration or {"log_inverse_temperature": -math.log(1.5), "known": -50.0, "sure": 0.5}
     config = PartConfig("router", sizes.to_dict(), SCALE, labels, settled)
     write_part(building / "router", config, stirred_router(9, sizes).state_dict(), "float16")
-    decoders = {category: part_folder(category) for category in CATEGORIES}
+    decoders, common = {category: part_folder(category) for category in CATEGORIES}, None
+    if rank:
+        common = stirred_vae(7).state_dict()
+        config = PartConfig("decoder", TINY_VAE.to_dict(), SCALE, list(CATEGORIES))
+        write_part(building / COMMON, config, common, "float32")
     for number, (category, part) in enumerate(decoders.items()):
         vae = stirred_vae(number)
         if pen:
             set_pen(vae, **pen)
-        config = PartConfig("decoder", TINY_VAE.to_dict(), SCALE * (1 + 0.1 * number), [category])
-        write_part(building / part, config, vae.state_dict(), "float16")
+        config = PartConfig("decoder", TINY_VAE.to_dict(), SCALE * (1 + 0.1 * number), [category], rank=rank)
+        write_part(building / part, config, vae.state_dict(), "float16", common)
     return publish_bundle(building, folder, decoders, card="A tiny bundle.\n")

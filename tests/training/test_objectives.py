@@ -12,9 +12,10 @@ from scipy.stats import multivariate_normal
 
 from codes.data.batches import Batch
 from codes.model.anchors import Anchors
-from codes.model.decoder import Stepper, start_row
+from codes.model.decoder import start_row
 from codes.model.fused_ink.reference import anchor_logits, anchor_places
 from codes.model.router import RouterNet
+from codes.model.stepper import Stepper
 from codes.model.vae import SketchVAE
 from codes.training.config import DecoderTrainConfig
 from codes.training.objectives import DecoderObjective, MeasureSums, PointNats, RouterObjective, cut_lengths, evaluate

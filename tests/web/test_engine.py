@@ -59,14 +59,14 @@ def of_category(category: str) -> SamplingOptions:
 
 
 def test_a_request_that_waits_for_a_decoder_holds_up_no_other(running, bundle, monkeypatch):
-    may_read, read = Event(), Bundle.vae
+    may_read, read = Event(), Bundle.decoder
     *quick, slow = Completer(bundle).classify(prefixes(1)[0]).probabilities  # the likeliest is read in any case
 
     def slowly(self, category):
         assert category != slow or may_read.wait(60)
         return read(self, category)
 
-    monkeypatch.setattr(Bundle, "vae", slowly)
+    monkeypatch.setattr(Bundle, "decoder", slowly)
     engine = running(Completer(bundle))
     for category in quick:
         engine.submit((ready := Listener(of_category(category))).request)
@@ -91,7 +91,7 @@ def test_decoders_are_never_read_on_the_drawing_thread_even_after_they_were_evic
         )
 
     noted(Router, "classify")
-    noted(Bundle, "vae")
+    noted(Bundle, "decoder")
     noted(Drawings, "step")
     completer = Completer(bundle)
     completer.models.decoders = DecoderPool(bundle, capacity=1)
@@ -101,12 +101,12 @@ def test_decoders_are_never_read_on_the_drawing_thread_even_after_they_were_evic
         for each in asked:
             engine.submit(each.request)
         assert all(isinstance(each.wait(), Completed) for each in asked)
-    assert threads == {("classify", "engine"), ("vae", "decoders_0"), ("step", "engine")}
+    assert threads == {("classify", "engine"), ("decoder", "decoders_0"), ("step", "engine")}
 
 
 def test_the_likeliest_decoder_is_read_as_soon_as_a_sketch_is_classified(running, bundle, monkeypatch):
-    reads, read, was_read = [], Bundle.vae, Event()
-    monkeypatch.setattr(Bundle, "vae", lambda self, name: (reads.append(name), was_read.set(), read(self, name))[2])
+    reads, read, was_read = [], Bundle.decoder, Event()
+    monkeypatch.setattr(Bundle, "decoder", lambda self, name: (reads.append(name), was_read.set(), read(self, name))[2])
     asked = Listener(options=None)
     running(Completer(bundle)).submit(asked.request)
     assert asked.wait().completions == []
@@ -114,12 +114,12 @@ def test_the_likeliest_decoder_is_read_as_soon_as_a_sketch_is_classified(running
 
 
 def test_a_decoder_that_could_not_be_read_is_read_again_when_it_is_asked_for_again(running, bundle, monkeypatch):
-    read = Bundle.vae
-    monkeypatch.setattr(Bundle, "vae", lambda self, category: 1 / 0)
+    read = Bundle.decoder
+    monkeypatch.setattr(Bundle, "decoder", lambda self, category: 1 / 0)
     engine = running(Completer(bundle))
     engine.submit((failed := Listener(of_category("circle"))).request)
     assert isinstance(failed.wait(), Refused)
-    monkeypatch.setattr(Bundle, "vae", read)
+    monkeypatch.setattr(Bundle, "decoder", read)
     engine.submit((again := Listener(of_category("circle"))).request)
     assert isinstance(again.wait(), Completed)
 

@@ -23,10 +23,8 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from codes.compiled import load_library
-from codes.model.packed_linear import packed_linear
 
 C_TYPES = {torch.float32: "float", torch.bfloat16: "bfloat16"}
 
@@ -53,41 +51,6 @@ def apply_gates(
     i, f, s, o = gates.sigmoid_().chunk(4, dim=1)
     cell = torch.mul(f, cell_prev, out=cell).sub_(i).addcmul_(i, s, value=2)
     return torch.mul(o, torch.tanh(cell, out=tanh_cell), out=hidden), cell
-
-
-class PreparedStep:
-    """Run an LSTM one row at a time, without gradients; its weights are laid out once.
-
-    Make a new one when the weights change.
-
-    Args:
-        weight_input: ``[4 H, I + S]``, gates in torch's order; the last S inputs are the static ones.
-        weight_hidden: ``[4 H, H]``.
-        bias: ``[4 H]``.
-        static_size: S, how many inputs stay the same at every row.
-    """
-
-    @torch.no_grad()
-    def __init__(self, weight_input: Tensor, weight_hidden: Tensor, bias: Tensor, static_size: int) -> None:
-        row_weight, self._static_weight = torch.split(
-            weight_input, [weight_input.shape[1] - static_size, static_size], dim=1
-        )
-        self._bias = bias
-        self._linear = packed_linear(double_candidate(torch.cat([row_weight, weight_hidden], dim=1), dim=0))
-
-    @torch.no_grad()
-    def static_gates(self, static_input: Tensor) -> Tensor:
-        """Return what ``static_input [B, S]`` and the bias add to the gates at every row, ``[B, 4 H]``."""
-        return double_candidate(F.linear(static_input, self._static_weight, self._bias), dim=1)
-
-    @torch.no_grad()
-    def __call__(self, inputs: Tensor, static_gates: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the next hidden state and cell, ``[B, H]`` each, from ``inputs [B, I]`` and the two before them."""
-        product, count = self._linear(torch.cat([inputs, hidden], dim=1)), len(hidden)
-        found = StepCache(*(hidden.new_empty(count, parts * hidden.shape[1]) for parts in (4, 1, 1)))
-        following = torch.empty_like(hidden)
-        cell_for(torch.float32).forward(product, static_gates, cell.contiguous(), found, following)
-        return following, found.cell
 
 
 class StepCache(NamedTuple):
@@ -197,6 +160,18 @@ class CompiledCell:
             d_outputs.stride(0),
             *(each.data_ptr() for each in written),
         )
+
+
+@torch.no_grad()
+def step_cell(product: Tensor, static_gates: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the next hidden state and cell, ``[n, H]`` each, without gradients.
+
+    The gates' inputs are ``product + static_gates``, ``[n, 4 H]``, those of g doubled.
+    """
+    count, size = cell.shape
+    found, hidden = StepCache(*(cell.new_empty(count, parts * size) for parts in (4, 1, 1))), torch.empty_like(cell)
+    cell_for(torch.float32).forward(product, static_gates, cell.contiguous(), found, hidden)
+    return hidden, found.cell
 
 
 @lru_cache
