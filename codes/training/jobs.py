@@ -5,7 +5,9 @@ There are two kinds of job: a VAE, of one category or of several together, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,11 @@ from codes.model.config import RouterConfig, VAEConfig
 from codes.model.mixture import outputs_for
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
+from codes.progress import progress
+from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.loop import Job, MakeObjective, Trainer
+from codes.training.low_rank import train_low_rank
 from codes.training.objectives import DecoderObjective, RouterObjective
 from codes.training.run_folder import RunFolder
 
@@ -58,13 +63,19 @@ class Splits:
         return cls(train.only(category), valid.only(category))
 
 
-def decoder_job(splits: Splits, sizes: VAEConfig, config: DecoderTrainConfig, start: Path | None = None) -> Job:
+def decoder_job(
+    splits: Splits, sizes: VAEConfig, config: DecoderTrainConfig, start: Path | None = None, rank: int = 0
+) -> Job:
     """Return the job of a VAE; ``start`` is a file of weights of the same sizes to begin from, with its scale.
 
-    A model that sees the ink may begin from one that does not, see :func:`with_fresh_ink`.
+    A model that sees the ink may begin from one that does not, see :func:`with_fresh_ink`. With a rank only a
+    difference of that rank is trained, see :mod:`codes.training.low_rank`.
     """
     torch.manual_seed(config.seed)
-    return _job(SketchVAE(sizes), DecoderObjective, splits, config, start)
+    job = _job(SketchVAE(sizes), DecoderObjective, splits, config, start)
+    if rank:
+        train_low_rank(job.model, rank)
+    return job
 
 
 def router_job(splits: Splits, sizes: RouterConfig, config: TrainConfig, start: Path | None = None) -> Job:
@@ -150,10 +161,12 @@ class TrainingRequest:
         sizes: of the model; a router gets its number of labels from the store.
         config: how it is trained.
         start: a run whose best weights are begun from.
+        rank: of the difference from ``start`` that is trained; 0 for all weights.
         make_callback: returns what is called with the model and the step after each validation of a run.
         resume: whether to go on with an unfinished run.
         device: name of the device; CUDA where there is one by default.
         workers: processes that make batches ahead of the steps.
+        quiet: true to show no progress of single steps.
     """
 
     store: Path
@@ -161,10 +174,12 @@ class TrainingRequest:
     sizes: VAEConfig | RouterConfig
     config: TrainConfig
     start: Path | None = None
+    rank: int = 0
     make_callback: MakeCallback | None = None
     resume: bool = False
     device: str | None = None
     workers: int = 0
+    quiet: bool = False
 
     def settings(self, categories: list[str]) -> dict[str, Any]:
         """Return what is written into a run's config.json: everything that its weights depend on."""
@@ -172,6 +187,7 @@ class TrainingRequest:
             "store": str(self.store),
             "categories": categories,
             "start": str(self.start) if self.start else None,
+            "rank": self.rank,
             "model": self.sizes.to_dict(),
             "train": self.config.to_dict(),
         }
@@ -182,16 +198,44 @@ class TrainingRequest:
         return RunFolder(self.start).best if self.start else None
 
 
-def train_decoders(request: TrainingRequest, categories: tuple[str, ...] = (), together: bool = False) -> Iterator[str]:
-    """Train one VAE on all categories together, or one for each; yield a line for each run."""
+def train_decoders(request: TrainingRequest, categories: Sequence[str] = (), side_by_side: int = 1) -> Iterator[str]:
+    """Train a VAE for each category, all of the store by default; yield a line for each run when it is over.
+
+    With several ``side_by_side`` each is trained by a process of its own, with its share of the threads.
+    """
+    categories = categories or Store(request.store).categories
+    if side_by_side == 1:
+        for category in categories:
+            yield _train_decoder(request, category)
+        return
+    threads, spawn = max(1, torch.get_num_threads() // side_by_side), multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(side_by_side, spawn, _prepare_process, (threads,))
+    quiet = replace(request, quiet=True)
+    try:
+        runs = [pool.submit(_train_decoder, quiet, category) for category in categories]
+        for run in progress(as_completed(runs), total=len(runs), unit=" categories"):
+            yield run.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _prepare_process(threads: int) -> None:
+    use_threads(threads)
+    keep_freed_memory()
+
+
+def train_common(request: TrainingRequest) -> Iterator[str]:
+    """Train one VAE on all categories together; yield a line for its run."""
+    yield _train_decoder(request, None)
+
+
+def _train_decoder(request: TrainingRequest, category: str | None) -> str:
     assert isinstance(request.sizes, VAEConfig)
     assert isinstance(request.config, DecoderTrainConfig)
-    store = Store(request.store)
-    for category in (None,) if together else categories or store.categories:
-        folder = request.out if category is None else request.out / category
-        splits = Splits.of(store, category)
-        job = decoder_job(splits, request.sizes, request.config, request.start_file)
-        yield _train_unless_finished(request, RunFolder(folder), job)
+    folder = request.out if category is None else request.out / category
+    splits = Splits.of(Store(request.store), category)
+    job = decoder_job(splits, request.sizes, request.config, request.start_file, request.rank)
+    return _train_unless_finished(request, RunFolder(folder), job)
 
 
 def train_router(request: TrainingRequest) -> Iterator[str]:
@@ -214,7 +258,7 @@ def _train_unless_finished(request: TrainingRequest, run: RunFolder, job: Job) -
         )
     if request.make_callback:
         job = replace(job, on_validation=request.make_callback(run, job))
-    best = Trainer(job, request.config, run, choose_device(request.device), request.workers).fit()
+    best = Trainer(job, request.config, run, choose_device(request.device), request.workers).fit(request.quiet)
     return f"{run.path}: best validation figure {best:.4f}"
 
 

@@ -22,6 +22,7 @@ from codes.data.batches import Batch, BatchSource, prefetch
 from codes.errors import TrainingStopped
 from codes.progress import progress as progress_bar
 from codes.training.config import TrainConfig
+from codes.training.low_rank import plain_weights
 from codes.training.objectives import MeasureSums, Objective, evaluate
 from codes.training.run_folder import RunFolder
 from codes.training.state import TrainState
@@ -109,8 +110,10 @@ class Trainer:
         averaged: nn.Module = self.state.average.module
         return averaged if self.config.average else self.state.model
 
-    def fit(self) -> float:
+    def fit(self, quiet: bool = False) -> float:
         """Train to the end of the schedule or of patience, and return the best validation figure.
+
+        Progress is shown unless it is to be ``quiet``.
 
         Raises:
             TrainingStopped: the loss or the validation figure is no longer a number.
@@ -118,7 +121,12 @@ class Trainer:
         """
         progress = self.state.progress
         bar: tqdm[Any] = progress_bar(
-            total=self.config.steps, initial=progress.step, unit=" steps", desc=self.run.path.name, mininterval=0.5
+            total=self.config.steps,
+            initial=progress.step,
+            unit=" steps",
+            desc=self.run.path.name,
+            mininterval=0.5,
+            disable=quiet,
         )
         with bar, deferred_interrupt() as interrupted:
             while not progress.finished:
@@ -165,7 +173,7 @@ class Trainer:
         if figure < progress.best:
             progress.best, progress.waited = figure, 0
             facts = {**self.job.facts, "step": progress.step, "valid": figure}
-            self.run.save_best(self._validated_model.state_dict(), facts)
+            self.run.save_best(plain_weights(self._validated_model), facts)
 
     def _log(self, measures: dict[str, float]) -> None:
         elapsed, self.last_log_time = time.monotonic() - self.last_log_time, time.monotonic()

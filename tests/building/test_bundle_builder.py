@@ -15,7 +15,7 @@ from codes.errors import BadFile, BadOption
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.training.config import DecoderTrainConfig, TrainConfig
-from codes.training.jobs import TrainingRequest, train_decoders, train_router
+from codes.training.jobs import TrainingRequest, train_common, train_decoders, train_router
 from codes.training.run_folder import RunFolder
 from tests.support.worlds import CATEGORIES, TINY_ROUTER, TINY_VAE, doodles, prefixes
 
@@ -98,7 +98,7 @@ def test_names_too_alike_and_no_names_are_refused(runs, store):
 
 def test_decoders_are_stored_as_differences_from_a_common_one(store, tmp_path, runs):
     request = TrainingRequest(store.folder, tmp_path / "all", TINY_VAE, CONFIG)
-    list(train_decoders(request, together=True))
+    list(train_common(request))
     own = TrainingRequest(store.folder, tmp_path / "draw", TINY_VAE, CONFIG, start=tmp_path / "all")
     list(train_decoders(own, CATEGORIES[:1]))
     changes = {"decoders": find_runs(tmp_path / "draw"), "common": RunFolder(tmp_path / "all"), "precision": "float32"}
@@ -115,6 +115,6 @@ def test_decoders_are_stored_as_differences_from_a_common_one(store, tmp_path, r
 
 def test_a_decoder_of_other_sizes_than_the_common_one_is_refused(store, tmp_path, runs):
     sizes = replace(TINY_VAE, decoder=replace(TINY_VAE.decoder, size=9))
-    list(train_decoders(TrainingRequest(store.folder, tmp_path / "all", sizes, CONFIG), together=True))
+    list(train_common(TrainingRequest(store.folder, tmp_path / "all", sizes, CONFIG)))
     with pytest.raises(BadOption, match="was not started from the common decoder"):
         build_bundle(plan(runs, store, common=RunFolder(tmp_path / "all")), tmp_path / "made")

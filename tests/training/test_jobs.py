@@ -12,7 +12,17 @@ from codes.checkpoints.tensors import load_tensors
 from codes.errors import BadFile, BadOption, TrainingStopped
 from codes.model.vae import SketchVAE
 from codes.training.config import DecoderTrainConfig, TrainConfig
-from codes.training.jobs import Splits, TrainingRequest, choose_device, decoder_job, train_decoders, train_router
+from codes.training.jobs import (
+    Splits,
+    TrainingRequest,
+    choose_device,
+    decoder_job,
+    train_common,
+    train_decoders,
+    train_router,
+)
+from codes.training.loop import Trainer
+from codes.training.run_folder import RunFolder
 from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of
 
 QUICK = {"steps": 4, "batch": 4, "evaluate_every": 2, "save_every": 2, "precision": "float32"}
@@ -94,3 +104,56 @@ def test_the_processor_is_always_there_and_a_strange_device_is_named():
     assert choose_device(None).type in ("cpu", "cuda")
     with pytest.raises(BadOption, match="no device 'abacus'"):
         choose_device("abacus")
+
+
+def test_categories_trained_side_by_side_are_what_each_is_alone(store, tmp_path):
+    request = TrainingRequest(store.folder, tmp_path / "alone", TINY_VAE, CONFIG)
+    names = store.categories[:2]
+    alone = list(train_decoders(request, names))
+    lines = list(train_decoders(replace(request, out=tmp_path / "both"), names, side_by_side=2))
+    assert sorted(line.replace("both", "alone") for line in lines) == sorted(alone)
+    for name in names:
+        ours, theirs = (load_tensors(tmp_path / folder / name / "best.safetensors")[0] for folder in ("both", "alone"))
+        for key, value in theirs.items():
+            torch.testing.assert_close(ours[key], value)
+
+
+def test_a_mistake_in_one_of_many_is_told_and_what_was_not_begun_is_not(store, tmp_path):
+    request = TrainingRequest(store.folder, tmp_path, TINY_VAE, CONFIG)
+    with pytest.raises(TrainingStopped, match="has no category 'cow'"):
+        list(train_decoders(request, ["cow", *store.categories[:1]], side_by_side=2))
+
+
+def test_a_difference_of_some_rank_is_all_that_is_learned(store, tmp_path):
+    """Of each matrix that such a difference makes smaller; the weights have their usual names."""
+    list(train_common(TrainingRequest(store.folder, tmp_path / "all", TINY_VAE, CONFIG)))
+    config = replace(CONFIG, steps=8, learning_rate=0.02)
+    request = TrainingRequest(store.folder, tmp_path, TINY_VAE, config, tmp_path / "all", rank=2)
+    list(train_decoders(request, ["circle"]))
+    start, found = (load_tensors(tmp_path / folder / "best.safetensors")[0] for folder in ("all", "circle"))
+    assert found.keys() == start.keys()
+    away = {name: found[name] - start[name] for name in start}
+    small = {name for name, each in away.items() if each.dim() == 2 and 2 * sum(each.shape) < each.numel()}
+    assert "decoder.lstm.weight_hidden" in small
+    assert {int(torch.linalg.matrix_rank(away[name], rtol=1e-3)) for name in small} == {2}
+    assert away["decoder.output.bias"].abs().max() > 1e-4
+
+
+def test_an_interrupted_run_of_a_difference_goes_on(store, tmp_path):
+    list(train_common(TrainingRequest(store.folder, tmp_path / "all", TINY_VAE, CONFIG)))
+    start = tmp_path / "all" / "best.safetensors"
+
+    def trainer(folder: str) -> Trainer:
+        run = RunFolder(tmp_path / folder)
+        run.path.mkdir(exist_ok=True)
+        job = decoder_job(Splits.of(store, "circle"), TINY_VAE, CONFIG, start, rank=2)
+        return Trainer(job, CONFIG, run, torch.device("cpu"))
+
+    trainer("whole").fit(quiet=True)
+    begun = trainer("halves")
+    begun.step()
+    begun.save()
+    trainer("halves").fit(quiet=True)
+    ours, theirs = (load_tensors(tmp_path / name / "last.safetensors")[0] for name in ("halves", "whole"))
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value)
