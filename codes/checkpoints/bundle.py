@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -36,9 +36,11 @@ from codes.formats.files import atomic_path
 from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
+from codes.vocabulary import find
 
 FORMAT = 6
 CRITIC, COMMON = "critic", "common"
+FEW_CATEGORIES = 12  # that one sentence can name
 PACKAGE = Path(__file__).parents[1]
 INSTALLED = PACKAGE / "bundles"  # where setup.py puts them; a checkout has no such folder
 SHIPPED = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent / "examples" / "models"
@@ -152,8 +154,7 @@ class Bundle:
         Raises:
             ModelNotFound: it has no such category; the sentence names those there are.
         """
-        if category not in self.decoders:
-            raise ModelNotFound(f"no category '{category}'; there are {', '.join(self.categories)}")
+        check_category(category, self.categories)
         return self.decoders[category]
 
     def _verified(self, part: str) -> Path:
@@ -164,6 +165,21 @@ class Bundle:
             if sha256(file) != self.hashes.get(file.relative_to(self.folder).as_posix()):
                 raise BadFile(file, "not the file that the bundle was made with (its sha256 differs)")
         return self.folder / part
+
+
+def check_category(name: str, categories: Sequence[str]) -> None:
+    """Refuse what is none of the categories.
+
+    Raises:
+        ModelNotFound: the sentence names all there are, or of many those that are spelled most like it.
+    """
+    if name in categories:
+        return
+    if len(categories) <= FEW_CATEGORIES:
+        raise ModelNotFound(f"no category '{name}'; there are {', '.join(categories)}")
+    alike = find(name, categories)[:3]
+    hint = f"did you mean {' or '.join(repr(each) for each in alike)}? " if alike else ""
+    raise ModelNotFound(f"no category '{name}'; {hint}draw_client.py list shows all {len(categories)}")
 
 
 def shipped_bundles() -> list[str]:

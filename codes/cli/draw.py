@@ -5,7 +5,9 @@ Knows files and sheets; how a code becomes a drawing is the sampler's.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +26,16 @@ from codes.cli.common import (
     print_json,
 )
 from codes.cli.output import PICTURES, check_suffix
-from codes.errors import BadOption
+from codes.errors import BadOption, ModelNotFound
 from codes.formats.polyline_json import record_of
 from codes.formats.registry import read, write, write_sheet
 from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
+from codes.progress import progress
 from codes.runtime import use_threads
 from codes.sketch.sheet import Cell, Sheet, contact_sheet
 from codes.sketch.stroke3 import Sketch
+from codes.vocabulary import find
 
 TEMPERATURES = (0.1, 0.25, 0.4, 0.6, 0.8, 1.0)
 COMMON = ("seed", "max_points", "candidates")
@@ -137,6 +141,60 @@ def interpolate(
     sketches = sampler.interpolate(first, second, steps, options_from(SamplingOptions, options))
     row = [Cell(first, "yours"), *(Cell(each) for each in sketches), Cell(second, "yours")]
     _write(sketches, Sheet([row], title=f"from one {sampler.decoder.category} to another"), out, as_json)
+
+
+@click.command("list", cls=SectionedCommand)
+@click.argument("words", nargs=-1)
+@MODEL
+@options_of(SamplingOptions, "temperature", *COMMON, section="Drawing")
+@OUT
+@AS_JSON
+def list_categories(words: tuple[str, ...], model: str, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Show what the model can draw, or what is meant by WORDS; with -o, a picture with a drawing of each.
+
+    Other words and plurals are understood: "bike" finds the bicycle.
+
+    \b
+    Examples:
+      draw_client.py list
+      draw_client.py list bikes
+      draw_client.py list -o everything.svg
+    """
+    if out is not None:
+        check_suffix(out)
+    completer, wanted = _load(model), " ".join(words)
+    found = find(wanted, completer.categories)
+    if not found:
+        raise ModelNotFound(f"nothing that it can draw is called '{wanted}'; 'list' alone shows all")
+    if as_json:
+        print_json({"categories": found})
+    else:
+        _print_columns(found)
+    if out is not None:
+        sampling = options_from(SamplingOptions, {**options, "latent": "prior"})
+        drawn = [completer.sampler(name).sample(sampling)[0] for name in progress(found, unit=" categories")]
+        _write_sheet(out, drawn, found)
+        if not as_json:
+            click.echo(f"written: {out}")
+
+
+def _print_columns(names: Sequence[str]) -> None:
+    """Print names in as many columns as the terminal has room for, read downwards."""
+    width = max(len(name) for name in names) + 2
+    columns = max(1, min(len(names), shutil.get_terminal_size().columns // width))
+    rows = -(-len(names) // columns)
+    for row in range(rows):
+        click.echo("".join(f"{name:{width}}" for name in names[row::rows]).rstrip())
+
+
+def _write_sheet(out: Path, sketches: Sequence[Sketch], names: Sequence[str]) -> None:
+    """Write sketches with their names, in rows as long as there are about as many."""
+    if out.suffix.lower() not in PICTURES:
+        write(out, sketches)
+        return
+    cells = [Cell(sketch, name) for sketch, name in zip(sketches, names, strict=True)]
+    columns = ceil(len(cells) ** 0.5)
+    write_sheet(out, Sheet([cells[start : start + columns] for start in range(0, len(cells), columns)]))
 
 
 def _load(model: str) -> Completer:

@@ -41,6 +41,7 @@ draw_client = LazyGroup(
     "draw_client.py",
     help="Let a category's model draw by itself.",
     lazy_commands={
+        "list": LazyCommand("codes.cli.draw:list_categories", "Show what the model can draw, or a drawing of each."),
         "sample": LazyCommand("codes.cli.draw:sample", "Draw new sketches of CATEGORY from nothing."),
         "temperatures": LazyCommand("codes.cli.draw:temperatures", "Draw CATEGORY at rising temperatures, a row each."),
         "reconstruct": LazyCommand(

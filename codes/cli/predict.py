@@ -42,6 +42,8 @@ from codes.sketch.stroke3 import Sketch
 Row = tuple[Sketch, Sequence[Completion], str]
 
 CATEGORY = option("-c", "--category", section="Drawing", help="Draw this category, whatever the sketch looks like.")
+ONLY = option("--only", default="", section="Drawing",
+              help="What it may be: categories with commas between; anything by default.")  # fmt: skip
 DRAWING = ("temperature", "seed", "max_points", "latent", "candidates")
 SAMPLING = options_of(SamplingOptions, *DRAWING, section="Drawing")
 CHUNK = 256
@@ -53,6 +55,7 @@ CHUNK = 256
 @option("--index", type=int, default=0, show_default=True, section="Data",
         help="Which sketch of a file that holds several, from 0.")  # fmt: skip
 @CATEGORY
+@ONLY
 @options_of(SamplingOptions, "top", section="Drawing")
 @option("--draw-unknown", is_flag=True, section="Drawing",
         help="Draw the nearest category also where nothing is recognised.")  # fmt: skip
@@ -84,16 +87,18 @@ def complete(
       predict_client.py complete half-a-bicycle.svg -o bicycle.svg
       predict_client.py complete half-a-cat.svg -n 1 --seed 7 -o cat.gif
       predict_client.py complete mine.svg --top 3 -n 3 -o guesses.png
+      predict_client.py complete mine.svg --only cat,dog,pig
     """
     if out is not None:
         check_suffix(out)
     if options["category"] is not None:
         refuse(ctx, ("draw_unknown",), "where --category says what to draw")
     use_threads(1)
+    options["only"] = _names(options["only"])
     completer, sampling = load(model), options_from(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
     started = time.perf_counter()
-    routes = completer.classify_many(sketches)
+    routes = completer.classify_many(sketches, sampling.only)
     rows = [_finish(completer, sketch, route, sampling) for sketch, route in zip(sketches, routes, strict=True)]
     seconds = time.perf_counter() - started
     drawn = any(completions for _, completions, _ in rows)
@@ -142,6 +147,7 @@ def _print_rows(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[R
 @option("--law", "rule", type=click.Choice(list(PREFIX_RULES)), default="points", show_default=True, section="Data",
         help="What the fraction is counted in.")  # fmt: skip
 @CATEGORY
+@ONLY
 @option("-n", "--variations", type=click.IntRange(0, MAX_DRAWINGS), default=1, show_default=True, section="Drawing",
         help="How many completions of each sketch; 0 only classifies.")  # fmt: skip
 @SAMPLING
@@ -176,6 +182,7 @@ def data(
     if not has_splits:
         refuse(ctx, ("split",), f"for {file}: only .npz files have splits")
     _check_out(out)
+    options["only"] = _names(options["only"])
     sampling = SamplingOptions(variations=max(1, variations), **options)
     completer = load(model)
     sketches = read_all(file, split if has_splits else None)
@@ -184,7 +191,7 @@ def data(
     if out is not None:
         write_arrays(out, completions=_table(completions), prefix_lengths=np.array([len(p) for p in prefixes]))
     if as_json:
-        print_json(_record(completer, routes, completions))
+        print_json(_record(sampling.only or completer.categories, routes, completions))
     else:
         _print_decisions(routes)
         _print_written(out)
@@ -210,7 +217,7 @@ def _routes_and_completions(
             completions += done
             routes += [each[0].route for each in done]
         else:
-            routes += completer.classify_many(chunk)
+            routes += completer.classify_many(chunk, options.only)
     return routes, completions
 
 
@@ -223,11 +230,16 @@ def _table(completions: list[list[Completion]]) -> np.ndarray[Any, np.dtype[np.o
     return table
 
 
-def _record(completer: Completer, routes: list[Route], completions: list[list[Completion]]) -> dict[str, Any]:
+def _names(text: str) -> tuple[str, ...]:
+    """Return the names of a list with commas between."""
+    return tuple(filter(None, (name.strip() for name in text.split(","))))
+
+
+def _record(categories: Sequence[str], routes: list[Route], completions: list[list[Completion]]) -> dict[str, Any]:
     """Return the JSON object that docs/formats.md promises."""
     return {
-        "categories": list(completer.categories),
-        "probabilities": [[route.probabilities[category] for category in completer.categories] for route in routes],
+        "categories": list(categories),
+        "probabilities": [[route.probabilities[category] for category in categories] for route in routes],
         "decisions": [route.decision for route in routes],
         "known_scores": [route.known_score for route in routes],
         "log_likelihoods": [[completion.log_likelihood for completion in each] for each in completions],

@@ -47,13 +47,17 @@ class Completer:
         """Return what it can draw."""
         return self.bundle.categories
 
-    def classify(self, sketch: Sketch) -> Route:
-        """Return what a sketch, whole or begun, is recognised as."""
-        return self.classify_many([sketch])[0]
+    def classify(self, sketch: Sketch, only: Sequence[str] = ()) -> Route:
+        """Return what a sketch, whole or begun, is recognised as: ``only`` one of these, if there are any.
 
-    def classify_many(self, sketches: Sequence[Sketch]) -> list[Route]:
-        """Return what each of many sketches is recognised as, in few batches."""
-        return self.models.router.classify(sketches)
+        Raises:
+            ModelNotFound: a name is none of the categories.
+        """
+        return self.classify_many([sketch], only)[0]
+
+    def classify_many(self, sketches: Sequence[Sketch], only: Sequence[str] = ()) -> list[Route]:
+        """Return what each of many sketches is recognised as, in few batches; see :meth:`classify`."""
+        return self.models.router.classify(sketches, only)
 
     def complete(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> list[Completion]:
         """Finish a sketch: ``options.variations`` ways for each category drawn, the likeliest category first.
@@ -67,12 +71,13 @@ class Completer:
 
     def finish(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Completion]:
         """Finish a sketch that is classified already, as :meth:`complete` does."""
+        route = self.models.router.among(route, options.only)
         self._check(route, options)
         return self._draw([sketch], [route], options)[0]
 
     def complete_many(self, sketches: Sequence[Sketch], options: SamplingOptions) -> list[list[Completion]]:
         """Finish many sketches, each as its likeliest category (or as ``options.category``), whatever was decided."""
-        routes = self.classify_many(sketches)
+        routes = self.classify_many(sketches, options.only)
         return self._draw(sketches, routes, replace(options, top=1, draw_unknown=True))
 
     def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[StreamedPoint]:
@@ -90,7 +95,7 @@ class Completer:
         if options.top != 1:
             raise BadOption("a stream draws one category; leave top at 1")
         events: deque[Event] = deque()
-        request = SketchRequest(sketch, options, events.append, self.classify(sketch))
+        request = SketchRequest(sketch, options, events.append, self.classify(sketch, options.only))
         self._check(request.route, options)
         return self._points(request, events)
 

@@ -29,6 +29,7 @@ class SamplingOptions:
         temperature: near 0 is the same every time, 0.4 is careful, 1 is as varied as people; above 0, at most 2.
         seed: same seed, same drawing. Variation ``i`` depends on the sketch, the seed and ``i`` alone.
         category: draw this one, whatever the router says.
+        only: what it may be; anything the model knows where this is empty.
         top: number of the likeliest categories to draw.
         latent: source of z: inferred from the prefix, zero, or drawn from the prior.
         candidates: drawings made for each variation, at most, of which the best is kept: the one that the router
@@ -42,6 +43,7 @@ class SamplingOptions:
     temperature: float = 0.4
     seed: int = 0
     category: str | None = None
+    only: tuple[str, ...] = ()
     top: int = 1
     latent: LatentSource = "prefix"
     candidates: int = 24
@@ -67,6 +69,10 @@ class SamplingOptions:
             raise BadOption(f"top must be at least 1, not {self.top}")
         if self.category is not None and self.top != 1:
             raise BadOption("category names the one to draw, top draws several; give one of the two")
+        if isinstance(self.only, str) or not all(isinstance(each, str) for each in self.only):
+            raise BadOption(f"only must be a list of categories, not {self.only!r}")
+        if self.category is not None and self.only:
+            raise BadOption("category names the one to draw, only says what it may be; give one of the two")
         if self.latent not in ("prefix", "zero", "prior"):
             raise BadOption(f"latent must be prefix, zero or prior, not '{self.latent}'")
 

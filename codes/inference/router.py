@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from codes.checkpoints.bundle import check_category
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import collate
 from codes.inference.options import Decision, Route
@@ -58,10 +59,29 @@ class Router:
         self.categories = tuple(categories)
         self.offered_labels = [config.categories.index(category) for category in categories]
 
-    def classify(self, sketches: Sequence[Sketch]) -> list[Route]:
-        """Return a route for each sketch."""
+    def classify(self, sketches: Sequence[Sketch], only: Sequence[str] = ()) -> list[Route]:
+        """Return a route for each sketch, which may be ``only`` one of these categories if there are any."""
         encoded = self.encode([model_input(sketch) for sketch in sketches])
-        return [route for features in encoded for route in self.decide(features)]
+        return [self.among(route, only) for features in encoded for route in self.decide(features)]
+
+    def among(self, route: Route, only: Sequence[str]) -> Route:
+        """Return the route of a sketch that is one of these categories, if there are any.
+
+        Whether it is anything known at all was decided before; that it can be no other only makes it surer.
+
+        Raises:
+            ModelNotFound: a name is none of the categories.
+        """
+        if not only:
+            return route
+        for name in only:
+            check_category(name, self.categories)
+        kept = {name: each for name, each in route.probabilities.items() if name in only}
+        total = sum(kept.values())
+        probabilities = {name: each / total if total else 1 / len(kept) for name, each in kept.items()}
+        category = next(iter(probabilities))
+        decision = self._decision(probabilities[category], route.known_score)
+        return Route(category, probabilities, decision, route.known_score)
 
     def encode(self, prefixes: Sequence[Pixels]) -> Iterator[RouterFeatures]:
         """Yield the features of model inputs ``[n, 3]``, :data:`ROUTER_BATCH` at a time and in order."""

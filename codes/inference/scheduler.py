@@ -138,8 +138,10 @@ class Scheduler:
             if unknown:
                 routes = self.models.router.classify([request.sketch for request in unknown])
                 for request, route in zip(unknown, routes, strict=True):
-                    request.route = route
-                    request.tell(Classified(route))
+                    with _answering([request]):
+                        only = request.options.only if request.options else ()
+                        request.route = self.models.router.among(route, only)
+                        request.tell(Classified(request.route))
         for request in submitted:
             if request.route is not None and not request.over:
                 with _answering([request]):

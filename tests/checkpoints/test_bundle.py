@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from codes.checkpoints import bundle as bundles
-from codes.checkpoints.bundle import CRITIC, Bundle, part_folder, shipped_bundles, write_critic
+from codes.checkpoints.bundle import CRITIC, Bundle, check_category, part_folder, shipped_bundles, write_critic
 from codes.checkpoints.part import PartConfig, read_config, read_critic, read_decoder, read_router, write_part
 from codes.checkpoints.tensors import dequantise, fill, load_tensors, quantise, save_tensors
 from codes.errors import BadFile, ModelNotFound, SketchError
@@ -402,3 +402,12 @@ def test_a_scale_without_its_matrix_is_refused(tmp_path):
     save_tensors(tmp_path / "part" / "weights.safetensors", tensors, {})
     with pytest.raises(BadFile, match="do not fit"):
         read_decoder(tmp_path / "part")
+
+
+def test_of_many_categories_those_that_may_be_meant_are_named():
+    names = [f"thing {number}" for number in range(40)] + ["bicycle", "motorbike"]
+    with pytest.raises(ModelNotFound, match=r"did you mean .bicycle. or .motorbike.. .* all 42"):
+        check_category("bike", names)
+    with pytest.raises(ModelNotFound, match=r"no category .qqqq.; draw_client\.py list shows all 42"):
+        check_category("qqqq", names)
+    check_category("bicycle", names)

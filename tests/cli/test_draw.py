@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
 
+from codes.cli import draw as module
 from codes.cli.draw import TEMPERATURES
 from codes.cli.main import draw_client as main
 from codes.formats.registry import read, read_all, write
@@ -89,3 +91,26 @@ def test_bad_input_is_one_sentence(bundle, tmp_path, words, part):
     words = [tmp_path / "out.svg" if word == "OUT" else word for word in words]
     assert part in error_of(main, *words, "-m", bundle.folder)
     assert not (tmp_path / "out.svg").exists()
+
+
+def test_list_names_what_it_can_draw(bundle):
+    assert output_of(main, "list", "-m", bundle.folder).split() == list(bundle.categories)
+    assert json.loads(output_of(main, "list", "-m", bundle.folder, "--json")) == {"categories": list(bundle.categories)}
+
+
+def test_list_finds_what_is_meant_by_a_word(bundle):
+    assert output_of(main, "list", "rings", "-m", bundle.folder).split() == ["circle"]
+    assert "called 'unicorn'" in error_of(main, "list", "unicorn", "-m", bundle.folder)
+
+
+def test_list_draws_one_of_each(bundle, tmp_path):
+    output_of(main, "list", "-m", bundle.folder, "--max-points", 9, "-o", tmp_path / "all.svg")
+    assert all(f">{name}</text>" in (tmp_path / "all.svg").read_text() for name in bundle.categories)
+    output_of(main, "list", "zig", "-m", bundle.folder, "--max-points", 9, "-o", tmp_path / "one.ndjson")
+    assert [each.category for each in read_all(tmp_path / "one.ndjson")] == ["zigzag"]
+
+
+def test_names_stand_in_columns_that_the_terminal_has_room_for(monkeypatch, capsys):
+    monkeypatch.setattr(module.shutil, "get_terminal_size", lambda: os.terminal_size((20, 24)))
+    module._print_columns(["ant", "bee", "cat", "duck", "elephant"])
+    assert capsys.readouterr().out.splitlines() == ["ant       duck", "bee       elephant", "cat"]

@@ -157,3 +157,15 @@ def test_bars_are_of_what_the_terminal_can_show(bundle, half, encoding, bar):
     runner = CliRunner(charset=encoding)
     result = runner.invoke(main, ["complete", str(half), "-m", str(bundle.folder), "-n", "1"], catch_exceptions=False)
     assert bar * 5 in result.output
+
+
+def test_a_sketch_may_be_only_what_is_named(bundle, half, data_set):
+    text = output_of(main, "complete", half, "-m", bundle.folder, "-n", 1, "--json", "--only", "square, zigzag")
+    (result,) = json.loads(text)["results"]
+    assert set(result["probabilities"]) == {"square", "zigzag"}
+    assert sum(result["probabilities"].values()) == pytest.approx(1.0)
+    answer = output_of(main, "data", data_set, "-m", bundle.folder, "-n", 0, "--only", "zigzag,circle", "--json")
+    assert json.loads(answer)["categories"] == ["zigzag", "circle"]
+    assert "no category 'cow'" in error_of(main, "complete", half, "-m", bundle.folder, "--only", "cow")
+    both = error_of(main, "complete", half, "-m", bundle.folder, "--only", "square", "-c", "circle")
+    assert "give one of the two" in both

@@ -353,3 +353,27 @@ def test_the_package_offers_load(bundle):
     assert completer.categories == CATEGORIES
     with pytest.raises(ModelNotFound, match="no model 'nowhere'"):
         codes.load("nowhere")
+
+
+def test_what_a_sketch_may_be_only_shares_out_all_of_the_probability(completer):
+    sketch = prefixes(1)[0]
+    everything = completer.classify(sketch)
+    first, second = list(everything.probabilities)[1:]
+    route = completer.classify(sketch, only=[second, first])
+    total = everything.probabilities[first] + everything.probabilities[second]
+    assert list(route.probabilities) == [first, second] and route.category == first
+    assert route.probability == pytest.approx(everything.probabilities[first] / total)
+    assert route.known_score == everything.known_score
+    assert completer.classify(sketch, only=[second]).probability == 1
+    (drawn,) = completer.complete(sketch, only=(second,), draw_unknown=True, max_points=9)
+    assert drawn.category == second and drawn.probability == 1
+    assert next(completer.stream(sketch, only=(second,), draw_unknown=True)).variation == 0
+    (many,) = completer.complete_many([sketch], SamplingOptions(only=(second,), max_points=9))
+    assert many[0].category == second
+
+
+def test_what_is_none_of_the_categories_is_refused(completer):
+    with pytest.raises(ModelNotFound, match="no category 'cow'"):
+        completer.classify(prefixes(1)[0], only=["cow"])
+    with pytest.raises(BadOption, match="list of categories"):
+        completer.complete(prefixes(1)[0], only="circle")

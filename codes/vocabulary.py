@@ -1,0 +1,78 @@
+"""Find a category by what people call it: "bike", "puppies", "tv"; knows words and nothing of models."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from functools import lru_cache
+from pathlib import Path
+
+WORDS = Path(__file__).with_name("vocabulary.json")  # other words for the categories of Quick, Draw!
+ALIKE = 0.8  # how much of a misspelled word must be right
+# How well a word fits, best first.
+NAME, SYNONYM, BEGINS, WORD_BEGINS, SYNONYM_BEGINS, INSIDE, MISSPELLED = range(7)
+
+
+def find(text: str, categories: Sequence[str]) -> list[str]:
+    """Return the categories that may be meant by a word, a plural or the beginning of either, the likeliest first.
+
+    Names come before other words, whole words before beginnings; where nothing fits, what is spelled most alike.
+    """
+    wanted = _forms(text)
+    if not wanted:
+        return list(categories)
+    fits = {name: min(_fit(form, name) for form in wanted) for name in categories}
+    found = [name for name in categories if fits[name] < MISSPELLED]
+    if found:
+        return sorted(found, key=lambda name: fits[name])
+    likeness = {name: max(_likeness(form, word) for form in wanted for word in _words(name)) for name in categories}
+    return sorted((name for name in categories if likeness[name] >= ALIKE), key=lambda name: -likeness[name])
+
+
+def _fit(wanted: str, category: str) -> int:
+    name, *synonyms = _words(category)
+    tests = {
+        NAME: wanted == name,
+        SYNONYM: wanted in synonyms,
+        BEGINS: name.startswith(wanted),
+        WORD_BEGINS: any(word.startswith(wanted) for word in name.split()),
+        SYNONYM_BEGINS: any(each.startswith(wanted) for each in synonyms),
+        INSIDE: len(wanted) > 2 and wanted in name,
+    }
+    return next((fit for fit, fits in tests.items() if fits), MISSPELLED)
+
+
+def _likeness(wanted: str, word: str) -> float:
+    """Return how alike two words are; who misspells one mostly has its first letter right."""
+    return SequenceMatcher(None, wanted, word).ratio() + 0.1 * (wanted[0] == word[0])
+
+
+def _words(category: str) -> list[str]:
+    """Return the name of a category and other words for it, as :func:`_plain` writes them."""
+    return [_plain(each) for each in (category, *_synonyms().get(category, ()))]
+
+
+def _forms(text: str) -> list[str]:
+    """Return a word as it is and, if it may be a plural, in the singular."""
+    plain = _plain(text)
+    return list(dict.fromkeys([plain, *_singulars(plain)])) if plain else []
+
+
+def _singulars(word: str) -> Iterator[str]:
+    for ending, singular in (("ies", "y"), ("ves", "f"), ("ves", "fe"), ("es", ""), ("s", "")):
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            yield word.removesuffix(ending) + singular
+
+
+def _plain(text: str) -> str:
+    """Return text in lower case, with one space where there are dashes and spaces, and without an article."""
+    words = re.sub(r"[\s_-]+", " ", text.casefold()).strip()
+    return re.sub(r"^(?:the|an?) (?=\w)", "", words)
+
+
+@lru_cache
+def _synonyms() -> dict[str, list[str]]:
+    words: dict[str, list[str]] = json.loads(WORDS.read_text())
+    return words
