@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 WORDS = Path(__file__).with_name("vocabulary.json")  # other words for the categories of Quick, Draw!
-ALIKE = 0.8  # how much of a misspelled word must be right
+ALIKE = 0.6  # how much of a misspelled word must be right
 # How well a word fits, best first.
 NAME, SYNONYM, BEGINS, WORD_BEGINS, SYNONYM_BEGINS, INSIDE, MISSPELLED = range(7)
 
@@ -45,8 +46,13 @@ def _fit(wanted: str, category: str) -> int:
 
 
 def _likeness(wanted: str, word: str) -> float:
-    """Return how alike two words are; who misspells one mostly has its first letter right."""
-    return SequenceMatcher(None, wanted, word).ratio() + 0.1 * (wanted[0] == word[0])
+    """Return the share of neighbouring letters that two words have in common, from 0 to 1 (Dice 1945)."""
+    ours, theirs = _pairs(wanted), _pairs(word)
+    return 2 * (ours & theirs).total() / (ours.total() + theirs.total())
+
+
+def _pairs(word: str) -> Counter[str]:
+    return Counter(map("".join, pairwise(f" {word} ")))
 
 
 def _words(category: str) -> list[str]:
@@ -70,6 +76,11 @@ def _plain(text: str) -> str:
     """Return text in lower case, with one space where there are dashes and spaces, and without an article."""
     words = re.sub(r"[\s_-]+", " ", text.casefold()).strip()
     return re.sub(r"^(?:the|an?) (?=\w)", "", words)
+
+
+def words_for(categories: Sequence[str]) -> dict[str, list[str]]:
+    """Return other words for those of the categories that have any."""
+    return {name: _synonyms()[name] for name in categories if name in _synonyms()}
 
 
 @lru_cache

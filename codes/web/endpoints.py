@@ -25,6 +25,7 @@ from codes.inference.options import SamplingOptions, result_record
 from codes.inference.requests import Classified, Completed, Event, Refused, SketchRequest, Stopped
 from codes.runtime import resident_megabytes
 from codes.sketch.stroke3 import Sketch
+from codes.vocabulary import words_for
 from codes.web.context import ServerContext
 from codes.web.conversion import ConvertedFile, convert, read_bytes
 from codes.web.engine import Engine
@@ -71,7 +72,8 @@ class Endpoints:
     async def model(self, request: Request) -> Response:
         """Return what can be drawn, and the limits."""
         bundle = self.context.engine.bundle
-        facts = {"categories": list(bundle.categories), "name": bundle.folder.name}
+        categories = list(bundle.categories)
+        facts = {"categories": categories, "words": words_for(categories), "name": bundle.folder.name}
         return JSONResponse({**facts, "limits": asdict(self.context.limits)})
 
     async def complete(self, request: Request) -> Response:

@@ -17,8 +17,8 @@ from codes.cli.main import draw_client, halfdrawn, predict_client, train_or_test
 from codes.errors import BadOption
 from tests.support.running import error_of, output_of
 
-VERBS = {"Cut", "Draw", "Encode", "Fetch", "Get", "Import", "Let", "Make", "Measure", "Put", "Recognise", "Say", "See", "Show",
-         "Teach", "Train", "Write"}  # fmt: skip
+VERBS = {"Cut", "Draw", "Encode", "Fetch", "Get", "Import", "Let", "Make", "Measure", "Put", "Recognise", "Say", "See",
+         "Show", "Teach", "Train", "Write"}  # fmt: skip
 MARKUP = re.compile(r"`|\\b|\x08|:\w+:|\*\*")
 
 

@@ -18,7 +18,7 @@ async function answer(address, options) {
 const json = async (address, options) => (await answer(address, options)).json();
 const post = (body) => ({ method: "POST", headers: JSON_HEADERS, body: JSON.stringify(body) });
 
-/** Return `{categories, name, limits}` of the model. */
+/** Return `{categories, words, name, limits}` of the model. */
 export const model = () => json("api/model");
 
 /** Return the drawing as a file of this format: svg, png, gif or ndjson. */

@@ -8,6 +8,7 @@ import { Bars } from "./bars.js";
 import { Connection } from "./connection.js";
 import { advice, hint, sentence, temperatureWord } from "./copy.js";
 import { Stage } from "./stage.js";
+import { Finder } from "./finder.js";
 import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./files.js";
 import { KeyPen } from "./keypen.js";
 import { pageAction, paperAction } from "./keys.js";
@@ -17,9 +18,11 @@ import { Session } from "./session.js";
 import { hasChanged, keepState, recallState } from "./storage.js";
 import { Synth } from "./synth.js";
 import { Variations } from "./variations.js";
+import { find } from "./words.js";
 
 const SPEAK_AFTER_MS = 700;
 
+let otherWords = {}; // for the categories
 const fingers = matchMedia("(pointer: coarse)");
 const $ = (id) => document.getElementById(id);
 const store = new StateStore(Object.freeze({ ...INITIAL, ...recallState() }));
@@ -168,9 +171,9 @@ $("hang").addEventListener("submit", (event) => {
   attempt(hangMine, sayInGallery);
 });
 $("temperature").addEventListener("change", ({ target }) => session.setTemperature(Number(target.value)));
-$("other").addEventListener("change", ({ target }) => {
-  if (store.value.categories.includes(target.value)) session.fix(target.value);
-  target.value = "";
+new Finder($("other"), $("found"), {
+  find: (text) => find(text, store.value.categories, otherWords),
+  choose: (category) => session.fix(category),
 });
 listenForFiles($("paper"), $("file"), openFile);
 
@@ -263,7 +266,7 @@ show(store.value);
 connection.connect();
 session.resume();
 attempt(async () => {
-  const { categories } = await api.model();
+  const { categories, words } = await api.model();
+  otherWords = words;
   store.set({ categories });
-  $("words").replaceChildren(...categories.map((value) => Object.assign(document.createElement("option"), { value })));
 });

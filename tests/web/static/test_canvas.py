@@ -124,6 +124,39 @@ def test_a_bar_fixes_the_category_and_frees_it(page, half):
     page.wait("return document.querySelector('.way').ariaLabel === 'Take way one: a bicycle'")
 
 
+def test_something_else_is_found_by_typing_with_the_keyboard_alone(page, half):
+    """By another word, in the plural; what is not known is not chosen."""
+    page.draw(half("half-a-bicycle"))
+    page.suggested()
+    field = page.driver.find_element("css selector", "#other")
+    field.send_keys("tellies")
+    wait_until(lambda: page.text("#found") == "television")
+    assert field.get_attribute("aria-expanded") == "true" and field.get_attribute("aria-activedescendant") == "found-0"
+    field.send_keys(Keys.ENTER)
+    wait_until(lambda: page.text("#sentence") == "You say it is a television.")
+    assert field.get_attribute("value") == "" and field.get_attribute("aria-expanded") == "false"
+    field.send_keys("ca")
+    page.wait("return document.querySelectorAll('#found li').length > 2")
+    second = page.text("#found li:nth-child(2)")
+    field.send_keys(Keys.ARROW_DOWN, Keys.ENTER)
+    wait_until(lambda: page.text("#sentence").endswith(f" {second}."))
+    field.send_keys("unicorn")
+    wait_until(lambda: "unknown" in field.get_attribute("class"))
+    field.send_keys(Keys.ENTER)
+    assert page.text("#sentence").endswith(f" {second}.")
+    field.send_keys(Keys.ESCAPE)
+    wait_until(lambda: field.get_attribute("value") == "")
+
+
+def test_something_else_is_found_with_a_click(page, half):
+    page.draw(half("half-a-bicycle"))
+    page.suggested()
+    page.driver.find_element("css selector", "#other").send_keys("kitty")
+    wait_until(lambda: page.text("#found") == "cat")
+    page.driver.find_element("css selector", "#found li").click()
+    wait_until(lambda: page.text("#sentence") == "You say it is a cat.")
+
+
 def test_a_click_on_a_variation_takes_it_and_undo_brings_the_own_drawing_back(page, half):
     page.draw(half("half-a-bicycle"))
     page.suggested()

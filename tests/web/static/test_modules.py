@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from benchmarks.live.browser import SIDE, Page
 from codes.formats.polyline_json import sketch_from_record
 from codes.sketch.geometry import bounds, unit_of_canvas
 from codes.sketch.stroke3 import LIFT
+from codes.vocabulary import WORDS, find
 from tests.web.static.test_files import MODULES, exported
 
 
@@ -201,3 +204,13 @@ def test_single_keys_work_only_on_the_paper(call):
                 pageAction(key("Z", { metaKey: true, shiftKey: true })), pageAction(key("y", { ctrlKey: true }))];
     """
     assert call(script) == ["accept", None, None, None, "adopt 3", None, "undo", "redo", "redo"]
+
+
+def test_the_page_finds_by_words_what_the_command_line_finds(call):
+    """Names, other words, plurals, beginnings, misspelled words, nothing and nonsense."""
+    other = json.loads(WORDS.read_text())
+    names = sorted(other)
+    typed = ["cat", "Cats", "a bike", "puppies", "tv", "leaves", "knives", "t shirts", "glass", "ca", "skel", "ball",
+             "s", "girafe", "bycicle", "eliphant", "  HOUSES ", "the eiffel tower", "", "xqzw"]  # fmt: skip
+    found = call("return given[0].map((text) => find(text, given[1], given[2]))", typed, names, other)
+    assert found == [find(text, names) for text in typed]
