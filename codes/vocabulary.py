@@ -28,8 +28,8 @@ def find(text: str, categories: Sequence[str]) -> list[str]:
     found = [name for name in categories if fits[name] < MISSPELLED]
     if found:
         return sorted(found, key=lambda name: fits[name])
-    likeness = {name: max(_likeness(form, word) for form in wanted for word in _words(name)) for name in categories}
-    return sorted((name for name in categories if likeness[name] >= ALIKE), key=lambda name: -likeness[name])
+    similarity = {name: max(_similarity(form, word) for form in wanted for word in _words(name)) for name in categories}
+    return sorted((name for name in categories if similarity[name] >= ALIKE), key=lambda name: -similarity[name])
 
 
 def _fit(wanted: str, category: str) -> int:
@@ -45,7 +45,7 @@ def _fit(wanted: str, category: str) -> int:
     return next((fit for fit, fits in tests.items() if fits), MISSPELLED)
 
 
-def _likeness(wanted: str, word: str) -> float:
+def _similarity(wanted: str, word: str) -> float:
     """Return the share of neighbouring letters that two words have in common, from 0 to 1 (Dice 1945)."""
     ours, theirs = _pairs(wanted), _pairs(word)
     return 2 * (ours & theirs).total() / (ours.total() + theirs.total())

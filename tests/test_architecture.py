@@ -23,6 +23,7 @@ ORDER = [
     "runtime",
     "progress",
     "compiled",
+    "vocabulary",
     "sketch",
     "formats",
     "data",

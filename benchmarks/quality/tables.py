@@ -43,8 +43,10 @@ ROW_WORDS = {
 }
 HEADLINE_WORDS = {
     "50%": "24 candidates, given",
+    "canvas": "canvas, given",
     "best of 1": "one, given",
     "50%, routed": "24, routed",
+    "50%, routed, canvas": "canvas, routed",
     "50%, routed, best of 1": "one, routed",
 }
 
@@ -190,19 +192,23 @@ def recognised(figures: Figures) -> str:
 
 def endings(headline: Figures) -> str:
     """Return what tells completions from people's endings of the same prefixes, and drawings from nothing."""
-    rows = []
+    rows, trials = [], [name for name in HEADLINE if name in headline]
     for name, one in headline["joins"].items():
-        rows.append([JOIN_WORDS[name], *(f"{one[who]['value']:.1%}" for who in ("people", *HEADLINE))])
-        values = [one["chance"], *(one["difference"][trial] for trial in HEADLINE)]
+        rows.append([JOIN_WORDS[name], *(f"{one[who]['value']:.1%}" for who in ("people", *trials))])
+        values = [one["chance"], *(one["difference"][trial] for trial in trials)]
         rows.append(["- difference to people, mean of absolutes by category", *(f"{value:.3f}" for value in values)])
-        gaps = [one["wasserstein"][trial] for trial in HEADLINE]
+        gaps = [one["wasserstein"][trial] for trial in trials]
         cells = ["-" if gap is None else f"{gap:.1f}" for gap in gaps]
         rows.append(["- Wasserstein distance of the gaps by category, mean, px", "", *cells])
     for name, each in headline["told_apart"].items():
-        rows.append([CLASSIFIER_WORDS[name], "", *(number(each[trial]["all"]) for trial in HEADLINE)])
+        rows.append([CLASSIFIER_WORDS[name], "", *(number(each[trial]["all"]) for trial in trials)])
     lengths = headline["length_ratio"]
-    rows.append(["points added over people's, median", "", *(number(lengths[trial]) for trial in HEADLINE)])
-    head = ["endings of the same prefixes", "people (a difference: by chance)", *HEADLINE_WORDS.values()]
+    rows.append(["points added over people's, median", "", *(number(lengths[trial]) for trial in trials)])
+    head = [
+        "endings of the same prefixes",
+        "people (a difference: by chance)",
+        *(HEADLINE_WORDS[trial] for trial in trials),
+    ]
     return "\n\n".join([table(head, rows), *from_nothing(headline)])
 
 
@@ -223,7 +229,8 @@ def from_nothing(headline: Figures) -> list[str]:
 def half_sketches(figures: Figures) -> str:
     """Return category by category how endings join ink, how well they are told apart, and what rows cost."""
     one, names = figures["headline"], figures["headline"]["categories"]
-    columns = [["people", *HEADLINE].index(who) for who in ("people", "50%", "best of 1")]
+    shown = ["people", *(name for name in HEADLINE if name in one)]
+    columns = [shown.index(who) for who in ("people", "50%", "best of 1")]
     rows = [
         [
             name,

@@ -7,7 +7,7 @@ prefix, completion and true sketch alike. Ways that are compared are compared on
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,10 @@ from codes.data.transforms import rows_by_points
 from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions
+from codes.inference.requests import Completed, Event, SketchRequest
+from codes.inference.scheduler import Scheduler
 from codes.sketch.stroke3 import AnyStroke3, Floats, Sketch, Stroke3
+from codes.web.protocol import CANDIDATES
 
 PREFIX, COMPLETED, TRUE, NEVER_ENDED, ADDED_NOTHING, LENGTH = range(6)
 COLUMNS = ("prefix", "completed", "true", "never_ended", "added_nothing", "length_ratio")
@@ -38,6 +41,7 @@ class Trial:
         temperature, latent, candidates: as in :class:`SamplingOptions`.
         routed: complete as the category that the router finds likeliest, also where it would refuse; else as the
             category that the sketch is of.
+        live: draw as the canvas does: the first stroke is not chosen, what follows it is.
         on_many: run on ``QualityPlan.many`` sketches; else on ``QualityPlan.few`` of them.
     """
 
@@ -46,6 +50,7 @@ class Trial:
     latent: LatentSource = "prefix"
     candidates: int = SamplingOptions.candidates
     routed: bool = False
+    live: bool = False
     on_many: bool = False
 
     def options(self, category: str, seed: int, variations: int = 1) -> SamplingOptions:
@@ -60,8 +65,10 @@ USUAL = "50%"
 FRACTIONS = ("25%", USUAL, "75%")
 HEADLINE = {
     USUAL: Trial(on_many=True),
+    "canvas": Trial(candidates=CANDIDATES, live=True, on_many=True),
     "best of 1": Trial(candidates=1, on_many=True),
     "50%, routed": Trial(routed=True, on_many=True),
+    "50%, routed, canvas": Trial(candidates=CANDIDATES, routed=True, live=True, on_many=True),
     "50%, routed, best of 1": Trial(candidates=1, routed=True, on_many=True),
 }
 TRIALS = {
@@ -277,7 +284,11 @@ class TrialRunner:
         whole = whole if trial.on_many else whole[: self.plan.few]
         prefixes = cut(whole, trial.fraction)
         options = trial.options(category, self.plan.seed)
-        completions = [each[0] for each in self.completer.complete_many(prefixes, options)]
+        completions = (
+            as_the_canvas(self.completer, prefixes, options)
+            if trial.live
+            else [each[0] for each in self.completer.complete_many(prefixes, options)]
+        )
         views = [[each.points for each in prefixes], [each.sketch.points for each in completions], whole]
         predictions = [self.judge.predict(view) for view in views]
         recognised = [each.recognised(category) for each in predictions]
@@ -305,6 +316,19 @@ class TrialRunner:
             spread=np.array([mean_pairwise_distance(each.features) / between_true for each in predictions]),
             kinds=np.array([len(set(each.probabilities.argmax(axis=1))) for each in predictions], dtype=np.float64),
         )
+
+
+def as_the_canvas(completer: Completer, prefixes: Sequence[Sketch], options: SamplingOptions) -> list[Completion]:
+    """Finish each sketch once as the live canvas does, nobody else being there."""
+    options = replace(options, draw_unknown=True)
+    scheduler = Scheduler(completer.models, completer.models.decoders.load)
+    ends: list[Event] = []
+    for prefix, route in zip(prefixes, completer.classify_many(prefixes), strict=True):
+        request = SketchRequest(prefix, options, ends.append, route)
+        scheduler.submit(request)
+        while not request.over:
+            scheduler.run_once()
+    return [each.completions[0] for each in ends if isinstance(each, Completed)]
 
 
 def cut(whole: Sequence[AnyStroke3], fraction: float) -> list[Sketch]:

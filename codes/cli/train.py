@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import click
+import torch
 
 from codes.cli.common import PATH, STORE, Command, ErrorHandlingGroup, option, options_from, options_of, refuse
 from codes.errors import BadOption
@@ -96,8 +98,14 @@ def draw(
     options["ink"] = InkConfig() if ink else None
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
     request = _request(options, sizes, options_from(DecoderTrainConfig, options))
-    for line in train_common(request) if together else train_decoders(request, categories, jobs):
+    prepare = partial(_prepare_process, max(1, torch.get_num_threads() // jobs))
+    for line in train_common(request) if together else train_decoders(request, categories, jobs, prepare):
         click.echo(line)
+
+
+def _prepare_process(threads: int) -> None:
+    use_threads(threads)
+    keep_freed_memory()
 
 
 @train.command()

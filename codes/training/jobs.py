@@ -26,7 +26,6 @@ from codes.model.mixture import outputs_for
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.progress import progress
-from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.loop import Job, MakeObjective, Trainer
 from codes.training.low_rank import train_low_rank
@@ -198,18 +197,22 @@ class TrainingRequest:
         return RunFolder(self.start).best if self.start else None
 
 
-def train_decoders(request: TrainingRequest, categories: Sequence[str] = (), side_by_side: int = 1) -> Iterator[str]:
+def train_decoders(
+    request: TrainingRequest,
+    categories: Sequence[str] = (),
+    side_by_side: int = 1,
+    prepare_process: Callable[[], None] | None = None,
+) -> Iterator[str]:
     """Train a VAE for each category, all of the store by default; yield a line for each run when it is over.
 
-    With several ``side_by_side`` each is trained by a process of its own, with its share of the threads.
+    Several ``side_by_side`` are trained by processes of their own, each of which is prepared first.
     """
     categories = categories or Store(request.store).categories
     if side_by_side == 1:
         for category in categories:
             yield _train_decoder(request, category)
         return
-    threads, spawn = max(1, torch.get_num_threads() // side_by_side), multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(side_by_side, spawn, _prepare_process, (threads,))
+    pool = ProcessPoolExecutor(side_by_side, multiprocessing.get_context("spawn"), prepare_process)
     quiet = replace(request, quiet=True)
     try:
         runs = [pool.submit(_train_decoder, quiet, category) for category in categories]
@@ -217,11 +220,6 @@ def train_decoders(request: TrainingRequest, categories: Sequence[str] = (), sid
             yield run.result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _prepare_process(threads: int) -> None:
-    use_threads(threads)
-    keep_freed_memory()
 
 
 def train_common(request: TrainingRequest) -> Iterator[str]:

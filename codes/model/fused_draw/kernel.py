@@ -36,7 +36,7 @@ def draw_points(outputs: Tensor, anchors: Anchors | None, mixtures: int, noise: 
     library = _library()
     assert library is not None
     points, nats = outputs.new_empty(len(outputs), POINT), outputs.new_empty(len(outputs))
-    outputs, ink = _rows_packed(outputs), _Ink.of(anchors)
+    outputs, ink = _rows_contiguous(outputs), _Ink.of(anchors)
     scratch = outputs.new_empty(call(library.scratch_floats, mixtures, ink.points))
     sizes = (len(outputs), mixtures, outputs.stride(0), *ink[:5])
     given = (ink.slots, outputs, noise.contiguous(), ink.outputs, ink.rows, ink.place, ink.row)
@@ -55,8 +55,8 @@ def advance(
         What was found, ``[B, heads (key + GEOMETRY)]``, and the pen ``[B, 1]`` after the row.
     """
     library = _library()
-    assert library is not None and table.slots is not None and table.packed() is table
-    rows, count, pen = table.rows, len(points), pen.packed()
+    assert library is not None and table.slots is not None and table.contiguous() is table
+    rows, count, pen = table.rows, len(points), pen.contiguous()
     moved = Pen(*(torch.empty_like(each) for each in pen))
     context = looked.new_empty(count, config.heads * (config.key + GEOMETRY))
     scratch = looked.new_empty(call(library.scratch_floats, 0, rows.shape[1]))
@@ -84,12 +84,12 @@ class _Ink(NamedTuple):
     def of(cls, anchors: Anchors | None) -> _Ink:
         if anchors is None:
             return cls()
-        (rows, slots), outputs, config = anchors.table.packed(), _rows_packed(anchors.outputs), anchors.config
+        (rows, slots), outputs, config = anchors.table.contiguous(), _rows_contiguous(anchors.outputs), anchors.config
         sizes = (outputs.stride(0), rows.shape[1], config.heads, config.key, rows.stride(0))
-        return cls(*sizes, slots, outputs, rows, *anchors.pen.packed())
+        return cls(*sizes, slots, outputs, rows, *anchors.pen.contiguous())
 
 
-def _rows_packed(outputs: Tensor) -> Tensor:
+def _rows_contiguous(outputs: Tensor) -> Tensor:
     """Return outputs of which those of one sketch stand behind one another."""
     return outputs if outputs.stride(-1) == 1 else outputs.contiguous()
 

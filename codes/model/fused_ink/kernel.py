@@ -29,7 +29,7 @@ def attend(config: InkConfig, query: Tensor, table: Table, pen: Pen) -> Tensor:
     """See :func:`codes.model.fused_ink.reference.attend`."""
     if not _compiled_for(table):
         return reference.attend(config, query, table, pen)
-    context: Tensor = _Attention.apply(config, query, *table.packed(), pen)  # type: ignore[no-untyped-call]
+    context: Tensor = _Attention.apply(config, query, *table.contiguous(), pen)  # type: ignore[no-untyped-call]
     return context
 
 
@@ -38,14 +38,14 @@ def anchor_log_prob(config: InkConfig, query: Tensor, spread: Tensor, table: Tab
     if not _compiled_for(table):
         return reference.anchor_log_prob(config, query, spread, table, pen, offset)
     target = pen.position + offset
-    log_prob: Tensor = _Anchors.apply(config, query, spread, *table.packed(), pen, target)  # type: ignore[no-untyped-call]
+    log_prob: Tensor = _Anchors.apply(config, query, spread, *table.contiguous(), pen, target)  # type: ignore[no-untyped-call]
     return log_prob
 
 
 class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, config: InkConfig, query: Tensor, table: Tensor, slots: Tensor | None, pen: Pen) -> Tensor:
-        query, pen = query.contiguous(), pen.packed()
+        query, pen = query.contiguous(), pen.contiguous()
         context = torch.empty_like(query)
         normaliser = query.new_empty(*query.shape[:2], config.heads)
         _run("attend_forward", config, query, table, slots, query, table, *pen, context, normaliser)
@@ -70,7 +70,7 @@ class _Anchors(torch.autograd.Function):
         target: Tensor,
     ) -> Tensor:  # fmt: skip
         query, spread, target = query.contiguous(), spread.contiguous(), target.contiguous()
-        pen = pen.packed()
+        pen = pen.contiguous()
         log_prob, normaliser = torch.empty_like(spread), torch.empty_like(spread)
         given = (query, table, *pen, spread, target, log_prob, normaliser)
         _run("anchors_forward", config, query, table, slots, *given)

@@ -55,6 +55,6 @@ class Pen(NamedTuple):
         place = torch.cat([before[:, :2] + offset, offset * (1 - begins), begins, before[:, -1:] + begins], dim=1)
         return Pen(place.unsqueeze(1), self.row + 1)
 
-    def packed(self) -> Pen:
+    def contiguous(self) -> Pen:
         """Return the same with all numbers behind one another."""
         return Pen(*(each.contiguous() for each in self))

@@ -46,7 +46,7 @@ class Table(NamedTuple):
         """Return the table of each sketch, ``[B, J, W]``."""
         return self.rows if self.slots is None else self.rows[self.slots]
 
-    def packed(self) -> Table:
+    def contiguous(self) -> Table:
         """Return the same with the rows of a table behind one another; tables of different sketches may lie apart."""
         rows = self.rows
         return (

@@ -16,7 +16,7 @@ from benchmarks.quality.figures import plain
 from benchmarks.quality.headline import headline_figures
 from benchmarks.quality.joins import measure_all_joins
 from benchmarks.quality.told_apart import Classifier
-from benchmarks.quality.trials import HEADLINE, FromNothing, QualityPlan, TrialRunner
+from benchmarks.quality.trials import HEADLINE, FromNothing, QualityPlan, TrialRunner, as_the_canvas, cut
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from tests.benchmarks.quality.conftest import TINY, kind
@@ -51,7 +51,7 @@ def test_the_headline_is_of_given_and_routed_of_24_candidates_and_one_on_the_sam
         assert made["length_ratio"][name].value == pytest.approx(np.median(trials.tables[name][:, 5])), name
     assert made["true"].value == pytest.approx(trials.tables["50%"][:, 2].mean())
     settings = {(each.routed, each.candidates) for each in HEADLINE.values()}
-    assert settings == {(False, 24), (False, 1), (True, 24), (True, 1)}
+    assert settings == {(routed, count) for routed in (False, True) for count in (24, 8, 1)}
     assert all(each.on_many and each.fraction == 0.5 for each in HEADLINE.values())
     assert made["row_nats"]["moved"]["macro"].count == 10
     assert made["told_apart"]["lines"].keys() == HEADLINE.keys()
@@ -130,7 +130,16 @@ def test_choices_are_made_on_valid_unless_test_is_asked_for():
     asked = {option.name: option.default for option in compare.main.params}
     assert asked["split"] == "valid" and QualityPlan().split == "test"
     assert (
-        set(compare.GIVEN) == {"50%", "best of 1"}
+        set(compare.GIVEN) == {"50%", "canvas", "best of 1"}
         and len(compare.DOZEN) == 12
         and not set(compare.DOZEN) & {*CATEGORIES}
     )
+
+
+def test_a_completion_as_on_the_canvas_is_what_is_streamed(bundle):
+    completer, options = Completer(bundle), SamplingOptions(category="circle", candidates=3, max_points=40)
+    prefixes = cut(kind("circle", 3), 0.5)
+    for prefix, made in zip(prefixes, as_the_canvas(completer, prefixes, options), strict=True):
+        streamed = [(row.dx, row.dy) for row in completer.stream(prefix, options) if not row.end]
+        added = made.sketch.points[len(prefix) :, :2]
+        np.testing.assert_allclose(added, np.reshape(streamed, (-1, 2)), rtol=1e-3, atol=1e-3)
