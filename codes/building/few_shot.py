@@ -32,6 +32,7 @@ from codes.formats.registry import read_all
 from codes.inference.generate import CategorySampler
 from codes.inference.models import LoadedDecoder
 from codes.inference.options import SamplingOptions
+from codes.inference.router import Router
 from codes.model.config import VAEConfig
 from codes.model.router import RouterNet
 from codes.progress import progress
@@ -45,7 +46,8 @@ from codes.training.run_folder import RunFolder
 
 MIN_DRAWINGS, MAX_DRAWINGS = 10, 50
 VALID_EVERY = 5  # every fifth drawing is not trained on, but used to choose the best weights
-NEAREST_DECODERS = 5  # the new decoder begins as their average
+ASKED_DECODERS = 20  # how likely the drawings are
+NEAREST_DECODERS = 5  # of these; the new decoder begins as their average
 RECURRENT_DROPOUT = 0.3  # more than usual: so few drawings are soon known by heart
 
 MAX_PER_CATEGORY = 200  # sketches from data that the new category is told from
@@ -186,14 +188,23 @@ def average_of_nearest(bundle: Bundle, drawings: Sequence[AnyStroke3]) -> tuple[
     """Average the weights of the decoders that find the drawings likeliest, among those of the first one's kind.
 
     These have its sizes and scale. Decoders that were begun from one model lie near each other, so that their mean is a
-    decoder too, and it knows more of legs, wheels or faces like those in the drawings than the mean of all.
+    decoder too, and it knows more of legs, wheels or faces like those in the drawings than the mean of all. Asked are
+    those of the categories that the router takes the drawings for.
     """
-    parts = [bundle.vae(category) for category in bundle.categories]
+    asked = [bundle.categories[0], *likeliest_categories(bundle, drawings)[:ASKED_DECODERS]]
+    parts = [bundle.vae(category) for category in dict.fromkeys(asked)]
     config = parts[0][1]
     alike = [vae for vae, each in parts if (each.model, each.scale) == (config.model, config.scale)]
     nats = [decoder_quality(vae, config, drawings, 0.5).continuation.total for vae in alike]
     nearest = [alike[i].state_dict() for i in np.argsort(nats, kind="stable")[:NEAREST_DECODERS]]
     return {name: torch.stack([tensors[name] for tensors in nearest]).mean(dim=0) for name in nearest[0]}, config
+
+
+def likeliest_categories(bundle: Bundle, drawings: Sequence[AnyStroke3]) -> list[str]:
+    """Return the categories that a bundle can draw, those first that its router takes the drawings for."""
+    sketches = [Sketch(rows.astype(np.float64)) for rows in drawings]
+    routes = Router(*bundle.router(), bundle.categories).classify(sketches)
+    return sorted(bundle.categories, key=lambda name: -sum(route.probabilities[name] for route in routes))
 
 
 def _write_router(bundle: Bundle, task: TeachingTask, folder: Path) -> None:

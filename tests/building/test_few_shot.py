@@ -9,7 +9,16 @@ import pytest
 import torch
 
 from codes.building import few_shot
-from codes.building.few_shot import TEACHING, LabelExamples, TeachingTask, average_of_nearest, teach, with_new_label
+from codes.building.few_shot import (
+    TEACHING,
+    LabelExamples,
+    TeachingTask,
+    average_of_nearest,
+    likeliest_categories,
+    teach,
+    with_new_label,
+)
+from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import sha256, write_part
 from codes.errors import BadOption
 from codes.evaluation.likelihood import decoder_quality
@@ -182,3 +191,16 @@ def test_a_category_of_few_examples_weighs_as_much_as_one_of_many():
 def test_every_fifth_drawing_is_kept_from_training(taught):
     _, after = taught
     assert after.vae("comb")[1].training["counts"] == [12]
+
+
+def test_of_many_decoders_those_are_asked_that_the_router_takes_the_drawings_for(tmp_path, monkeypatch):
+    bundle, drawings, read = of_one_scale(tmp_path / "tiny"), spikes(6), []
+    first, *others = likeliest_categories(bundle, drawings)
+    assert {first, *others} == set(CATEGORIES)
+    route = Completer(bundle).classify(Sketch(drawings[0].astype(np.float64)))
+    assert likeliest_categories(bundle, drawings[:1]) == list(route.probabilities)
+    decoder = Bundle.decoder
+    monkeypatch.setattr(few_shot, "ASKED_DECODERS", 1)
+    monkeypatch.setattr(Bundle, "decoder", lambda self, name: (read.append(name), decoder(self, name))[1])
+    average_of_nearest(bundle, drawings)
+    assert read == list(dict.fromkeys([CATEGORIES[0], first]))
