@@ -126,8 +126,7 @@ class Bundle:
             ModelNotFound: it has no such category; the sentence names those there are.
             BadFile: it is missing or damaged.
         """
-        common = self.common.state_dict() if self.common else None
-        return read_decoder(self._verified(self.part_of(category)), common)
+        return read_decoder(self._verified(self.part_of(category)), self.common)
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
         """Read one category's model and what its weights mean; see :meth:`decoder`."""

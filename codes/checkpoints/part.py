@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
@@ -117,12 +118,14 @@ class DecoderPart:
     difference: Difference | None = None
 
 
-def read_decoder(folder: Path, common: Mapping[str, Tensor] | None = None) -> DecoderPart:
+def read_decoder(folder: Path, common: SketchVAE | None = None) -> DecoderPart:
     """Read a category's model.
 
     Args:
         folder: of the part.
-        common: weights of the bundle's common decoder, from which this one may be stored as a difference.
+        common: the bundle's common model, from which this one may be stored as a difference. Then the model is a copy
+            of it with other weights, as making one anew takes longer than reading it; its rates of dropout, which
+            matter in training alone, are those of the common one.
 
     Raises:
         BadFile: a file is missing or damaged, the part is of another kind, or it lacks its common decoder.
@@ -130,12 +133,14 @@ def read_decoder(folder: Path, common: Mapping[str, Tensor] | None = None) -> De
     config = _read_config_of_kind(folder, "decoder")
     if config.rank and common is None:
         raise BadFile(folder, "is a difference from a common decoder, which is not there")
-    model = SketchVAE(_read_sizes(VAEConfig, config, folder))
+    sizes = _read_sizes(VAEConfig, config, folder)
     if not config.rank or common is None:
-        return DecoderPart(_load_weights(model, folder), config)
-    path = folder / WEIGHTS
+        return DecoderPart(_load_weights(SketchVAE(sizes), folder), config)
+    model, path = deepcopy(common), folder / WEIGHTS
     away = read_difference(load_tensors(path)[0])
-    fill(model, whole(away, common), path)
+    if not sizes.is_like(common.config):
+        raise BadFile(folder / CONFIG, "its sizes are not those of the common decoder from which it differs")
+    fill(model, whole(away, common.state_dict()), path)
     return DecoderPart(model.requires_grad_(False), config, away)
 
 

@@ -5,7 +5,7 @@ Sizes are checked when they are made, so that nothing absurd is ever built. Know
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from codes.errors import BadOption
@@ -87,6 +87,13 @@ class VAEConfig:
 
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+
+    def is_like(self, other: VAEConfig) -> bool:
+        """Return true if weights of the one fit the other: they differ in rates of dropout at most."""
+        first, second = (
+            (replace(each.encoder, dropout=0.0), replace(each.decoder, dropout=0.0)) for each in (self, other)
+        )
+        return first == second
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""

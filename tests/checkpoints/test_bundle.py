@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from codes.checkpoints import bundle as bundles
+from codes.checkpoints import part as parts
 from codes.checkpoints.bundle import CRITIC, Bundle, check_category, part_folder, shipped_bundles, write_critic
 from codes.checkpoints.part import PartConfig, read_config, read_critic, read_decoder, read_router, write_part
 from codes.checkpoints.tensors import dequantise, fill, load_tensors, quantise, save_tensors
@@ -411,3 +412,27 @@ def test_of_many_categories_those_that_may_be_meant_are_named():
     with pytest.raises(ModelNotFound, match=r"no category .qqqq.; draw_client\.py list shows all 42"):
         check_category("qqqq", names)
     check_category("bicycle", names)
+
+
+def test_a_difference_is_read_into_a_copy_of_the_common_decoder(tmp_path, monkeypatch):
+    bundle = tiny_bundle(tmp_path / "tiny", rank=2)
+    common = bundle.common
+    before = {name: value.clone() for name, value in common.state_dict().items()}
+    monkeypatch.setattr(parts, "SketchVAE", lambda sizes: pytest.fail("a model is made anew"))
+    part = bundle.decoder("square")
+    assert part.difference is not None and part.config.rank == 2
+    assert all(torch.equal(value, before[name]) for name, value in common.state_dict().items())
+    assert not torch.equal(part.vae.decoder.lstm.weight_hidden, before["decoder.lstm.weight_hidden"])
+
+
+def test_a_difference_of_other_sizes_than_the_common_decoder_is_refused(tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny", rank=2)
+    folder = bundle.folder / bundle.decoders["square"]
+    facts = json.loads((folder / "config.json").read_text())
+    facts["model"]["decoder"]["dropout"] = 0.25
+    (folder / "config.json").write_text(json.dumps(facts))
+    assert read_decoder(folder, bundle.common).config.model["decoder"]["dropout"] == 0.25
+    facts["model"]["decoder"]["mixtures"] = 2
+    (folder / "config.json").write_text(json.dumps(facts))
+    with pytest.raises(BadFile, match="not those of the common decoder"):
+        read_decoder(folder, bundle.common)
