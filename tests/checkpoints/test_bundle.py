@@ -415,7 +415,7 @@ def test_of_many_categories_those_that_may_be_meant_are_named():
 
 
 def test_a_difference_is_read_into_a_copy_of_the_common_decoder(tmp_path, monkeypatch):
-    bundle = tiny_bundle(tmp_path / "tiny", rank=2)
+    bundle = make(tmp_path / "tiny", rank=2)
     common = bundle.common
     before = {name: value.clone() for name, value in common.state_dict().items()}
     monkeypatch.setattr(parts, "SketchVAE", lambda sizes: pytest.fail("a model is made anew"))
@@ -426,7 +426,7 @@ def test_a_difference_is_read_into_a_copy_of_the_common_decoder(tmp_path, monkey
 
 
 def test_a_difference_of_other_sizes_than_the_common_decoder_is_refused(tmp_path):
-    bundle = tiny_bundle(tmp_path / "tiny", rank=2)
+    bundle = make(tmp_path / "tiny", rank=2)
     folder = bundle.folder / bundle.decoders["square"]
     facts = json.loads((folder / "config.json").read_text())
     facts["model"]["decoder"]["dropout"] = 0.25
