@@ -131,22 +131,6 @@ static void draw_from_anchors(const float *place, long step, const float *scores
     offset[Y] = place[step + chosen] - half_y - pen[Y] + way_y * along + way_x * across;
 }
 
-/* The log density of the anchors at `target`; `density` is scratch, and `scores` are overwritten. */
-static float log_anchors(const float *place, long step, float *scores, long count, const float *target, float spread,
-                         float *density) {
-    densities(place, step, target, spread, count, density, 0);
-    for (long kind = 0; kind < KINDS; kind++)
-#pragma omp simd
-        for (long j = 0; j < count; j++) density[kind * step + j] += scores[kind * step + j];
-    const float most = largest_of_kinds(scores, step, count), top = largest_of_kinds(density, step, count);
-    float weight = 0.0f, sum = 0.0f;
-    for (long kind = 0; kind < KINDS; kind++) {
-        weight += exponentials(scores + kind * step, most, count);
-        sum += exponentials(density + kind * step, top, count);
-    }
-    return top + logarithm(sum) - most - logarithm(weight);
-}
-
 /* Floats of scratch that either function wants. */
 long scratch_floats(long mixtures, long points) {
     return padded(mixtures) + padded(points) * (PLACE + GEOMETRY + 2 * KINDS);
@@ -186,7 +170,7 @@ void draw_points(long sketches, long mixtures, long output_stride, long further_
         float offset = log_mixture(parts, mixtures, point, terms);
         if (points) {
             const float target[] = {pen[b * PLACE + X] + point[X], pen[b * PLACE + Y] + point[Y]};
-            offset = log_add(offset, anchors + log_anchors(place, step, scores, count, target, spread, density));
+            offset = log_add(offset, anchors + log_anchors(place, step, scores, count, target, spread, density, 0));
             weight = log_add(weight, anchors);
         }
         nats[b] += offset - weight;

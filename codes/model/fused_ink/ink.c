@@ -130,18 +130,7 @@ void anchors_forward(long sketches, long rows, long points, long heads, long key
             const long at = b * rows + i, count = (long)row[at] + 1;
             see(place, step, pen + at * PLACE, row[at], count, seen);
             anchor_scores(&s, query + at * part, columns, seen, step, count, scores);
-            densities(place, step, target + at * 2, spread[at], count, density, 0);
-            for (long kind = 0; kind < KINDS; kind++)
-#pragma omp simd
-                for (long j = 0; j < count; j++) density[kind * step + j] += scores[kind * step + j];
-            const float most = largest_of_kinds(scores, step, count), top = largest_of_kinds(density, step, count);
-            float weight = 0.0f, sum = 0.0f;
-            for (long kind = 0; kind < KINDS; kind++) {
-                weight += exponentials(scores + kind * step, most, count);
-                sum += exponentials(density + kind * step, top, count);
-            }
-            normaliser[at] = most + logarithm(weight);
-            log_prob[at] = top + logarithm(sum) - normaliser[at];
+            log_prob[at] = log_anchors(place, step, scores, count, target + at * 2, spread[at], density, normaliser + at);
         }
     }
 }

@@ -152,3 +152,22 @@ static inline float largest_of_kinds(const float *values, long step, long count)
     const float first = largest(values, count), second = largest(values + step, count);
     return first > second ? first : second;
 }
+
+/* The log density of the anchors at `target`, and where it is asked for the logarithm of the sum of the exponentials of
+   their scores; `density` is scratch, and `scores` are overwritten. */
+static inline float log_anchors(const float *place, long step, float *scores, long count, const float *target,
+                                float spread, float *density, float *normaliser) {
+    densities(place, step, target, spread, count, density, 0);
+    for (long kind = 0; kind < KINDS; kind++)
+#pragma omp simd
+        for (long j = 0; j < count; j++) density[kind * step + j] += scores[kind * step + j];
+    const float most = largest_of_kinds(scores, step, count), top = largest_of_kinds(density, step, count);
+    float weight = 0.0f, sum = 0.0f;
+    for (long kind = 0; kind < KINDS; kind++) {
+        weight += exponentials(scores + kind * step, most, count);
+        sum += exponentials(density + kind * step, top, count);
+    }
+    const float total = most + logarithm(weight);
+    if (normaliser) *normaliser = total;
+    return top + logarithm(sum) - total;
+}
