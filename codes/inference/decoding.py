@@ -161,18 +161,49 @@ class PreparedBatch:
     noise: Tensor
 
 
+class DrawingTables:
+    """Hold a row for each drawing that was not collected; rows that are free again are used again.
+
+    Attributes:
+        noise: ``[R, T, K]`` all random numbers of each.
+        points: ``[R, T, 5]`` stroke-5 drawn so far.
+        nats: ``[R]`` of these points.
+    """
+
+    def __init__(self) -> None:
+        self.noise = self.points = np.empty((0, 0, 0), np.float32)
+        self.nats = np.empty(0)
+        self._free: list[int] = []
+
+    def add(self, noise: NDArray[np.float32]) -> list[int]:
+        """Return the rows of new drawings, of which this is the noise, ``[B, T, K]``."""
+        count, steps, width = noise.shape
+        rows, longest = len(self.nats), max(steps, self.noise.shape[1])
+        if count > len(self._free) or longest > self.noise.shape[1]:
+            grown = rows if count <= len(self._free) else max(2 * rows, rows + count)
+            self.noise = _grown(self.noise, (grown, longest, width))
+            self.points = _grown(self.points, (grown, longest, 5))
+            self.nats = _grown(self.nats, (grown,))
+            self._free += range(rows, grown)
+        slots = [self._free.pop() for _ in range(count)]
+        self.noise[slots, :steps], self.nats[slots] = noise, 0.0
+        return slots
+
+    def free(self, slot: int) -> None:
+        """Let another drawing have this row."""
+        self._free.append(slot)
+
+
 class Drawings:
     """Step all drawings of decoders that share weights; others may join, and any may leave, between two points.
 
-    A drawing does not depend on the others. Drawings are numbered in the order in which they join. Tables hold a row
-    for each drawing that was not collected: its noise, its points and their nats.
+    A drawing does not depend on the others. Drawings are numbered in the order in which they join.
     """
 
     def __init__(self, weights: StepWeights) -> None:
         self.weights = weights
         self._active: ActiveBatch | None = None
-        self._noise = self._points = np.empty((0, 0, 0), np.float32)
-        self._nats = np.empty(0)
+        self._tables = DrawingTables()
         self._slots: dict[int, int] = {}  # rows of the tables, by number
         self._n_steps: dict[int, int] = {}  # of drawings that are over
         self._paused: dict[int, ActiveBatch] = {}  # drawings that wait at a pen-up, one in each batch
@@ -184,24 +215,21 @@ class Drawings:
     def join(self, prepared: PreparedBatch) -> range:
         """Add drawings and return their numbers, in order."""
         numbers = range(self._joined, self._joined + len(prepared.active))
-        kept, noise = list(self._slots.values()), prepared.noise.numpy()
-        self._noise = _stacked(self._noise[kept], noise)
-        self._points = _stacked(self._points[kept], np.zeros((*noise.shape[:2], 5), np.float32))
-        self._nats = np.concatenate([self._nats[kept], np.zeros(len(numbers))])
-        self._slots = {number: slot for slot, number in enumerate([*self._slots, *numbers])}
-        active = prepared.active.with_entries(number=numbers)
-        active = ActiveBatch.joined([self._active, active]) if self._active else active
-        self._active = active.with_entries(slot=[self._slots[number] for number in active.entries["number"].tolist()])
+        slots = self._tables.add(prepared.noise.numpy())
+        self._slots |= zip(numbers, slots, strict=True)
+        active = prepared.active.with_entries(number=numbers, slot=slots)
+        self._active = ActiveBatch.joined([self._active, active]) if self._active else active
         self._joined = numbers.stop
         return numbers
 
     def leave(self, numbers: Collection[int]) -> None:
         """Forget these drawings, whether they are over or not."""
         for number in numbers:
-            self._slots.pop(number, None)
+            if number in self._slots:
+                self._tables.free(self._slots.pop(number))
             self._n_steps.pop(number, None)
             self._paused.pop(number, None)
-        if self._active:
+        if self._active and numbers:
             stays = [number not in numbers for number in self._active.entries["number"].tolist()]
             self._keep(self._active.select(np.array(stays)))
 
@@ -211,13 +239,13 @@ class Drawings:
         assert self._active, "nothing is being drawn"
         active = self._active
         numbers, slots, n_drawn, max_points, pauses = (active.entries[name] for name in ENTRY.names or ())
-        drawn, likely = active.state.following.draw(torch.from_numpy(self._noise[slots, n_drawn]))
+        drawn, likely = active.state.following.draw(torch.from_numpy(self._tables.noise[slots, n_drawn]))
         points, ends, one_too_many = drawn.numpy(), drawn.numpy()[:, END] == 1, n_drawn == max_points
         nats = np.where(ends | ~one_too_many, likely.numpy(), 0.0)
         over = ends | one_too_many
         paused = pauses & ~over & (points[:, UP] == 1)
-        self._points[slots, n_drawn] = points
-        self._nats[slots] += nats
+        self._tables.points[slots, n_drawn] = points
+        self._tables.nats[slots] += nats
         step = Step(numbers, points, nats, over, paused)
         if over.any():
             self._n_steps |= dict(zip(numbers[over].tolist(), (n_drawn[over] + 1).tolist(), strict=True))
@@ -236,18 +264,21 @@ class Drawings:
 
     def collect(self, numbers: Sequence[int]) -> list[Continuation]:
         """Return, and forget, what was drawn of drawings that are over."""
-        slots = [self._slots.pop(number) for number in numbers]
         counts = [self._n_steps.pop(number) for number in numbers]
-        return [
-            _continuation(self._points[slot, :count], float(self._nats[slot]))
-            for slot, count in zip(slots, counts, strict=True)
-        ]
+        drawn = [self._take(number, count) for number, count in zip(numbers, counts, strict=True)]
+        return [_continuation(rows, nats) for rows, nats in drawn]
 
     def collect_paused(self, number: int) -> tuple[Continuation, ActiveBatch]:
         """Return, and forget, what was drawn of a drawing that waits at a pen-up, and where it stands, ``[1]``."""
-        slot, waiting = self._slots.pop(number), self._paused.pop(number)
-        rows = self._points[slot, : int(waiting.entries["n_drawn"][0])]
-        return Continuation(rows[:, [DX, DY, UP]].astype(np.float64), False, float(self._nats[slot])), waiting
+        waiting = self._paused.pop(number)
+        rows, nats = self._take(number, int(waiting.entries["n_drawn"][0]))
+        return Continuation(rows[:, [DX, DY, UP]].astype(np.float64), False, nats), waiting
+
+    def _take(self, number: int, count: int) -> tuple[NDArray[np.float32], float]:
+        """Return the first ``count`` rows of a drawing and its nats; its row in the tables is free then."""
+        slot = self._slots.pop(number)
+        self._tables.free(slot)
+        return self._tables.points[slot, :count].copy(), float(self._tables.nats[slot])
 
     def _keep(self, active: ActiveBatch) -> None:
         self._active = active if len(active) else None
@@ -371,9 +402,9 @@ def _continuation(rows: NDArray[np.float32], log_likelihood: float) -> Continuat
     return Continuation(points, ended, log_likelihood)
 
 
-def _stacked(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return ``[A, T, K]`` and ``[B, U, K]`` as ``[A + B, max(T, U), K]``."""
-    if not len(first):
-        return second
-    longest = max(first.shape[1], second.shape[1])
-    return np.concatenate([np.pad(each, ((0, 0), (0, longest - each.shape[1]), (0, 0))) for each in (first, second)])
+def _grown(table: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return a larger table that begins with this one."""
+    larger = np.zeros(shape, table.dtype)
+    if table.size:
+        larger[tuple(slice(length) for length in table.shape)] = table
+    return larger

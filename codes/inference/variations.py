@@ -151,10 +151,10 @@ class DecoderBatch:
 
     def leave(self, variations: Sequence[Variation]) -> None:
         """Forget the drawings of these."""
-        for each in variations:
-            self._drawings.leave(each.drawings)
-            for number in each.drawings:
-                self._owners.pop(number, None)
+        numbers = {number for each in variations for number in each.drawings}
+        self._drawings.leave(numbers)
+        for number in numbers:
+            self._owners.pop(number, None)
 
     def step(self) -> Step:
         """Draw one more point of everything; :meth:`collect` tells which rounds are over now."""

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from codes.data.batches import Batch
-from codes.inference.decoding import Continuation, Drawings, Step, draw, latents, prepare, read_prefixes
+from codes.inference.decoding import Continuation, Drawings, DrawingTables, Step, draw, latents, prepare, read_prefixes
 from codes.inference.options import SamplingOptions
 from codes.model.stepper import Stepper, StepWeights
 from tests.support.worlds import batch_of, set_pen
@@ -235,3 +235,34 @@ def test_who_goes_on_keeps_the_noise_that_was_drawn_for_him(vae):
         alone = draw(Stepper(vae.decoder), one, z[3 * row : 3 * row + 3], options)
         for mine, theirs in zip(together[3 * row : 3 * row + 3], alone, strict=True):
             np.testing.assert_allclose(mine.points, theirs.points, atol=1e-3)
+
+
+def test_rows_of_tables_are_used_again_and_those_in_use_stay_as_they_are():
+    tables, noise = DrawingTables(), np.random.default_rng(0).random((5, 7, 3)).astype(np.float32)
+    first = tables.add(noise[:3, :4])
+    tables.nats[first], tables.points[first, 2] = 9.0, 1.0
+    tables.free(first[1])
+    second = tables.add(noise[3:])
+    assert len({first[0], first[2], *second}) == 4
+    assert tables.nats[second].tolist() == [0, 0] and tables.nats[[first[0], first[2]]].tolist() == [9, 9]
+    np.testing.assert_array_equal(tables.noise[second], noise[3:])
+    np.testing.assert_array_equal(tables.noise[[first[0], first[2]], :4], noise[[0, 2], :4])
+    assert tables.points[first[0], 2].tolist() == [1] * 5
+    size = len(tables.nats)
+    for _ in range(50):
+        for slot in tables.add(noise[:2]):
+            tables.free(slot)
+    assert len(tables.nats) <= 2 * size
+
+
+def test_those_who_leave_and_those_who_are_collected_make_room(vae):
+    drawings = Drawings(StepWeights(vae.decoder))
+    for _ in range(6):
+        numbers = drawings.join(prepared(vae, OPTIONS[2], 2))
+        drawings.step()
+        drawings.leave(numbers)
+    until_over(drawings)
+    done = drawings.join(prepared(vae, OPTIONS[0], 0))
+    until_over(drawings)
+    drawings.collect(done)
+    assert len(drawings._tables.nats) <= 6 and not drawings._slots
