@@ -78,7 +78,7 @@ def write_part(
     assert (common is not None) == (config.rank > 0)
     stored = difference(tensors, common, config.rank, precision) if common else quantise(tensors, precision)
     save_tensors(folder / WEIGHTS, stored, {"kind": config.kind})
-    with atomic_path(folder / "config.json") as temporary:
+    with atomic_path(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(asdict(config), indent=1) + "\n")
 
 
@@ -88,7 +88,7 @@ def read_config(folder: Path) -> PartConfig:
     Raises:
         BadFile: it is missing, or its values make no sense.
     """
-    path = folder / "config.json"
+    path = folder / CONFIG
     try:
         config = PartConfig(**json.loads(path.read_text()))
         valid = config.kind in get_args(PartKind) and 0 < config.scale < 1e6 and config.rank >= 0
@@ -150,7 +150,7 @@ def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:
     sizes = _read_sizes(RouterConfig, config, folder)
     _check_count(config, sizes.labels, folder)
     if len(config.calibration.get("logit_weights", ())) > sizes.labels:
-        raise BadFile(folder / "config.json", "it is calibrated by more logits than the router has labels")
+        raise BadFile(folder / CONFIG, "it is calibrated by more logits than the router has labels")
     return _load_weights(RouterNet(sizes), folder), config
 
 
@@ -164,7 +164,7 @@ def read_critic(folder: Path) -> tuple[Critic, PartConfig]:
 
 def _check_count(config: PartConfig, labels: int, folder: Path) -> None:
     if len(config.categories) != labels:
-        raise BadFile(folder / "config.json", f"{len(config.categories)} categories, but {labels} labels")
+        raise BadFile(folder / CONFIG, f"{len(config.categories)} categories, but {labels} labels")
 
 
 def _read_config_of_kind(folder: Path, kind: PartKind) -> PartConfig:
@@ -178,7 +178,7 @@ def _read_sizes(kind: type[Sizes], config: PartConfig, folder: Path) -> Sizes:
     try:
         return kind.from_dict(config.model)
     except (KeyError, TypeError, AttributeError, BadOption) as error:
-        raise BadFile(folder / "config.json", "the sizes in it are not those of a model of ours") from error
+        raise BadFile(folder / CONFIG, "the sizes in it are not those of a model of ours") from error
 
 
 def _load_weights(model: Model, folder: Path) -> Model:

@@ -42,8 +42,13 @@ from codes.sketch.stroke3 import Sketch
 Row = tuple[Sketch, Sequence[Completion], str]
 
 CATEGORY = option("-c", "--category", section="Drawing", help="Draw this category, whatever the sketch looks like.")
-ONLY = option("--only", default="", section="Drawing",
-              help="What it may be: categories with commas between; anything by default.")  # fmt: skip
+ONLY = option(
+    "--only",
+    default="",
+    callback=lambda ctx, parameter, text: tuple(filter(None, map(str.strip, text.split(",")))),
+    section="Drawing",
+    help="What it may be: categories with commas between; anything by default.",
+)
 DRAWING = ("temperature", "seed", "max_points", "latent", "candidates")
 SAMPLING = options_of(SamplingOptions, *DRAWING, section="Drawing")
 CHUNK = 256
@@ -94,7 +99,6 @@ def complete(
     if options["category"] is not None:
         refuse(ctx, ("draw_unknown",), "where --category says what to draw")
     use_threads(1)
-    options["only"] = _names(options["only"])
     completer, sampling = load(model), options_from(SamplingOptions, options)
     sketches = [read(file, index) for file in files]
     started = time.perf_counter()
@@ -182,7 +186,6 @@ def data(
     if not has_splits:
         refuse(ctx, ("split",), f"for {file}: only .npz files have splits")
     _check_out(out)
-    options["only"] = _names(options["only"])
     sampling = SamplingOptions(variations=max(1, variations), **options)
     completer = load(model)
     sketches = read_all(file, split if has_splits else None)
@@ -228,11 +231,6 @@ def _table(completions: list[list[Completion]]) -> np.ndarray[Any, np.dtype[np.o
         for j, completion in enumerate(each):
             table[i, j] = completion.sketch.points.astype(np.float32)
     return table
-
-
-def _names(text: str) -> tuple[str, ...]:
-    """Return the names of a list with commas between."""
-    return tuple(filter(None, (name.strip() for name in text.split(","))))
 
 
 def _record(categories: Sequence[str], routes: list[Route], completions: list[list[Completion]]) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
     default=0,
     show_default=True,
     section="Run",
-    help="Train only a difference of this rank from --start, the smallest thing to store; 0 trains all weights.",
+    help="Train only a difference of this rank from --start; 0 trains all weights.",
 )
 @option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, section="Run",
         help="Categories that are trained side by side, each with its share of the threads.")  # fmt: skip
@@ -78,8 +78,8 @@ def draw(
     """Train a drawing model (a Sketch-RNN VAE) for each category of STORE, each in its own folder under --out.
 
     Finished ones are skipped. --together trains one model on all of them instead; with --start each category
-    then begins from its weights, and with --rank it learns only a small difference from them, which is quick, does not
-    overfit, and is stored in a tenth of the room.
+    then begins from its weights, and with --rank it learns only a small difference from them, which takes little room
+    in a bundle.
 
     \b
     Examples:

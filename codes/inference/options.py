@@ -69,12 +69,21 @@ class SamplingOptions:
             raise BadOption(f"top must be at least 1, not {self.top}")
         if self.category is not None and self.top != 1:
             raise BadOption("category names the one to draw, top draws several; give one of the two")
-        if isinstance(self.only, str) or not all(isinstance(each, str) for each in self.only):
-            raise BadOption(f"only must be a list of categories, not {self.only!r}")
+        check_names(self.only)
         if self.category is not None and self.only:
             raise BadOption("category names the one to draw, only says what it may be; give one of the two")
         if self.latent not in ("prefix", "zero", "prior"):
             raise BadOption(f"latent must be prefix, zero or prior, not '{self.latent}'")
+
+
+def check_names(only: Sequence[str]) -> None:
+    """Refuse what is no list of names; a name alone would be taken for a list of letters.
+
+    Raises:
+        BadOption: it is none.
+    """
+    if isinstance(only, str) or not all(isinstance(each, str) for each in only):
+        raise BadOption(f"only must be a list of categories, not {only!r}")
 
 
 @dataclass(frozen=True)

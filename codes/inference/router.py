@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from codes.checkpoints.bundle import check_category
 from codes.checkpoints.part import PartConfig
 from codes.data.batches import collate
-from codes.inference.options import Decision, Route
+from codes.inference.options import Decision, Route, check_names
 from codes.model.calibration import Calibration, in_distribution_scores
 from codes.model.router import RouterNet
 from codes.sketch.geometry import in_quickdraw_pixels
@@ -71,9 +71,11 @@ class Router:
 
         Raises:
             ModelNotFound: a name is none of the categories.
+            BadOption: it is no list.
         """
         if not only:
             return route
+        check_names(only)
         for name in only:
             check_category(name, self.categories)
         kept = {name: each for name, each in route.probabilities.items() if name in only}

@@ -155,10 +155,6 @@ class Stepper:
         state = self.decoder.read(points, lengths, z)
         return state.drawn_by(self._number)
 
-    def step(self, points: Tensor, static_gates: Tensor, state: DecoderState) -> DecoderState:
-        """Take one more point of every sketch; see :meth:`StepWeights.step`."""
-        return self.weights.step(points, static_gates, state)
-
 
 def _row_inputs(decoder: Decoder) -> int:
     """Return how many inputs of the LSTM change from row to row; the others are z."""

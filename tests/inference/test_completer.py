@@ -375,5 +375,6 @@ def test_what_a_sketch_may_be_only_shares_out_all_of_the_probability(completer):
 def test_what_is_none_of_the_categories_is_refused(completer):
     with pytest.raises(ModelNotFound, match="no category 'cow'"):
         completer.classify(prefixes(1)[0], only=["cow"])
-    with pytest.raises(BadOption, match="list of categories"):
-        completer.complete(prefixes(1)[0], only="circle")
+    for ask in (completer.complete, completer.classify):
+        with pytest.raises(BadOption, match="list of categories"):
+            ask(prefixes(1)[0], only="circle")

@@ -48,7 +48,7 @@ def step_by_step(decoder: Decoder, rows: torch.Tensor, z: torch.Tensor) -> tuple
     stepper, state = Stepper(decoder), decoder.initial_state(z)
     gates, outputs = stepper.static_gates(z), []
     for row in torch.cat([start_row(rows[None])[0], rows]):
-        state = stepper.step(row[None], gates, state)
+        state = stepper.weights.step(row[None], gates, state)
         outputs.append(state.outputs)
     return torch.cat(outputs), state
 
@@ -99,7 +99,7 @@ def test_steps_go_on_from_what_was_read(decoder):
     whole = decoder(batch.points, batch.lengths, z)
     rows = torch.arange(6)
     stepper = Stepper(decoder)
-    after = stepper.step(batch.points[rows, prefix], stepper.static_gates(z), state)
+    after = stepper.weights.step(batch.points[rows, prefix], stepper.static_gates(z), state)
     assert_close(after.following.outputs, whole.outputs[rows, prefix + 1])
 
 
@@ -107,7 +107,7 @@ def test_states_that_are_joined_stay_what_they_were(decoder):
     batch, z = batch_of(5), z_of(5)
     states = [decoder.read(batch.points[rows], batch.lengths[rows], z[rows]) for rows in (slice(0, 2), slice(2, 5))]
     stepper = Stepper(decoder)
-    states[0] = stepper.step(batch.points[:2, 0], stepper.static_gates(z[:2]), states[0])
+    states[0] = stepper.weights.step(batch.points[:2, 0], stepper.static_gates(z[:2]), states[0])
     together = DecoderState.joined(states)
     for row in range(5):
         part, place = (states[0], row) if row < 2 else (states[1], row - 2)
@@ -145,11 +145,11 @@ def test_a_state_is_never_changed_in_place(decoder):
     batch, z = batch_of(1), z_of(1)
     stepper = Stepper(decoder)
     gates = stepper.static_gates(z)
-    state = stepper.step(batch.points[:, 0], gates, decoder.read(batch.points, batch.lengths, z))
+    state = stepper.weights.step(batch.points[:, 0], gates, decoder.read(batch.points, batch.lengths, z))
     before = [part.clone() for part in tensors_of(state)]
-    first = stepper.step(batch.points[:, 1], gates, state)
+    first = stepper.weights.step(batch.points[:, 1], gates, state)
     kept = [part.clone() for part in tensors_of(first)]
-    other = stepper.step(batch.points[:, 2] + 1, gates, state)  # the same state goes on in another way
+    other = stepper.weights.step(batch.points[:, 2] + 1, gates, state)  # the same state goes on in another way
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(tensors_of(state), before, strict=True))
     assert all(torch.equal(mine, theirs) for mine, theirs in zip(tensors_of(first), kept, strict=True))
     assert not torch.equal(first.outputs, other.outputs)
@@ -160,10 +160,10 @@ def test_variations_share_a_state_and_go_their_own_ways(decoder):
     state = decoder.read(batch.points, batch.lengths, z)
     owners = torch.tensor([0, 0, 0, 1, 1, 1])
     stepper, points = Stepper(decoder), torch.randn(6, 5, generator=generator(8))
-    together = stepper.step(points, stepper.static_gates(z[owners]), state.select(owners))
+    together = stepper.weights.step(points, stepper.static_gates(z[owners]), state.select(owners))
     for row in range(6):
         owner = owners[row : row + 1]
-        alone = stepper.step(points[row : row + 1], stepper.static_gates(z[owner]), state.select(owner))
+        alone = stepper.weights.step(points[row : row + 1], stepper.static_gates(z[owner]), state.select(owner))
         assert_close(together.outputs[row : row + 1], alone.outputs)
 
 

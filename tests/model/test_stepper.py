@@ -53,7 +53,7 @@ def drawn(steppers: list[Stepper], together: bool, steps: int = 4) -> list[torch
         found = []
         for stepper, (gates, state) in zip(steppers, begun, strict=True):
             for row in points:
-                state = stepper.step(row, gates, state)
+                state = stepper.weights.step(row, gates, state)
             found.append(state.outputs)
         return found
     order = torch.tensor([*range(0, 2 * len(steppers), 2), *range(1, 2 * len(steppers), 2)])

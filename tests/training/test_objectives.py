@@ -51,7 +51,7 @@ def slow_nats(vae: SketchVAE, rows: torch.Tensor, z: torch.Tensor) -> list[tuple
     stepper = Stepper(vae.decoder)
     costs = []
     for time in range(len(rows) + 1):
-        state = stepper.step(inputs[time : time + 1], stepper.static_gates(z), state)
+        state = stepper.weights.step(inputs[time : time + 1], stepper.static_gates(z), state)
         following = state.following
         weights, mean, log_sd, atanh_rho, pen = (
             getattr(following, name)[0].double().numpy() for name in ("weights", "mean", "log_sd", "atanh_rho", "pen")
