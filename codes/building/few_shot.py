@@ -1,10 +1,10 @@
 """Few-shot learning: a bundle learns one more category from a few drawings, without forgetting the others.
 
-:func:`teach` trains a decoder, begun as the average of the decoders that find the drawings likeliest, and gives the
-router one label more: one row in its last layer, fitted beside the old logits, which stay what they were. So the router
-decides among the old categories as before, and loses a sketch to the new one only where the new row outweighs them.
-What the new category is to be told from comes from data (:func:`sketches_from_data`), or is drawn by the bundle itself
-(:func:`sketches_from_decoders`).
+:func:`teach` trains a decoder, or its difference from the common one, begun as the average of the decoders that find
+the drawings likeliest. It gives the router one label more: one row in its last layer, fitted beside the old logits,
+which stay what they were. So the router decides among the old categories as before, and loses a sketch to the new one
+only where the new row outweighs them. What the new category is to be told from comes from data
+(:func:`sketches_from_data`), or is drawn by the bundle itself (:func:`sketches_from_decoders`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codes.checkpoints.bundle import COMMON, CRITIC, Bundle, part_folder, publish_bundle
+from codes.checkpoints.low_rank import difference, read_difference
 from codes.checkpoints.part import PartConfig, write_part
 from codes.checkpoints.tensors import StoragePrecision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
@@ -41,6 +42,7 @@ from codes.sketch.stroke3 import AnyStroke3, Sketch
 from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer
+from codes.training.low_rank import begin_at
 from codes.training.objectives import cut_lengths
 from codes.training.run_folder import RunFolder
 
@@ -48,6 +50,7 @@ MIN_DRAWINGS, MAX_DRAWINGS = 10, 50
 VALID_EVERY = 5  # every fifth drawing is not trained on, but used to choose the best weights
 ASKED_DECODERS = 20  # how likely the drawings are
 NEAREST_DECODERS = 5  # of these; the new decoder begins as their average
+LOW_RANK_RATE = 8  # times the learning rate, where only a difference is learned
 RECURRENT_DROPOUT = 0.3  # more than usual: so few drawings are soon known by heart
 
 MAX_PER_CATEGORY = 200  # sketches from data that the new category is told from
@@ -163,24 +166,30 @@ def _check(bundle: Bundle, task: TeachingTask, part: str) -> None:
 
 
 def _write_decoder(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
-    """Train on most of the drawings; the rest choose the best weights."""
+    """Train on most of the drawings; the rest choose the best weights.
+
+    Where the bundle's decoders are stored as differences from a common one, a difference is all that is learned.
+    """
     kept = [rows for i, rows in enumerate(task.drawings) if i % VALID_EVERY]
-    tensors, config = average_of_nearest(bundle, kept)
+    begun, config = average_of_nearest(bundle, kept)
+    common = bundle.common.state_dict() if bundle.common and config.rank else None
+    learning = replace(task.config, learning_rate=task.config.learning_rate * (LOW_RANK_RATE if common else 1))
     sizes = VAEConfig.from_dict(config.model)
     sizes = replace(sizes, decoder=replace(sizes.decoder, dropout=RECURRENT_DROPOUT))
     with TemporaryDirectory(prefix="halfdrawn-teach-") as temporary:
         scratch = Path(temporary)
-        save_tensors(scratch / "start.safetensors", tensors, {"scale": config.scale})
+        save_tensors(scratch / "start.safetensors", common or begun, {"scale": config.scale})
         valid = task.drawings[::VALID_EVERY]
         store = pack(scratch / "store", {"train": {task.name: kept}, "valid": {task.name: valid}})
-        job = decoder_job(Splits.of(store), sizes, task.config, scratch / "start.safetensors")
+        job = decoder_job(Splits.of(store), sizes, learning, scratch / "start.safetensors", config.rank)
+        if common:
+            begin_at(job.model, read_difference(difference(begun, common, config.rank, "float32")))
         run = RunFolder(scratch / "teaching")
         run.path.mkdir()
-        Trainer(job, task.config, run, torch.device("cpu")).fit()
+        Trainer(job, learning, run, torch.device("cpu")).fit()
         best, facts = load_tensors(run.best)
     training = {name: facts[name] for name in ("step", "valid", "counts")}
     config = replace(config, categories=[task.name], training=training)
-    common = bundle.common.state_dict() if bundle.common and config.rank else None
     write_part(folder, config, best, task.precision, common)
 
 

@@ -6,9 +6,13 @@ that rank afterwards, and a few hundred sketches cannot bend a matrix in every d
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
+
+from codes.model.low_rank import Difference, LowRank
 
 
 class AddedLowRank(nn.Module):
@@ -38,6 +42,20 @@ def train_low_rank(model: nn.Module, rank: int) -> None:
         matrix = getattr(module, name)
         matrix.requires_grad_(False)
         parametrize.register_parametrization(module, name, AddedLowRank(matrix, rank))
+
+
+@torch.no_grad()
+def begin_at(model: nn.Module, difference: Difference) -> None:
+    """Let a model that :func:`train_low_rank` prepared begin at this difference, of the same rank, from its weights."""
+    for name, away in difference.items():
+        path, _, last = name.rpartition(".")
+        module: Any = model.get_submodule(path)
+        if isinstance(away, LowRank):
+            added: AddedLowRank = module.parametrizations[last][0]
+            added.left.copy_(away.left)
+            added.right.copy_(away.right)
+        else:
+            getattr(module, last).add_(away)
 
 
 def plain_weights(model: nn.Module) -> dict[str, Tensor]:

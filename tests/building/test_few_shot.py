@@ -94,6 +94,19 @@ def test_a_label_that_was_only_background_needs_no_new_row(tmp_path):
     ).read_bytes()
 
 
+def test_a_bundle_of_differences_learns_one_more_difference(tmp_path):
+    before = tiny_bundle(tmp_path / "before", rank=2)
+    after = teach(
+        before, task(config=replace(QUICK, steps=60, learning_rate=2e-3, evaluate_every=20)), tmp_path / "after"
+    )
+    part = after.decoder("comb")
+    assert part.config.rank == 2
+    assert part.difference is not None
+    pair = (before.common, part.vae)
+    old, new = (decoder_quality(vae, part.config, spikes(9, 5), 0.5).continuation.total for vae in pair)
+    assert new < old
+
+
 @pytest.mark.parametrize("name", ["circle", "Circle"])
 def test_what_is_drawn_already_is_not_taught_again(tmp_path, bundle, name):
     with pytest.raises(BadOption, match="already"):
@@ -153,9 +166,9 @@ def test_a_decoder_begins_from_those_that_find_the_drawings_likeliest(tmp_path, 
 def test_teaching_drops_more_recurrent_weights_than_the_bundle_was_trained_with(tmp_path, monkeypatch, bundle):
     asked = []
 
-    def watched(splits, sizes, config, start):
+    def watched(splits, sizes, config, start, rank):
         asked.append(sizes)
-        return decoder_job(splits, sizes, config, start)
+        return decoder_job(splits, sizes, config, start, rank)
 
     monkeypatch.setattr(few_shot, "decoder_job", watched)
     teach(bundle, task(), tmp_path / "after")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from codes.checkpoints.low_rank import difference, read_difference, whole
 from codes.checkpoints.tensors import load_tensors
 from codes.errors import BadFile, BadOption, TrainingStopped
 from codes.model.vae import SketchVAE
@@ -22,8 +23,9 @@ from codes.training.jobs import (
     train_router,
 )
 from codes.training.loop import Trainer
+from codes.training.low_rank import begin_at, plain_weights, train_low_rank
 from codes.training.run_folder import RunFolder
-from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of
+from tests.support.worlds import TINY_ROUTER, TINY_VAE, batch_of, stirred_vae
 
 QUICK = {"steps": 4, "batch": 4, "evaluate_every": 2, "save_every": 2, "precision": "float32"}
 CONFIG, ROUTER_CONFIG = DecoderTrainConfig(**QUICK), TrainConfig(**QUICK)
@@ -137,6 +139,18 @@ def test_a_difference_of_some_rank_is_all_that_is_learned(store, tmp_path):
     assert "decoder.lstm.weight_hidden" in small
     assert {int(torch.linalg.matrix_rank(away[name], rtol=1e-3)) for name in small} == {2}
     assert away["decoder.output.bias"].abs().max() > 1e-4
+
+
+def test_a_difference_may_begin_at_another_one():
+    model, other = stirred_vae(1), stirred_vae(2)
+    common = {name: value.clone() for name, value in model.state_dict().items()}
+    away = read_difference(difference(other.state_dict(), common, 2, "float32"))
+    train_low_rank(model, 2)
+    begin_at(model, away)
+    begun, wanted = plain_weights(model), whole(away, common)
+    assert begun.keys() == wanted.keys()
+    for name, value in wanted.items():
+        torch.testing.assert_close(begun[name], value)
 
 
 def test_an_interrupted_run_of_a_difference_goes_on(store, tmp_path):
