@@ -22,6 +22,7 @@ ORDER = [
     "errors",
     "runtime",
     "progress",
+    "processes",
     "compiled",
     "vocabulary",
     "sketch",

@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from codes.building.calibration_fit import calibrate, prefix_logits
-from codes.building.critic_fit import add_critic, critic_sketches
+from codes.building.critic_examples import critic_sketches
+from codes.building.critic_fit import add_critic
 from codes.checkpoints.bundle import COMMON, Bundle, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, PartKind, read_decoder, write_part
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise
@@ -22,6 +23,7 @@ from codes.errors import BadFile, BadOption
 from codes.model.calibration import Calibration
 from codes.model.config import RouterConfig
 from codes.model.router import RouterNet
+from codes.processes import ALONE, Processes
 from codes.training.run_folder import RunFolder
 
 COMMANDS: dict[PartKind, str] = {"decoder": "train draw", "router": "train predict"}
@@ -63,15 +65,17 @@ class BundlePlan:
             raise BadOption("two categories' names are too alike to be kept apart as folders")
 
 
-def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None) -> Bundle:
+def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None, processes: Processes = ALONE) -> Bundle:
     """Write a bundle; one that is there already is replaced when the new one is whole.
 
-    The critic is added at the end, so a bundle that is stopped while its critic learns is whole without one.
+    The critic is added at the end, so a bundle that is stopped while its critic learns is whole without one; the same
+    call goes on with what was drawn for it.
 
     Args:
         plan: what goes in.
         folder: where it is to be.
         card: the text of its README.md; a short one to be filled in by default.
+        processes: that draw for the critic, a category each.
 
     Raises:
         BadFile: a run is none, or the store has no training sketches for a critic.
@@ -80,7 +84,7 @@ def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None) -> Bun
     sketches = critic_sketches(plan.store, tuple(plan.decoders), plan.critic_sketches)
     card = card or DEFAULT_CARD.format(name=folder.name, categories=", ".join(plan.decoders))
     bundle = _build_parts(plan, folder, card)
-    return add_critic(bundle, sketches) if sketches else bundle
+    return add_critic(bundle, sketches, processes) if sketches else bundle
 
 
 def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFolder]:

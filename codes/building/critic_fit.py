@@ -1,50 +1,42 @@
 """A critic for a bundle: learns what tells sketches that people finished from sketches that its decoders finished.
 
-First the decoders finish training sketches that were cut short. Then models learn to tell these from the people's own.
-Two look at the features of the router's shared encoder: a logistic regression for each category, from that category's
-sketches alone; and a classifier whose hidden units all categories share, since what decoders do wrong in one category
-they often do in others. A third looks at how added strokes meet the ink before them. See :mod:`codes.model.critic`.
+Two models look at the features of the router's shared encoder: a logistic regression for each category, from that
+category's sketches alone; and a classifier whose hidden units all categories share, since what decoders do wrong in one
+category they often do in others. A third looks at how added strokes meet the ink before them. See
+:mod:`codes.model.critic`, and :mod:`codes.building.critic_examples` for what they learn from.
 
 Knows bundles and sketches; knows no runs and no command line.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from codes.building.critic_examples import CriticExamples, gather_examples
 from codes.checkpoints.bundle import Bundle, write_critic
 from codes.checkpoints.part import PartConfig
-from codes.data.store import Store
-from codes.data.transforms import rows_by_points
-from codes.inference.completer import Completer
-from codes.inference.options import SamplingOptions
-from codes.inference.router import model_input
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic, InkCritic, InkScorer, shared_classifier
 from codes.model.router import Classifier
+from codes.processes import ALONE, Processes
 from codes.progress import progress
-from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
-from codes.sketch.stroke3 import AnyStroke3, Sketch
+from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk
+from codes.sketch.stroke3 import AnyStroke3
 from codes.training.config import TrainConfig
 
-TEMPERATURES = (0.4, 0.4, 0.4, 0.6, 0.8)  # each sketch is finished once at each; mostly at the default
-PREFIX_FRACTIONS = (0.1, 0.9)  # share of a sketch's points that is kept, uniform between these
 REGRESSION_C = 1e-3  # scikit-learn's inverse strength of the ridge, features standardised; docs/log.md
 EPOCHS = 65  # passes of the shared classifier over the people's sketches: of few sketches it learns little
 BATCH_PER_KIND = 256
 WEIGHT_DECAY = 0.1
 LEARNING_RATE = 1e-3
 MIN_DEVIATION = 1e-3  # added to each feature's standard deviation, so that a constant feature is not blown up
-# People's whole drawings are 255 pixels wide or high exactly: a critic of ink would look for that, so it learns from
-# drawings that were made larger or smaller.
-SCALES = (0.8, 1.15)
 INK_EPOCHS = 10  # passes of the critic of ink over the people's cut sketches
 INK_BATCH_PER_KIND = 256
 INK_WEIGHT_DECAY = 0.05
@@ -53,97 +45,26 @@ STANDARDISED_PER_KIND = 100_000  # strokes, or sketches, that means and standard
 PARTIAL_WEIGHT = 0.5  # in the loss, of drawings cut off at a pen-up, beside finished ones
 
 
-def add_critic(bundle: Bundle, sketches: Mapping[str, Sequence[AnyStroke3]]) -> Bundle:
+def add_critic(bundle: Bundle, sketches: Mapping[str, Sequence[AnyStroke3]], processes: Processes = ALONE) -> Bundle:
     """Fit a critic on training sketches of the bundle's categories and add it to the bundle's folder.
+
+    What the decoders draw for it is kept beside the bundle until the critic is there: if this is stopped, the same call
+    goes on where it was.
 
     Args:
         bundle: without a critic; its decoders finish the sketches.
         sketches: category to stroke-3 in QuickDraw pixels; a category that is missing gets no critic.
+        processes: that let categories be drawn side by side.
     """
-    completer = Completer(bundle)
-    bar = progress(sketches.items(), desc="critic", unit=" categories")
-    critic = fit_critic({category: critic_examples(completer, category, rows) for category, rows in bar})
+    folder = bundle.folder.with_name(f".{bundle.folder.name}.critic")
+    critic = fit_critic(gather_examples(bundle, sketches, folder, processes))
     counts = {"counts": [len(rows) for rows in sketches.values()]}
     scale = bundle.router()[1].scale
-    return write_critic(
+    made = write_critic(
         bundle, critic, PartConfig("critic", critic.config.to_dict(), scale, list(sketches), training=counts)
     )
-
-
-def critic_sketches(store: Store, categories: Sequence[str], max_count: int) -> dict[str, list[AnyStroke3]]:
-    """Return up to ``max_count`` training sketches of each category that has any.
-
-    Raises:
-        BadFile: some are asked for and the store has no training sketches at all.
-        BadOption: the store has no such category.
-    """
-    if max_count == 0:
-        return {}
-    split = store.split("train")
-    chosen = {category: evenly_spaced(list(split.only(category).sketches()), max_count) for category in categories}
-    return {category: sketches for category, sketches in chosen.items() if sketches}
-
-
-def evenly_spaced(sketches: Sequence[AnyStroke3], max_count: int) -> list[AnyStroke3]:
-    """Return up to ``max_count`` of the sketches, spread from the first to the last."""
-    return [sketches[int(i)] for i in np.linspace(0, len(sketches) - 1, min(max_count, len(sketches)))]
-
-
-@dataclass(frozen=True)
-class CriticExamples:
-    """Hold sketches of one category, those that people finished and those that its decoder finished.
-
-    Attributes:
-        human: features of the shared encoder, ``[N, F]``.
-        generated: the same, ``[M, F]``.
-        human_ink: what people added to their sketches' beginnings, cut where the decoder went on.
-        generated_ink: what the decoder added.
-    """
-
-    human: Tensor
-    generated: Tensor
-    human_ink: AddedInk
-    generated_ink: AddedInk
-
-
-def critic_examples(
-    completer: Completer, category: str, sketches: Sequence[AnyStroke3], seed: int = 0
-) -> CriticExamples:
-    """Measure sketches, and what the category's decoder makes of their beginnings at each of :data:`TEMPERATURES`.
-
-    Args:
-        completer: of the bundle that is to have the critic.
-        category: whose decoder finishes them.
-        sketches: stroke-3 in QuickDraw pixels; each is cut anew for every temperature.
-        seed: of the cuts, of the scales and of the drawing.
-    """
-    rng = np.random.default_rng(seed)
-    human = [Sketch(rows.astype(np.float64)) for rows in sketches]
-    generated: list[Sketch] = []
-    cuts: list[int] = []
-    for number, temperature in enumerate(TEMPERATURES):
-        options = SamplingOptions(category=category, temperature=temperature, seed=seed + number, candidates=1)
-        prefixes = [sketch.prefix(rows_by_points(sketch.points, rng.uniform(*PREFIX_FRACTIONS))) for sketch in human]
-        generated += (done.sketch for each in completer.complete_many(prefixes, options) for done in each)
-        cuts += map(len, prefixes)
-    scales = rng.uniform(*SCALES, len(cuts))
-    return CriticExamples(
-        _features(completer, human),
-        _features(completer, generated),
-        _ink(human * len(TEMPERATURES), cuts, scales),
-        _ink(generated, cuts, scales),
-    )
-
-
-def _features(completer: Completer, sketches: Sequence[Sketch]) -> Tensor:
-    """Return the features of the shared encoder, ``[N, F]``, in half precision as there may be many."""
-    encoded = completer.models.router.encode([model_input(each) for each in sketches])
-    return torch.cat([each.features.half() for each in encoded])
-
-
-def _ink(sketches: Sequence[Sketch], cuts: Sequence[int], scales: NDArray[np.float64]) -> AddedInk:
-    """Measure what was added to sketches after ``cuts`` rows, of drawings made larger or smaller by ``scales``."""
-    return added_ink([each.points * [scale, scale, 1] for each, scale in zip(sketches, scales, strict=True)], cuts)
+    shutil.rmtree(folder)
+    return made
 
 
 def fit_critic(examples: Mapping[str, CriticExamples]) -> Critic:

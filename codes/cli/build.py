@@ -21,6 +21,7 @@ from codes.building.few_shot import teach as teach_bundle
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.tensors import StoragePrecision
 from codes.cli.common import MODEL, PATH, SectionedCommand, option, refuse
+from codes.cli.train import side_by_side
 from codes.data.store import Store
 from codes.errors import BadOption
 from codes.runtime import keep_freed_memory
@@ -55,6 +56,14 @@ from codes.training.run_folder import RunFolder
     help="Training sketches of each category, at most, that the critic learns from; 0 makes no critic.",
 )
 @option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    section="Data",
+    help="Categories that are drawn for the critic side by side, each with its share of the threads.",
+)
+@option(
     "--precision",
     type=click.Choice(get_args(StoragePrecision)),
     default=BundlePlan.precision,
@@ -81,7 +90,7 @@ def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out:
 
     Then each decoder finishes sketches of the train split of --data that were cut short, and a critic learns to tell
     them from people's own; it has a say in which of several completions is kept. That takes some ten seconds a category
-    on one core. If it is stopped before its end, the bundle is whole but has no critic.
+    on one core. If it is stopped before its end, the bundle is whole but has no critic; the same command goes on.
 
     \b
     Example:
@@ -94,7 +103,7 @@ def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out:
     common = RunFolder(options["common"]) if options["common"] else None
     parts = (options["precision"], options["critic_sketches"], common, options["rank"])
     plan = BundlePlan(RunFolder(router), runs, Store(data), *parts)
-    made = build_bundle(plan, out, card)
+    made = build_bundle(plan, out, card, side_by_side(options["jobs"]))
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     click.echo(f"{made.folder}: {len(runs)} categories, {size / 1e6:.1f} MB")
 

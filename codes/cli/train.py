@@ -10,10 +10,20 @@ from typing import Any
 import click
 import torch
 
-from codes.cli.common import PATH, STORE, Command, ErrorHandlingGroup, option, options_from, options_of, refuse
+from codes.cli.common import (
+    PATH,
+    STORE,
+    Command,
+    ErrorHandlingGroup,
+    option,
+    options_from,
+    options_of,
+    refuse,
+)
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_run
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, InkConfig, RouterConfig, VAEConfig
+from codes.processes import Processes
 from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import TrainingRequest, train_common, train_decoders, train_router
@@ -98,9 +108,13 @@ def draw(
     options["ink"] = InkConfig() if ink else None
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
     request = _request(options, sizes, options_from(DecoderTrainConfig, options))
-    prepare = partial(_prepare_process, max(1, torch.get_num_threads() // jobs))
-    for line in train_common(request) if together else train_decoders(request, categories, jobs, prepare):
+    for line in train_common(request) if together else train_decoders(request, categories, side_by_side(jobs)):
         click.echo(line)
+
+
+def side_by_side(jobs: int) -> Processes:
+    """Return processes that share this one's threads among them."""
+    return Processes(jobs, partial(_prepare_process, max(1, torch.get_num_threads() // jobs)))
 
 
 def _prepare_process(threads: int) -> None:

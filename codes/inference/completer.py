@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +129,7 @@ class Completer:
     def _draw(
         self, sketches: Sequence[Sketch], routes: Sequence[Route], options: SamplingOptions
     ) -> list[list[Completion]]:
-        """Draw category by category, and sketches of like length together; results in the order of the sketches."""
+        """Draw one category after another, and sketches of like length together; results in the sketches' order."""
         _check_size(options)
         answers: list[list[Event]] = [[] for _ in sketches]
         requests = [
@@ -138,8 +137,7 @@ class Completer:
             for sketch, route, events in zip(sketches, routes, answers, strict=True)
         ]
         by_category = sorted(requests, key=lambda each: (_category(each, options), len(each.sketch)))
-        for _, group in groupby(by_category, key=lambda each: _category(each, options)):
-            self._run_until_over(deque(group), options.variations * options.candidates * options.top)
+        self._run_until_over(deque(by_category), options.variations * options.candidates * options.top)
         return [_completions(events) for events in answers]
 
     def _run_until_over(self, waiting: deque[SketchRequest], drawings: int) -> None:

@@ -5,10 +5,9 @@ There are two kinds of job: a VAE, of one category or of several together, and t
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from codes.model.config import RouterConfig, VAEConfig
 from codes.model.mixture import outputs_for
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.progress import progress
+from codes.processes import ALONE, Processes
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.loop import Job, MakeObjective, Trainer
 from codes.training.low_rank import train_low_rank
@@ -198,28 +197,15 @@ class TrainingRequest:
 
 
 def train_decoders(
-    request: TrainingRequest,
-    categories: Sequence[str] = (),
-    side_by_side: int = 1,
-    prepare_process: Callable[[], None] | None = None,
+    request: TrainingRequest, categories: Sequence[str] = (), processes: Processes = ALONE
 ) -> Iterator[str]:
-    """Train a VAE for each category, all of the store by default; yield a line for each run when it is over.
-
-    Several ``side_by_side`` are trained by processes of their own, each of which is prepared first.
-    """
+    """Train a VAE for each category, all of the store by default; yield a line for each run when it is over."""
     categories = categories or Store(request.store).categories
-    if side_by_side == 1:
+    if processes.count == 1:
         for category in categories:
             yield _train_decoder(request, category)
-        return
-    pool = ProcessPoolExecutor(side_by_side, multiprocessing.get_context("spawn"), prepare_process)
-    quiet = replace(request, quiet=True)
-    try:
-        runs = [pool.submit(_train_decoder, quiet, category) for category in categories]
-        for run in progress(as_completed(runs), total=len(runs), unit=" categories"):
-            yield run.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    else:
+        yield from processes.results(partial(_train_decoder, replace(request, quiet=True)), categories)
 
 
 def train_common(request: TrainingRequest) -> Iterator[str]:

@@ -6,37 +6,32 @@ the examples that all learn from, and the way into a bundle.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from codes.building import critic_examples as critic_examples_module
 from codes.building import critic_fit
+from codes.building.critic_examples import CriticExamples, ExamplesTask, critic_sketches
 from codes.building.critic_fit import (
-    PREFIX_FRACTIONS,
-    TEMPERATURES,
-    CriticExamples,
     LabelledFeatures,
     LabelledInk,
     add_critic,
-    critic_examples,
-    critic_sketches,
-    evenly_spaced,
     fit_critic,
     fit_ink,
     fit_shared,
 )
 from codes.data.store_writer import pack
-from codes.inference.options import SamplingOptions
 from codes.model import critic
 from codes.model.config import CriticConfig
 from codes.model.critic import InkCritic, shared_classifier
 from codes.model.router import Classifier
+from codes.processes import Processes
 from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
-from codes.sketch.stroke3 import AnyStroke3, Stroke3, from_polylines
-from tests.support.worlds import doodles, generator, tiny_bundle
+from codes.sketch.stroke3 import Stroke3, from_polylines
+from tests.support.worlds import CATEGORIES, doodles, generator, tiny_bundle
 
 
 def drawn(count: int, centre: float, seed: int, spread: float = 1.0) -> torch.Tensor:
@@ -295,61 +290,6 @@ def test_features_of_ink_that_never_change_do_no_harm(ink_critic):
     assert all(torch.isfinite(each).all() for each in ink_critic.state_dict().values())
 
 
-def test_each_sketch_is_seen_whole_and_finished_at_every_temperature(completer):
-    sketches = doodles(7, categories=["square"])
-    examples = critic_examples(completer, "square", sketches)
-    expected = next(completer.models.router.encode([each.astype(np.float64) for each in sketches])).features
-    torch.testing.assert_close(examples.human, expected.half())
-    assert examples.generated.shape == (7 * len(TEMPERATURES), expected.shape[1])
-    assert len(examples.human_ink.counts) == len(examples.generated_ink.counts) == 7 * len(TEMPERATURES)
-
-
-def test_what_people_added_is_cut_where_the_decoder_went_on_and_neither_has_its_own_size(completer, monkeypatch):
-    asked: list[tuple[list[AnyStroke3], Sequence[int]]] = []
-    monkeypatch.setattr(critic_fit, "added_ink", lambda *ink: asked.append(ink) or added_ink(*ink))
-    sketches = doodles(8, categories=["zigzag"])
-    critic_examples(completer, "zigzag", sketches)
-    (human, cuts), (generated, same) = asked
-    assert cuts == same
-    scales = []
-    for number, (rows, others, cut) in enumerate(zip(human, generated, cuts, strict=True)):
-        person = sketches[number % 8]
-        scales.append(float(rows[0, :2].sum() / person[0, :2].sum()))
-        np.testing.assert_allclose(rows, person * [scales[-1], scales[-1], 1])
-        np.testing.assert_allclose(others[:cut], rows[:cut])
-    assert critic_fit.SCALES[0] <= min(scales) < 0.9 < 1.05 < max(scales) <= critic_fit.SCALES[1]
-
-
-def test_it_is_a_function_of_the_seed(completer):
-    sketches = doodles(4, categories=["zigzag"])
-    first, again, other = (critic_examples(completer, "zigzag", sketches, seed).generated for seed in (0, 0, 9))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, other)
-
-
-def test_what_the_decoder_finishes_begins_as_the_persons_and_is_cut_within_bounds(completer, monkeypatch):
-    sketches = [rows for rows in doodles(30, categories=["zigzag"]) if len(rows) >= 10]
-    asked = []
-    draw = completer.complete_many
-    monkeypatch.setattr(
-        completer, "complete_many", lambda begun, options: asked.append((begun, options)) or draw(begun, options)
-    )
-    critic_examples(completer, "zigzag", sketches)
-    temperatures = [options.temperature for _, options in asked]
-    assert temperatures == list(TEMPERATURES)
-    assert len(set(temperatures)) >= 3, "a critic must have seen decoders at several temperatures"
-    assert temperatures.count(SamplingOptions().temperature) > len(temperatures) / 2
-    assert len({options.seed for _, options in asked}) == len(TEMPERATURES)
-    assert all((options.category, options.candidates) == ("zigzag", 1) for _, options in asked)
-    shares = []
-    for begun, _ in asked:
-        for prefix, rows in zip(begun, sketches, strict=True):
-            np.testing.assert_array_equal(prefix.points, rows[: len(prefix)])
-            shares.append(len(prefix) / len(rows))
-    assert PREFIX_FRACTIONS[0] - 0.05 <= min(shares) < 0.3
-    assert 0.7 < max(shares) <= PREFIX_FRACTIONS[1] + 0.05
-
-
 def test_a_category_without_training_sketches_gets_no_row(tmp_path):
     bundle = tiny_bundle(tmp_path / "tiny")
     store = pack(tmp_path / "store", {"train": {"circle": doodles(4), "square": [], "zigzag": doodles(3)}})
@@ -358,13 +298,30 @@ def test_a_category_without_training_sketches_gets_no_row(tmp_path):
     assert (facts.categories, facts.training) == (["circle", "zigzag"], {"counts": [3, 3]})
 
 
-def test_a_critics_sketches_are_spread_over_all_there_are():
-    sketches = doodles(23)
-    for max_count in (1, 2, 5, 22, 23, 500):
-        kept = [
-            next(i for i, rows in enumerate(sketches) if rows is each) for each in evenly_spaced(sketches, max_count)
-        ]
-        assert kept == sorted(set(kept))
-        assert len(kept) == min(max_count, 23)
-        assert {0} <= set(kept) if max_count == 1 else {0, 22} <= set(kept)
-    assert evenly_spaced([], 5) == []
+def test_a_critic_that_was_stopped_goes_on_and_comes_out_the_same(tmp_path, monkeypatch):
+    """Drawn by two processes or by one; nothing is left beside the bundle at the end."""
+    sketches = {category: doodles(6, categories=[category]) for category in CATEGORIES}
+    first = add_critic(tiny_bundle(tmp_path / "first"), sketches, Processes(2))
+    bundle = tiny_bundle(tmp_path / "second")
+    with monkeypatch.context() as stopped:
+        stopped.setattr(critic_fit, "fit_critic", None)
+        with pytest.raises(TypeError):
+            add_critic(bundle, sketches)
+    assert len(list((tmp_path / ".second.critic").iterdir())) == len(sketches)
+    monkeypatch.setattr(critic_examples_module, "critic_examples", None)
+    second = add_critic(bundle, sketches)
+    names = ("config.json", "weights.safetensors")
+    for path in (f"critic/{name}" for name in names):
+        assert (first.folder / path).read_bytes() == (second.folder / path).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["first", "second"]
+
+
+def test_other_sketches_or_another_bundle_are_drawn_anew(tmp_path):
+    bundle, path = tiny_bundle(tmp_path / "tiny"), tmp_path / "circle.safetensors"
+    task = ExamplesTask(bundle, "circle", doodles(4), path)
+    task.run()
+    assert task.is_done()
+    assert not replace(task, sketches=doodles(4, 1)).is_done()
+    with (bundle.folder / "bundle.json").open("a") as file:
+        file.write(" ")
+    assert not task.is_done()

@@ -12,6 +12,7 @@ from codes.checkpoints.low_rank import difference, read_difference, whole
 from codes.checkpoints.tensors import load_tensors
 from codes.errors import BadFile, BadOption, TrainingStopped
 from codes.model.vae import SketchVAE
+from codes.processes import Processes
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import (
     Splits,
@@ -112,7 +113,7 @@ def test_categories_trained_side_by_side_are_what_each_is_alone(store, tmp_path)
     request = TrainingRequest(store.folder, tmp_path / "alone", TINY_VAE, CONFIG)
     names = store.categories[:2]
     alone = list(train_decoders(request, names))
-    lines = list(train_decoders(replace(request, out=tmp_path / "both"), names, side_by_side=2))
+    lines = list(train_decoders(replace(request, out=tmp_path / "both"), names, Processes(2)))
     assert sorted(line.replace("both", "alone") for line in lines) == sorted(alone)
     for name in names:
         ours, theirs = (load_tensors(tmp_path / folder / name / "best.safetensors")[0] for folder in ("both", "alone"))
@@ -123,7 +124,7 @@ def test_categories_trained_side_by_side_are_what_each_is_alone(store, tmp_path)
 def test_a_mistake_in_one_of_many_is_told_and_what_was_not_begun_is_not(store, tmp_path):
     request = TrainingRequest(store.folder, tmp_path, TINY_VAE, CONFIG)
     with pytest.raises(TrainingStopped, match="has no category 'cow'"):
-        list(train_decoders(request, ["cow", *store.categories[:1]], side_by_side=2))
+        list(train_decoders(request, ["cow", *store.categories[:1]], Processes(2)))
 
 
 def test_a_difference_of_some_rank_is_all_that_is_learned(store, tmp_path):
