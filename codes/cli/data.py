@@ -24,7 +24,7 @@ from codes.data.inspect import (
     write_histogram,
 )
 from codes.data.negatives import synthetic_negatives
-from codes.data.quickdraw import ATTRIBUTION, NONE_OF_THESE
+from codes.data.quickdraw import ATTRIBUTION, NONE_OF_THESE, categories
 from codes.data.store import Store
 from codes.errors import BadOption
 from codes.formats.npz import SPLITS, write_splits
@@ -198,7 +198,8 @@ def _table(lines: list[CategorySummary]) -> list[str]:
 
 
 @data.command("download")
-@click.argument("categories", nargs=-1, required=True, metavar="CATEGORY...")
+@click.argument("names", nargs=-1, metavar="CATEGORY...")
+@option("--all", "everything", is_flag=True, section="Data", help="All 345 categories, some 10 GB.")
 @option("--kind", type=click.Choice(get_args(DownloadKind)), default=RemoteFile.kind, show_default=True, section="Data",
         help="An .npz file of at most 75 000 sketches, or an .ndjson file of all (simplified).")  # fmt: skip
 @option("--full", is_flag=True, section="Data", help="All sketches, as .full.npz.")
@@ -206,7 +207,7 @@ def _table(lines: list[CategorySummary]) -> list[str]:
 @option("-o", "--out", "folder", type=PATH, default=Path("datasets/quickdraw"), show_default=True, section="Output",
         help="Folder of the files.")  # fmt: skip
 @AS_JSON
-def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **options: Any) -> None:
+def download_(names: tuple[str, ...], everything: bool, folder: Path, as_json: bool, **options: Any) -> None:
     """Fetch the official files of each CATEGORY of Quick, Draw! from Google.
 
     Files that are there already are skipped, and one that was interrupted goes on where it stopped. The drawings are
@@ -216,8 +217,12 @@ def download_(categories: tuple[str, ...], folder: Path, as_json: bool, **option
     Examples:
       train_or_test.py data download cat sun "alarm clock"
       train_or_test.py data download cat --kind simplified -o datasets/simplified
+      train_or_test.py data download --all
     """
-    remotes = [RemoteFile(name, options["kind"], options["full"], options["base_url"]) for name in categories]
+    if bool(names) == everything:
+        raise BadOption("name the categories to download, or give --all")
+    kind = (options["kind"], options["full"], options["base_url"])
+    remotes = [RemoteFile(name, *kind) for name in (categories() if everything else names)]
     results = []
     for remote in remotes:
         results.append(download(remote, folder))

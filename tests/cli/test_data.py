@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
+from codes.cli import data
 from codes.cli.main import train_or_test as main
 from codes.data.quickdraw import ATTRIBUTION
 from codes.data.store import Store
@@ -241,6 +242,17 @@ def test_download_of_an_unknown_name_asks_nobody(tmp_path):
     """All names are checked before the first file is fetched."""
     assert "did you mean 'snowman'" in error_of("download", "cat", "snowmann", "-o", tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_all_means_every_category(site: Site, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(data, "categories", lambda: ("cat",))
+    assert run("download", "--all", "-o", tmp_path / "new", "--base-url", site.url).exit_code == 0
+    assert (tmp_path / "new" / "cat.npz").read_bytes() == (files / "cat.npz").read_bytes()
+
+
+@pytest.mark.parametrize("words", [(), ("cat", "--all")])
+def test_either_some_categories_are_named_or_all_are_meant(words, tmp_path):
+    assert "name the categories to download, or give --all" in error_of("download", *words, "-o", tmp_path / "new")
 
 
 def test_nonsense_becomes_none_of_these(files, tmp_path):
