@@ -59,16 +59,24 @@ def test_health_counts(client):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"variations": 3, "seed": 4}, {"top": 2}, {"category": "square"}, {"latent": "prior"}, {"latent": "zero"}],
+    [
+        {},
+        {"variations": 3, "seed": 4},
+        {"top": 2},
+        {"category": "square"},
+        {"only": ["square", "zigzag"], "top": 2},
+        {"latent": "prior"},
+        {"latent": "zero"},
+    ],
 )
 def test_a_completion_equals_that_of_the_command_line(client, bundle, tmp_path, options):
     """The same object, numbers up to rounding."""
     sketch = prefixes(1)[0]
     record = sketch_record(sketch)
     (tmp_path / "half.json").write_text(json.dumps(record))
-    words = [
-        word for name, value in {"variations": 1, "candidates": 8, **options}.items() for word in (f"--{name}", value)
-    ]
+    given = {"variations": 1, "candidates": 8, **options}
+    given |= {"only": ",".join(options["only"])} if "only" in options else {}
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
     text = output_of(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
     (theirs,) = json.loads(text)["results"]
     del theirs["file"]
@@ -143,6 +151,17 @@ def test_a_file_is_read_as_the_readers_of_formats_read_it(client, tmp_path, name
         ("/api/complete", {"sketch": TWO, "options": {"seed": True}}, "options.seed: expected int, got bool"),
         ("/api/complete", {"sketch": TWO, "options": {"temperature": "hot"}}, "temperature"),
         ("/api/complete", {"sketch": TWO, "options": {"category": "cow"}}, "no category 'cow'"),
+        ("/api/complete", {"sketch": TWO, "options": {"only": "square"}}, "options.only: expected array, got str"),
+        (
+            "/api/complete",
+            {"sketch": TWO, "options": {"only": ["square", "cow"]}},
+            "no category 'cow'; there are circle",
+        ),
+        (
+            "/api/complete",
+            {"sketch": TWO, "options": {"only": ["square"], "category": "square"}},
+            "give one of the two",
+        ),
         ("/api/complete", {"sketch": TWO, "draw": 1}, "no field 'draw'; there are sketch, options"),
         ("/api/complete", {}, "the field 'sketch' is missing"),
         ("/api/complete", b"", "JSON"),
