@@ -9,7 +9,7 @@ from typing import Any, get_args
 import click
 
 from codes.building.bundle_builder import BundlePlan, build_bundle, find_runs
-from codes.building.catalogue import add_catalogue
+from codes.building.catalogue import FROM_NOTHING, add_catalogue
 from codes.building.few_shot import (
     MAX_DRAWINGS,
     TEACHING,
@@ -21,7 +21,7 @@ from codes.building.few_shot import (
 from codes.building.few_shot import teach as teach_bundle
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.tensors import StoragePrecision
-from codes.cli.common import MODEL, PATH, SectionedCommand, option, options_from, options_of, refuse
+from codes.cli.common import MODEL, PATH, SectionedCommand, option, options_of, refuse
 from codes.data.store import Store
 from codes.errors import BadOption
 from codes.inference.options import SamplingOptions
@@ -92,7 +92,7 @@ def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out:
     them from people's own; it has a say in which of several completions is kept. That takes some ten seconds a category
     on one core. If it is stopped before its end, the bundle is whole but has no critic.
 
-    At the end each category draws itself once, as with catalogue: about a second for three categories.
+    At the end each category draws itself once, as with catalogue: about a second for each.
 
     \b
     Example:
@@ -175,13 +175,13 @@ def catalogue(folder: Path, **options: Any) -> None:
     """Let each category of BUNDLE draw itself from nothing, and keep the drawings in it.
 
     The live canvas shows them to people who ask what it knows, and draw_client.py list -o makes a picture of them.
-    Nothing is written before all are drawn; drawings that BUNDLE has are replaced then. Takes about a second for three
-    categories.
+    Of several drawings the one is kept that is recognised most surely. Nothing is written before all are drawn; then
+    the drawings that BUNDLE has are replaced. Takes about a second for each category.
 
     \b
     Example:
       train_or_test.py catalogue runs/mine
     """
     use_threads(1)
-    made = add_catalogue(Bundle.open(folder), options_from(SamplingOptions, {**options, "latent": "prior"}))
+    made = add_catalogue(Bundle.open(folder), replace(FROM_NOTHING, **options))
     click.echo(f"{made.folder}: a drawing of each of its {len(made.categories)} categories")
