@@ -11,6 +11,9 @@ import { halves } from "./reveal.js";
 import { inMiddle } from "./wire.js";
 
 const MARGIN = 40;
+// A card is this much wider than high (page.css), and its lines are this share of its height wide.
+const ASPECT = 1.2;
+const INK = 0.022;
 // Cards are drawn when they are nearly in view, since there may be hundreds.
 const NEARLY = "300px";
 
@@ -152,10 +155,14 @@ export class Catalogue {
     const drawing = inMiddle(sketch);
     const { left, top, right, bottom } = boxOf(drawing);
     const { first, rest } = halves(drawing);
-    const box = [left - MARGIN, top - MARGIN, right - left + 2 * MARGIN, bottom - top + 2 * MARGIN];
-    card.querySelector("svg").setAttribute("viewBox", box.join(" "));
-    card.querySelector(".first").setAttribute("d", pathData(first));
-    card.querySelector(".rest").setAttribute("d", pathData(rest));
+    const [width, height] = [right - left + 2 * MARGIN, bottom - top + 2 * MARGIN];
+    const [picture, ink, pencil] = ["svg", ".first", ".rest"].map((part) => card.querySelector(part));
+    picture.setAttribute("viewBox", [left - MARGIN, top - MARGIN, width, height].join(" "));
+    for (const part of [ink, pencil]) part.setAttribute("stroke-width", INK * Math.max(width / ASPECT, height));
+    ink.setAttribute("d", pathData(first));
+    const lines = rest.map(() => pencil.firstElementChild.cloneNode()); // each on its own, to be drawn under the pointer
+    for (const [index, line] of lines.entries()) line.setAttribute("d", pathData([rest[index]]));
+    pencil.replaceChildren(...lines);
   }
 
   // Keys.

@@ -96,6 +96,7 @@ const inWords = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")}
 export function catalogueSays({ history, only, categories }, { text, found, picking }) {
   if (!found) return picking || !only.length ? `I know nothing like “${text}”.` : `Nothing here is like “${text}”.`;
   if (picking) return only.length ? `${onlySays(only)} Pick more, or close this and draw.` : "Pick what we play with.";
+  if (text) return `${found === 1 ? "One thing" : `${found} things`} like “${text}”.`;
   if (only.length) return onlySays(only);
   const choose = history.present.length ? "I finish your drawing as that" : "I begin it";
   return `${categories.length} things. Choose one, and ${choose}.`;

@@ -127,6 +127,7 @@ def test_with_the_keyboard_alone(page):
     assert page.run(FOCUS) == "known"
     page.press("tellies")
     wait_until(lambda: page.run(NAMES) == ["television"])
+    assert page.text("#catalogue-says") == "One thing like “tellies”."
     press(page, Keys.ESCAPE)
     wait_until(lambda: page.run(NAMES) == names)
     page.press("xqzw")
