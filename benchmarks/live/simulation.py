@@ -64,7 +64,8 @@ class Simulation:
         if user in self._latest:
             self.engine.cancel(self._latest[user])
         self._sent.append(sent)
-        self._latest[user] = SketchRequest(parsed.sketch, parsed.options, partial(self._tell, sent))
+        tell = partial(self._tell, sent)
+        self._latest[user] = SketchRequest(parsed.sketch, parsed.options, tell, draws=parsed.draws)
         self.engine.submit(self._latest[user])
 
     def _tell(self, sent: SentRequest, event: Event) -> None:

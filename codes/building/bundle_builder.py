@@ -1,4 +1,7 @@
-"""Finished runs to a bundle: calibrates the router, stores the parts and the card, adds a critic. Trains nothing."""
+"""Finished runs to a bundle: calibrates the router, stores the parts and the card, adds a critic and a catalogue.
+
+Trains no decoder and no router.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 from torch import Tensor
 
 from codes.building.calibration_fit import calibrate, prefix_logits
+from codes.building.catalogue import add_catalogue
 from codes.building.critic_examples import critic_sketches
 from codes.building.critic_fit import add_critic
 from codes.checkpoints.bundle import COMMON, Bundle, part_folder, publish_bundle
@@ -44,6 +48,7 @@ class BundlePlan:
         critic_sketches: training sketches of each category, at most, that the critic learns from; 0 makes none.
         common: the run of all categories from which the decoders were started; they are stored as differences from it.
         rank: of these differences, see :mod:`codes.checkpoints.low_rank`.
+        catalogue: true to have each category drawn once, for people to see what the bundle knows.
 
     Raises:
         BadOption: there is no decoder, or two categories' names are too alike.
@@ -56,6 +61,7 @@ class BundlePlan:
     critic_sketches: int = 500
     common: RunFolder | None = None
     rank: int = 32
+    catalogue: bool = True
 
     def __post_init__(self) -> None:
         if not self.decoders:
@@ -68,8 +74,8 @@ class BundlePlan:
 def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None, processes: Processes = ALONE) -> Bundle:
     """Write a bundle; one that is there already is replaced when the new one is whole.
 
-    The critic is added at the end, so a bundle that is stopped while its critic learns is whole without one; the same
-    call goes on with what was drawn for it.
+    The critic and then the catalogue are added at the end, so a bundle that is stopped there is whole without them; the
+    same call goes on with what was drawn for the critic.
 
     Args:
         plan: what goes in.
@@ -84,7 +90,8 @@ def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None, proces
     sketches = critic_sketches(plan.store, tuple(plan.decoders), plan.critic_sketches)
     card = card or DEFAULT_CARD.format(name=folder.name, categories=", ".join(plan.decoders))
     bundle = _build_parts(plan, folder, card)
-    return add_critic(bundle, sketches, processes) if sketches else bundle
+    bundle = add_critic(bundle, sketches, processes) if sketches else bundle
+    return add_catalogue(bundle) if plan.catalogue else bundle
 
 
 def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFolder]:

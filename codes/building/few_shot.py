@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from codes.building.catalogue import add_catalogue
 from codes.checkpoints.bundle import COMMON, CRITIC, Bundle, part_folder, publish_bundle
 from codes.checkpoints.low_rank import difference, read_difference
 from codes.checkpoints.part import PartConfig, write_part
@@ -100,12 +101,15 @@ class TeachingTask:
 def teach(bundle: Bundle, task: TeachingTask, folder: Path) -> Bundle:
     """Write a copy of the bundle that also knows the task's category; one that is there already is replaced.
 
+    Where the bundle has a catalogue, the copy has the same drawings and one of the new category.
+
     Raises:
         BadOption: the bundle draws this category already, or its name is too like another's; or there are no other
             sketches that the router knows.
     """
     part = part_folder(task.name)
     _check(bundle, task, part)
+    catalogue = bundle.catalogue()
     building = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     try:
@@ -115,9 +119,10 @@ def teach(bundle: Bundle, task: TeachingTask, folder: Path) -> Bundle:
         _write_decoder(bundle, task, building / part)
         _write_router(bundle, task, building / "router")
         card = (bundle.folder / "README.md").read_text() + NOTE.format(name=task.name, count=len(task.drawings))
-        return publish_bundle(building, folder, {**bundle.decoders, task.name: part}, card)
+        made = publish_bundle(building, folder, {**bundle.decoders, task.name: part}, card)
     finally:
         shutil.rmtree(building, ignore_errors=True)
+    return add_catalogue(made, known=catalogue) if catalogue else made
 
 
 def read_drawings(files: Iterable[Path], max_count: int = MAX_DRAWINGS) -> list[AnyStroke3]:

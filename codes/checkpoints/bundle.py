@@ -5,6 +5,7 @@
     decoders/<category>/             a part each, read when it is first used
     common/                          a decoder of all categories, if theirs are stored as differences from it
     critic/                          a part that a bundle may be without
+    catalogue.ndjson                 a drawing of each category, which a bundle may be without
     README.md                        the model card
 
 Opening a bundle reads ``bundle.json`` and nothing else. Knows where parts are; knows nothing of what they compute.
@@ -32,14 +33,17 @@ from codes.checkpoints.part import (
     write_part,
 )
 from codes.errors import BadFile, ModelNotFound
-from codes.formats.files import atomic_path
+from codes.formats import ndjson
+from codes.formats.files import MEGABYTE, atomic_path, check_source
 from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
+from codes.sketch.stroke3 import Sketch
 from codes.vocabulary import find
 
 FORMAT = 6
-CRITIC, COMMON = "critic", "common"
+CRITIC, COMMON, CATALOGUE = "critic", "common", "catalogue.ndjson"
+MAX_CATALOGUE = 16 * MEGABYTE  # 345 drawings take 140 kB
 FEW_CATEGORIES = 12  # that one sentence can name
 PACKAGE = Path(__file__).parents[1]
 INSTALLED = PACKAGE / "bundles"  # where setup.py puts them; a checkout has no such folder
@@ -100,7 +104,7 @@ class Bundle:
         Raises:
             BadFile: it is missing or damaged, or it never learned one of the categories.
         """
-        net, config = read_router(self._verified("router"))
+        net, config = read_router(self._verified_part("router"))
         unknown = sorted(set(self.categories) - set(config.categories))
         if unknown:
             raise BadFile(self.folder, f"its router never learned {', '.join(unknown)}")
@@ -112,12 +116,32 @@ class Bundle:
         Raises:
             BadFile: it is missing or damaged.
         """
-        return read_critic(self._verified(CRITIC)) if self.has_critic else None
+        return read_critic(self._verified_part(CRITIC)) if self.has_critic else None
 
     @property
     def has_critic(self) -> bool:
         """Return true if the table of contents names a critic."""
         return f"{CRITIC}/{FILES[0]}" in self.hashes
+
+    def catalogue(self) -> dict[str, Sketch]:
+        """Read one drawing of each category, in the order of the categories; none of those that have none.
+
+        Raises:
+            BadFile: it is missing, damaged or too large, or shows what the bundle cannot draw.
+        """
+        if not self.has_catalogue:
+            return {}
+        path = self._verified(CATALOGUE)
+        check_source(path, MAX_CATALOGUE)
+        drawn = {sketch.category: sketch for sketch in ndjson.iterate(path)}
+        if strange := drawn.keys() - set(self.categories):
+            raise BadFile(path, f"shows {next(iter(strange))!r}, which the bundle cannot draw")
+        return {name: drawn[name] for name in self.categories if name in drawn}
+
+    @property
+    def has_catalogue(self) -> bool:
+        """Return true if the table of contents names drawings of the categories."""
+        return CATALOGUE in self.hashes
 
     def decoder(self, category: str) -> DecoderPart:
         """Read one category's model.
@@ -126,7 +150,7 @@ class Bundle:
             ModelNotFound: it has no such category; the sentence names those there are.
             BadFile: it is missing or damaged.
         """
-        return read_decoder(self._verified(self.part_of(category)), self.common)
+        return read_decoder(self._verified_part(self.part_of(category)), self.common)
 
     def vae(self, category: str) -> tuple[SketchVAE, PartConfig]:
         """Read one category's model and what its weights mean; see :meth:`decoder`."""
@@ -140,7 +164,7 @@ class Bundle:
         Raises:
             BadFile: it is missing or damaged.
         """
-        return read_decoder(self._verified(COMMON)).vae if self.has_common else None
+        return read_decoder(self._verified_part(COMMON)).vae if self.has_common else None
 
     @property
     def has_common(self) -> bool:
@@ -156,14 +180,20 @@ class Bundle:
         check_category(category, self.categories)
         return self.decoders[category]
 
-    def _verified(self, part: str) -> Path:
+    def _verified_part(self, part: str) -> Path:
         """Return a part's folder if its files are those that were written."""
-        for file in (self.folder / part / name for name in FILES):
-            if not file.is_file():
-                raise BadFile(file, "this file of the bundle is missing")
-            if sha256(file) != self.hashes.get(file.relative_to(self.folder).as_posix()):
-                raise BadFile(file, "not the file that the bundle was made with (its sha256 differs)")
+        for name in FILES:
+            self._verified(f"{part}/{name}")
         return self.folder / part
+
+    def _verified(self, name: str) -> Path:
+        """Return a file of the bundle if it is the one that was written."""
+        file = self.folder / name
+        if not file.is_file():
+            raise BadFile(file, "this file of the bundle is missing")
+        if sha256(file) != self.hashes.get(name):
+            raise BadFile(file, "not the file that the bundle was made with (its sha256 differs)")
+        return file
 
 
 def check_category(name: str, categories: Sequence[str]) -> None:
@@ -210,7 +240,7 @@ def part_folder(category: str) -> str:
 def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card: str) -> Bundle:
     """Write the table of contents of the parts in ``building``, and move it all to ``folder`` in one go."""
     (building / "README.md").write_text(card)
-    _write_contents(building, decoders)
+    _write_contents(building, decoders, _part_hashes(building, decoders))
     if folder.exists():
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)  # left by a process that was killed here
@@ -225,18 +255,44 @@ def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], ca
 def write_critic(bundle: Bundle, critic: Critic, config: PartConfig) -> Bundle:
     """Write a critic into a bundle on disk; it is no part of it before the table of contents names it."""
     write_part(bundle.folder / CRITIC, config, critic.state_dict(), "float16")
-    _write_contents(bundle.folder, bundle.decoders)
+    kept = {CATALOGUE: bundle.hashes[CATALOGUE]} if bundle.has_catalogue else {}
+    _write_contents(bundle.folder, bundle.decoders, {**_part_hashes(bundle.folder, bundle.decoders), **kept})
     return Bundle.open(bundle.folder)
 
 
-def _write_contents(folder: Path, decoders: Mapping[str, str]) -> None:
+def write_catalogue(bundle: Bundle, sketches: Sequence[Sketch]) -> Bundle:
+    """Write drawings of the categories into a bundle on disk, in place of those that it has.
+
+    While they are written the table of contents names none, so the bundle is whole at every moment.
+
+    Args:
+        bundle: gets them.
+        sketches: whole ones in Quick, Draw! pixels; ``category`` says of what.
+
+    Raises:
+        BadFile: they cannot be written.
+    """
+    parts = {file: digest for file, digest in bundle.hashes.items() if file != CATALOGUE}
+    if bundle.has_catalogue:
+        _write_contents(bundle.folder, bundle.decoders, parts)
+    path = bundle.folder / CATALOGUE
+    ndjson.write(path, sketches)
+    _write_contents(bundle.folder, bundle.decoders, {**parts, CATALOGUE: sha256(path)})
+    return Bundle.open(bundle.folder)
+
+
+def _part_hashes(folder: Path, decoders: Mapping[str, str]) -> dict[str, str]:
     optional = [part for part in (COMMON, CRITIC) if (folder / part).is_dir()]
     parts = ["router", *decoders.values(), *optional]
+    return {f"{part}/{name}": sha256(folder / part / name) for part in parts for name in FILES}
+
+
+def _write_contents(folder: Path, decoders: Mapping[str, str], hashes: Mapping[str, str]) -> None:
     facts: dict[str, Any] = {
         "format": FORMAT,
         "categories": list(decoders),
         "decoders": dict(decoders),
-        "sha256": {f"{part}/{name}": sha256(folder / part / name) for part in parts for name in FILES},
+        "sha256": dict(hashes),
     }
     with atomic_path(folder / "bundle.json") as temporary:
         temporary.write_text(json.dumps(facts, indent=1) + "\n")

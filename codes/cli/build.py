@@ -1,4 +1,4 @@
-"""``train_or_test.py bundle`` and ``teach``: runs into a bundle, and a bundle into one that knows more."""
+"""``train_or_test.py bundle``, ``teach`` and ``catalogue``: runs into a bundle, and a bundle into one with more."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, get_args
 import click
 
 from codes.building.bundle_builder import BundlePlan, build_bundle, find_runs
+from codes.building.catalogue import FROM_NOTHING, add_catalogue
 from codes.building.few_shot import (
     MAX_DRAWINGS,
     TEACHING,
@@ -20,11 +21,12 @@ from codes.building.few_shot import (
 from codes.building.few_shot import teach as teach_bundle
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.tensors import StoragePrecision
-from codes.cli.common import MODEL, PATH, SectionedCommand, option, refuse
+from codes.cli.common import MODEL, PATH, SectionedCommand, option, options_of, refuse
 from codes.cli.train import side_by_side
 from codes.data.store import Store
 from codes.errors import BadOption
-from codes.runtime import keep_freed_memory
+from codes.inference.options import SamplingOptions
+from codes.runtime import keep_freed_memory, use_threads
 from codes.training.run_folder import RunFolder
 
 
@@ -79,6 +81,13 @@ from codes.training.run_folder import RunFolder
     section="Output",
     help="Of the differences from --common: more is nearer to what was trained, and larger.",
 )
+@option(
+    "--catalogue/--no-catalogue",
+    default=BundlePlan.catalogue,
+    show_default=True,
+    section="Output",
+    help="Let each category draw itself once, for people to see what the bundle knows.",
+)
 @option("--card", type=PATH, section="Output", help="A model card to put in as README.md.")
 @option("-o", "--out", type=PATH, required=True, section="Output", help="The folder of the bundle.")
 @click.pass_context
@@ -92,6 +101,8 @@ def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out:
     them from people's own; it has a say in which of several completions is kept. That takes some ten seconds a category
     on one core. If it is stopped before its end, the bundle is whole but has no critic; the same command goes on.
 
+    At the end each category draws itself once, as with catalogue: about a second for each.
+
     \b
     Example:
       train_or_test.py bundle --router runs/router --draw runs/draw --common runs/all --data datasets/core -o mine
@@ -101,7 +112,7 @@ def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out:
     runs = find_runs(decoders, options["categories"])
     card = options["card"].read_text() if options["card"] else None
     common = RunFolder(options["common"]) if options["common"] else None
-    parts = (options["precision"], options["critic_sketches"], common, options["rank"])
+    parts = (options["precision"], options["critic_sketches"], common, options["rank"], options["catalogue"])
     plan = BundlePlan(RunFolder(router), runs, Store(data), *parts)
     made = build_bundle(plan, out, card, side_by_side(options["jobs"]))
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
@@ -164,3 +175,22 @@ def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out
     keep_freed_memory()
     made = teach_bundle(bundle, task, out)
     click.echo(f"{made.folder}: {len(made.categories)} categories, {name} from {len(drawings)} drawings")
+
+
+@click.command(cls=SectionedCommand)
+@click.argument("folder", metavar="BUNDLE", type=PATH)
+@options_of(SamplingOptions, "temperature", "seed", "max_points", "candidates", section="Drawing")
+def catalogue(folder: Path, **options: Any) -> None:
+    """Let each category of BUNDLE draw itself from nothing, and keep the drawings in it.
+
+    The live canvas shows them to people who ask what it knows, and draw_client.py list -o makes a picture of them.
+    Of several drawings the one is kept that is recognised most surely. Nothing is written before all are drawn; then
+    the drawings that BUNDLE has are replaced. Takes about a second for each category.
+
+    \b
+    Example:
+      train_or_test.py catalogue runs/mine
+    """
+    use_threads(1)
+    made = add_catalogue(Bundle.open(folder), replace(FROM_NOTHING, **options))
+    click.echo(f"{made.folder}: a drawing of each of its {len(made.categories)} categories")

@@ -138,9 +138,17 @@ def refuse(ctx: click.Context, names: Collection[str], because: str) -> None:
     Raises:
         BadOption: one of them was given.
     """
-    for parameter in ctx.command.params:
-        if parameter.name in names and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE:
-            raise BadOption(f"{parameter.opts[-1]} does nothing {because}")
+    for flag in given(ctx, names):
+        raise BadOption(f"{flag} does nothing {because}")
+
+
+def given(ctx: click.Context, names: Collection[str]) -> list[str]:
+    """Return the flags of those parameters that were given on the command line."""
+    return [
+        parameter.opts[-1]
+        for parameter in ctx.command.params
+        if parameter.name in names and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
 
 
 def options_of(kind: type, *names: str, section: str = DEFAULT_SECTION) -> Callable[[Command], Command]:

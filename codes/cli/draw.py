@@ -6,13 +6,14 @@ Knows files and sheets; how a code becomes a drawing is the sampler's.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 import click
 
+from codes.checkpoints.bundle import Bundle
 from codes.cli.common import (
     AS_JSON,
     MODEL,
@@ -20,6 +21,7 @@ from codes.cli.common import (
     PATH,
     Command,
     SectionedCommand,
+    given,
     option,
     options_from,
     options_of,
@@ -146,13 +148,17 @@ def interpolate(
 @click.command("list", cls=SectionedCommand)
 @click.argument("words", nargs=-1)
 @MODEL
-@options_of(SamplingOptions, "temperature", *COMMON, section="Drawing")
+@SAMPLING
 @OUT
 @AS_JSON
-def list_categories(words: tuple[str, ...], model: str, out: Path | None, as_json: bool, **options: Any) -> None:
+@click.pass_context
+def list_categories(
+    ctx: click.Context, /, words: tuple[str, ...], model: str, out: Path | None, as_json: bool, **options: Any
+) -> None:
     """Show what the model can draw, or what is meant by WORDS; with -o, a picture with a drawing of each.
 
-    Other words and plurals are understood: "bike" finds the bicycle.
+    Other words and plurals are understood: "bike" finds the bicycle. The drawings are those of the bundle's catalogue,
+    if it has one; they are made anew if an option says how.
 
     \b
     Examples:
@@ -162,8 +168,8 @@ def list_categories(words: tuple[str, ...], model: str, out: Path | None, as_jso
     """
     if out is not None:
         check_suffix(out)
-    completer, wanted = _load(model), " ".join(words)
-    found = find(wanted, completer.categories)
+    bundle, wanted = Bundle.open(model), " ".join(words)
+    found = find(wanted, bundle.categories)
     if not found:
         raise ModelNotFound(f"nothing that it can draw is called '{wanted}'; 'list' alone shows all")
     if as_json:
@@ -171,11 +177,24 @@ def list_categories(words: tuple[str, ...], model: str, out: Path | None, as_jso
     else:
         _print_columns(found)
     if out is not None:
+        stored = {} if given(ctx, options) else bundle.catalogue()
         sampling = options_from(SamplingOptions, {**options, "latent": "prior"})
-        drawn = [completer.sampler(name).sample(sampling)[0] for name in progress(found, unit=" categories")]
-        _write_sheet(out, drawn, found)
+        _write_sheet(out, _one_of_each(bundle, found, stored, sampling), found)
         if not as_json:
             click.echo(f"written: {out}")
+
+
+def _one_of_each(
+    bundle: Bundle, names: Sequence[str], stored: Mapping[str, Sketch], sampling: SamplingOptions
+) -> list[Sketch]:
+    """Return a drawing of each, drawing those that are not stored."""
+    missing = [name for name in names if name not in stored]
+    if not missing:
+        return [stored[name] for name in names]
+    use_threads(1)
+    completer = Completer(bundle)
+    drawn = {name: completer.sampler(name).sample(sampling)[0] for name in progress(missing, unit=" categories")}
+    return [stored.get(name) or drawn[name] for name in names]
 
 
 def _print_columns(names: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ MAKING = {
     "test": LazyCommand("codes.cli.test:test", "Measure a bundle on sketches that it never saw."),
     "bundle": LazyCommand("codes.cli.build:bundle", "Put a router and the decoders it routes to into one bundle."),
     "teach": LazyCommand("codes.cli.build:teach", "Teach a bundle one more category from a few drawings."),
+    "catalogue": LazyCommand("codes.cli.build:catalogue", "Let each category of a bundle draw itself."),
 }
 
 
@@ -64,8 +65,8 @@ halfdrawn = LazyGroup(
     help="""Draw half a sketch; it recognises what you are drawing and finishes it.
 
     The commands are those of the scripts in a checkout: complete, live and complete-data of predict_client.py, where
-    the last is called data; draw has those of draw_client.py; data, train, test, bundle and teach are those of
-    train_or_test.py.
+    the last is called data; draw has those of draw_client.py; data, train, test, bundle, teach and catalogue are
+    those of train_or_test.py.
     """,
     params=[click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=print_version,
                          help="Show the version and end.")],

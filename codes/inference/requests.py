@@ -94,10 +94,11 @@ class SketchRequest:
 
     Attributes:
         sketch: as the person drew it so far.
-        options: how to finish it; None to only classify it.
+        options: what it may be and how to finish it.
         tell: called with each event, in order, by the thread that runs the scheduler; the last one is Completed,
             Refused or Stopped.
         route: what it was recognised as, if it was classified before; it is classified otherwise.
+        draws: false to only classify it.
         streams: true to be told points: as they are drawn where nothing is chosen among, else the first stroke as it is
             drawn, since it is not chosen, and the rest once it is.
         cancelled: set by any thread, read between two points.
@@ -105,9 +106,10 @@ class SketchRequest:
     """
 
     sketch: Sketch
-    options: SamplingOptions | None
+    options: SamplingOptions
     tell: Callable[[Event], None]
     route: Route | None = None
+    draws: bool = True
     streams: bool = True
     cancelled: bool = False
     over: bool = False

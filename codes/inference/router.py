@@ -76,9 +76,11 @@ class Router:
         if not only:
             return route
         check_names(only)
+        wanted = set(only)
         for name in only:
-            check_category(name, self.categories)
-        kept = {name: each for name, each in route.probabilities.items() if name in only}
+            if name not in route.probabilities:
+                check_category(name, self.categories)
+        kept = {name: each for name, each in route.probabilities.items() if name in wanted}
         total = sum(kept.values())
         probabilities = {name: each / total if total else 1 / len(kept) for name, each in kept.items()}
         category = next(iter(probabilities))

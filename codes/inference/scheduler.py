@@ -139,8 +139,7 @@ class Scheduler:
                 routes = self.models.router.classify([request.sketch for request in unknown])
                 for request, route in zip(unknown, routes, strict=True):
                     with _answering([request]):
-                        only = request.options.only if request.options else ()
-                        request.route = self.models.router.among(route, only)
+                        request.route = self.models.router.among(route, request.options.only)
                         request.tell(Classified(request.route))
         for request in submitted:
             if request.route is not None and not request.over:
@@ -152,8 +151,8 @@ class Scheduler:
         if self.prefetch:
             self.load_decoder(route.category)
         options = request.options
-        categories = categories_to_draw(route, options, self.models) if options else []
-        if options is None or not categories:
+        categories = categories_to_draw(route, options, self.models) if request.draws else []
+        if not categories:
             request.end(Completed([]))
             return
         candidates = self._candidates(request, options)

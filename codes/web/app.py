@@ -72,6 +72,7 @@ def _routes(endpoints: Endpoints) -> list[BaseRoute]:
         Route("/favicon.ico", endpoints.icon),
         Route("/health", endpoints.health),
         Route("/api/model", endpoints.model),
+        Route("/api/catalogue", endpoints.catalogue),
         Route("/api/complete", endpoints.complete, methods=["POST"]),
         Route("/api/gallery", endpoints.gallery, methods=["GET", "POST"]),
         Route("/api/convert", endpoints.convert, methods=["POST"]),

@@ -19,6 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.websockets import WebSocket
 
+from codes.checkpoints.bundle import CATALOGUE
 from codes.errors import BadOption, OverLimit, SketchError
 from codes.formats.polyline_json import record_of
 from codes.inference.options import SamplingOptions, result_record
@@ -75,6 +76,21 @@ class Endpoints:
         categories = list(bundle.categories)
         facts = {"categories": categories, "words": words_for(categories), "name": bundle.folder.name}
         return JSONResponse({**facts, "limits": asdict(self.context.limits)})
+
+    async def catalogue(self, request: Request) -> Response:
+        """Return a drawing of each category; a browser that has them already is told so."""
+        bundle = self.context.engine.bundle
+        etag = f'"{bundle.hashes[CATALOGUE]}"' if bundle.has_catalogue else '"none"'
+        headers = {"etag": etag}
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+
+        def read() -> list[dict[str, Any]]:
+            return [{"category": name, "sketch": record_of(sketch)} for name, sketch in bundle.catalogue().items()]
+
+        async with self._counted():
+            drawings = await to_thread.run_sync(read, limiter=self.context.file_workers)
+            return JSONResponse({"drawings": drawings}, headers=headers)
 
     async def complete(self, request: Request) -> Response:
         """Recognise a sketch and finish it."""

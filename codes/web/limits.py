@@ -29,6 +29,8 @@ class Limits:
         variations: of each category drawn.
         top: categories drawn for one question.
         max_points: added to one sketch.
+        names: of categories in one question.
+        letters: in one of these names.
         unread: messages that wait for one client; pieces of the same drawing count as one.
         client_timeout: seconds that a client may take to send a body or to take a message.
         frame: seconds between two pieces of ink to one client.
@@ -49,6 +51,8 @@ class Limits:
     variations: int = 9
     top: int = 5
     max_points: int = 200
+    names: int = 1_000
+    letters: int = 200
     unread: int = 64
     client_timeout: float = 10.0
     frame: float = 0.02

@@ -48,6 +48,7 @@ class LiveOptions(Struct, kw_only=True, forbid_unknown_fields=True):
     temperature: float = SamplingOptions.temperature
     seed: Seed = SamplingOptions.seed
     category: str | None = SamplingOptions.category
+    only: tuple[str, ...] = SamplingOptions.only
     top: Count = SamplingOptions.top
     max_points: Count = SamplingOptions.max_points
     draw_unknown: bool = SamplingOptions.draw_unknown
@@ -106,12 +107,14 @@ class Ask:
     Attributes:
         id: the client's own number.
         sketch: simplified.
-        options: how to finish it; None to have it classified and no more.
+        options: what it may be and how to finish it.
+        draws: false to have it classified and no more.
     """
 
     id: int
     sketch: Sketch
-    options: SamplingOptions | None
+    options: SamplingOptions
+    draws: bool
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ def parse_message(text: str, limits: Limits) -> Ask | StopMessage | InvalidMessa
             return message
         sketch = simplify(parse_sketch(message.sketch, limits), limits)
         options = _sampling_options(message, limits, variations=message.draw or 1)
-        return Ask(message.id, sketch, options if message.draw else None)
+        return Ask(message.id, sketch, options, draws=message.draw > 0)
     except SketchError as error:
         return InvalidMessage(number, error)
     except Exception:
@@ -322,6 +325,9 @@ def _sampling_options(options: LiveOptions, limits: Limits, **extra: Any) -> Sam
         BadOption: a value is out of range.
         OverLimit: more is asked for than this server draws.
     """
+    names = [*options.only, *([options.category] if options.category else [])]
+    check_limit("names", limits.names, len(names), "names of categories")
+    check_limit("letters", limits.letters, max(map(len, names), default=0), "letters in the name of a category")
     given = {**msgspec.structs.asdict(options), **extra}
     known = {each.name for each in fields(SamplingOptions)}
     result = SamplingOptions(**{name: value for name, value in given.items() if name in known}, candidates=CANDIDATES)

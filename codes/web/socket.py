@@ -121,7 +121,7 @@ class ClientSession:
 
     def _submit(self, ask: Ask) -> None:
         self.context.counters.add("questions")
-        self._request = SketchRequest(ask.sketch, ask.options, partial(self._on_event, ask.id))
+        self._request = SketchRequest(ask.sketch, ask.options, partial(self._on_event, ask.id), draws=ask.draws)
         self.context.engine.submit(self._request)
 
     def _cancel(self) -> None:

@@ -63,6 +63,7 @@ def test_a_bundle_of_runs_draws_with_their_best_weights(runs, store, tmp_path, p
     assert any(config.calibration["logit_weights"])
     for done in Completer(bundle).complete_many(prefixes(3), SamplingOptions(max_points=5)):
         assert done[0].category in CATEGORIES[:2]
+    assert list(bundle.catalogue()) == list(bundle.categories)
     assert [path.name for path in tmp_path.iterdir()] == ["made"]
 
 

@@ -8,14 +8,17 @@ import os
 import numpy as np
 import pytest
 
+from codes.checkpoints.bundle import Bundle
 from codes.cli import draw as module
 from codes.cli.draw import TEMPERATURES
 from codes.cli.main import draw_client as main
+from codes.cli.main import train_or_test as maker
 from codes.formats.registry import read, read_all, write
 from codes.inference.completer import Completer
 from codes.inference.options import Route
 from codes.sketch.stroke3 import sketch_from_polylines
 from tests.support.running import error_of, output_of
+from tests.support.worlds import tiny_bundle
 
 
 @pytest.fixture
@@ -108,6 +111,22 @@ def test_list_draws_one_of_each(bundle, tmp_path):
     assert all(f">{name}</text>" in (tmp_path / "all.svg").read_text() for name in bundle.categories)
     output_of(main, "list", "zig", "-m", bundle.folder, "--max-points", 9, "-o", tmp_path / "one.ndjson")
     assert [each.category for each in read_all(tmp_path / "one.ndjson")] == ["zigzag"]
+
+
+def test_list_shows_the_drawings_that_are_stored_unless_an_option_says_how(tmp_path, monkeypatch):
+    made = tiny_bundle(tmp_path / "tiny")
+    before = (made.folder / "bundle.json").read_bytes()
+    output_of(maker, "catalogue", made.folder, "--max-points", 9, "--seed", 3)
+    assert (made.folder / "bundle.json").read_bytes() != before
+    stored = Bundle.open(made.folder).catalogue()
+    output_of(main, "list", "-m", made.folder, "--seed", 4, "-o", tmp_path / "anew.ndjson")
+    anew = [each.points.tolist() for each in read_all(tmp_path / "anew.ndjson")]
+    assert anew != [each.points.tolist() for each in stored.values()]
+    monkeypatch.setattr(Completer, "sampler", lambda *_: pytest.fail("it was drawn anew"))
+    output_of(main, "list", "-m", made.folder, "-o", tmp_path / "all.ndjson")
+    for shown, kept in zip(read_all(tmp_path / "all.ndjson"), stored.values(), strict=True):
+        assert shown.category == kept.category
+        np.testing.assert_array_equal(shown.points, kept.points)
 
 
 def test_names_stand_in_columns_that_the_terminal_has_room_for(monkeypatch, capsys):

@@ -183,9 +183,12 @@ def test_a_bundle_of_some_categories_makes_the_others_background(runs, store, tm
         "circle",
     ]
     valid = pack(tmp_path / "valid", {"valid": {category: doodles(4) for category in store.categories}})
-    output_of(main, "bundle", *words, "--data", valid.folder, "-o", tmp_path / "two", "--practice", "0")
-    assert Bundle.open(tmp_path / "two").categories == ("zigzag", "circle")
-    assert not Bundle.open(tmp_path / "two").has_critic
+    output_of(
+        main, "bundle", *words, "--data", valid.folder, "-o", tmp_path / "two", "--practice", "0", "--no-catalogue"
+    )
+    two = Bundle.open(tmp_path / "two")
+    assert two.categories == ("zigzag", "circle")
+    assert not two.has_critic and not two.has_catalogue
 
 
 def test_a_bundle_has_a_critic_of_all_its_categories_and_passes_it_on(made, tmp_path):
@@ -197,6 +200,7 @@ def test_a_bundle_has_a_critic_of_all_its_categories_and_passes_it_on(made, tmp_
     taught = Bundle.open(tmp_path / "taught")
     assert "snail" in taught.categories
     assert taught.critic()[1] == facts
+    assert list(taught.catalogue()) == list(taught.categories)
     completer = load(tmp_path / "taught")
     assert completer.complete(sketch_of(), category="snail", candidates=3, max_points=5)[0].category == "snail"
 
@@ -270,7 +274,14 @@ def test_contradictions_in_a_test_are_refused(made, store, words, part):
 
 
 def test_help_of_every_command_has_an_example():
-    for words in (["train", "draw"], ["train", "predict"], ["test", "draw"], ["test", "predict"], ["bundle"]):
+    for words in (
+        ["train", "draw"],
+        ["train", "predict"],
+        ["test", "draw"],
+        ["test", "predict"],
+        ["bundle"],
+        ["catalogue"],
+    ):
         result = run(main, *words, "--help")
         assert result.exit_code == 0
         assert f"train_or_test.py {' '.join(words)}" in result.output

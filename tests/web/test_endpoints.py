@@ -9,17 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from codes.building.catalogue import add_catalogue
+from codes.checkpoints.bundle import CATALOGUE
 from codes.cli.main import predict_client as main
 from codes.errors import BadFile
 from codes.formats import ndjson, svg_in
 from codes.formats.polyline_json import sketch_from_record
 from codes.formats.registry import write
 from codes.inference.completer import Completer
+from codes.inference.options import SamplingOptions
 from codes.web import endpoints
 from codes.web.app import make_app
 from tests.support.asks import sketch_record
 from tests.support.running import output_of
-from tests.support.worlds import CATEGORIES, prefixes
+from tests.support.worlds import CATEGORIES, prefixes, tiny_bundle
 
 TWO = {"strokes": [[[0, 0], [90, 0], [90, 60]], [[20, 20], [30, 40]]], "unit": 1}
 
@@ -49,6 +52,27 @@ def test_the_model_says_what_it_draws(client, bundle):
     assert facts["name"] == bundle.folder.name
 
 
+def test_the_catalogue_has_a_drawing_of_each_category_and_is_sent_once(serving, tmp_path):
+    """A browser that has it is answered without reading it again; one with another's gets it anew."""
+    made = add_catalogue(tiny_bundle(tmp_path / "tiny"), SamplingOptions(latent="prior", candidates=1, max_points=9))
+    client = serving(Completer(made))
+    answer = client.get("/api/catalogue")
+    for shown, (name, sketch) in zip(answer.json()["drawings"], made.catalogue().items(), strict=True):
+        assert shown["category"] == name
+        np.testing.assert_array_equal(sketch_from_record(shown["sketch"]).points, sketch.points)
+    assert answer.headers["cache-control"] == "no-cache", "it is asked for again each time"
+    (made.folder / CATALOGUE).unlink()
+    again = client.get("/api/catalogue", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
+    anew = client.get("/api/catalogue", headers={"if-none-match": '"another"'})
+    assert anew.status_code == 400 and "missing" in anew.json()["error"]
+
+
+def test_a_bundle_without_drawings_has_an_empty_catalogue(client):
+    assert client.get("/api/catalogue").json() == {"drawings": []}
+    assert client.post("/api/catalogue").status_code == 405
+
+
 def test_health_counts(client):
     client.post("/api/complete", json={"sketch": TWO})
     client.post("/api/complete", json={"sketch": []})
@@ -59,16 +83,24 @@ def test_health_counts(client):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"variations": 3, "seed": 4}, {"top": 2}, {"category": "square"}, {"latent": "prior"}, {"latent": "zero"}],
+    [
+        {},
+        {"variations": 3, "seed": 4},
+        {"top": 2},
+        {"category": "square"},
+        {"only": ["square", "zigzag"], "top": 2},
+        {"latent": "prior"},
+        {"latent": "zero"},
+    ],
 )
 def test_a_completion_equals_that_of_the_command_line(client, bundle, tmp_path, options):
     """The same object, numbers up to rounding."""
     sketch = prefixes(1)[0]
     record = sketch_record(sketch)
     (tmp_path / "half.json").write_text(json.dumps(record))
-    words = [
-        word for name, value in {"variations": 1, "candidates": 8, **options}.items() for word in (f"--{name}", value)
-    ]
+    given = {"variations": 1, "candidates": 8, **options}
+    given |= {"only": ",".join(options["only"])} if "only" in options else {}
+    words = [word for name, value in given.items() for word in (f"--{name}", value)]
     text = output_of(main, "complete", tmp_path / "half.json", "-m", bundle.folder, *words, "--json")
     (theirs,) = json.loads(text)["results"]
     del theirs["file"]
@@ -143,6 +175,17 @@ def test_a_file_is_read_as_the_readers_of_formats_read_it(client, tmp_path, name
         ("/api/complete", {"sketch": TWO, "options": {"seed": True}}, "options.seed: expected int, got bool"),
         ("/api/complete", {"sketch": TWO, "options": {"temperature": "hot"}}, "temperature"),
         ("/api/complete", {"sketch": TWO, "options": {"category": "cow"}}, "no category 'cow'"),
+        ("/api/complete", {"sketch": TWO, "options": {"only": "square"}}, "options.only: expected array, got str"),
+        (
+            "/api/complete",
+            {"sketch": TWO, "options": {"only": ["square", "cow"]}},
+            "no category 'cow'; there are circle",
+        ),
+        (
+            "/api/complete",
+            {"sketch": TWO, "options": {"only": ["square"], "category": "square"}},
+            "give one of the two",
+        ),
         ("/api/complete", {"sketch": TWO, "draw": 1}, "no field 'draw'; there are sketch, options"),
         ("/api/complete", {}, "the field 'sketch' is missing"),
         ("/api/complete", b"", "JSON"),

@@ -107,7 +107,7 @@ def test_decoders_are_never_read_on_the_drawing_thread_even_after_they_were_evic
 def test_the_likeliest_decoder_is_read_as_soon_as_a_sketch_is_classified(running, bundle, monkeypatch):
     reads, read, was_read = [], Bundle.decoder, Event()
     monkeypatch.setattr(Bundle, "decoder", lambda self, name: (reads.append(name), was_read.set(), read(self, name))[2])
-    asked = Listener(options=None)
+    asked = Listener(draws=False)
     running(Completer(bundle)).submit(asked.request)
     assert asked.wait().completions == []
     assert was_read.wait(60) and reads == [asked.events[0].route.category]
@@ -138,5 +138,5 @@ def test_what_is_open_when_the_engine_closes_is_stopped(endless, monkeypatch):
     gate.release(1)
     closing.join(60)
     assert isinstance(asked.wait(), Stopped)
-    engine.submit((late := Listener(options=None)).request)
+    engine.submit((late := Listener(draws=False)).request)
     assert isinstance(late.wait(), Stopped)

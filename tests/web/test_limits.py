@@ -38,6 +38,9 @@ def saw(strokes: int, points: int, reach: float = 60.0) -> dict[str, object]:
         ("variations", 3, {"type": "ask", "id": 1, "sketch": DOT, "draw": 4}),
         ("top", 2, {"type": "ask", "id": 1, "sketch": DOT, "top": 3}),
         ("max_points", 50, {"type": "ask", "id": 1, "sketch": DOT, "max_points": 51}),
+        ("names", 2, {"type": "ask", "id": 1, "sketch": DOT, "only": ["circle", "square", "circle"]}),
+        ("letters", 7, {"type": "ask", "id": 1, "sketch": DOT, "only": ["circle", "rectangle"]}),
+        ("letters", 7, {"type": "ask", "id": 1, "sketch": DOT, "category": "rectangle"}),
     ],
 )
 def test_too_much_in_a_message_is_refused_and_counted(serving, bundle, limit, most, message):
@@ -53,9 +56,10 @@ def test_too_much_in_a_message_is_refused_and_counted(serving, bundle, limit, mo
 
 
 def test_exactly_the_limit_is_allowed(serving, bundle):
-    client = serving(Completer(bundle), points=21, strokes=3, variations=3, top=2, max_points=5)
+    client = serving(Completer(bundle), points=21, strokes=3, variations=3, top=2, max_points=5, names=2, letters=6)
     with canvas(client) as socket:
-        socket.send_json({"type": "ask", "id": 1, "sketch": saw(3, 7), "draw": 3, "top": 2, "max_points": 5})
+        more = {"draw": 3, "top": 2, "max_points": 5, "only": ["circle", "square"], "draw_unknown": True}
+        socket.send_json({"type": "ask", "id": 1, "sketch": saw(3, 7), **more})
         assert len(answers_to(1, socket)[-1]["drawings"]) == 6
     assert not any(client.get("/health").json()["limits"].values())
 

@@ -91,6 +91,23 @@ def test_variations_run_on_through_the_categories(client, bundle):
     assert_same(heard, expected(bundle, sketch, variations=2, top=3))
 
 
+@pytest.mark.parametrize("draw", [0, 2])
+def test_only_what_is_allowed_is_recognised_and_drawn(client, bundle, draw):
+    """Where nothing is to be drawn, too; a name that is not known is refused, and the next ask is answered."""
+    sketch, allowed = prefixes(1)[0], ["circle", "square"]
+    whole = Completer(bundle).classify(sketch)
+    assert whole.category not in allowed
+    expected_route = Completer(bundle).classify(sketch_from_record(sketch_record(sketch)), allowed)
+    with canvas(client) as socket:
+        socket.send_json(ask(1, sketch, draw=draw, only=["square", "cow"]))
+        assert "no category 'cow'" in answers_to(1, socket)[-1]["error"]
+        socket.send_json(ask(2, sketch, draw=draw, only=allowed, draw_unknown=True))
+        heard = answers_to(2, socket)
+    assert heard[0]["probabilities"] == pytest.approx(expected_route.probabilities)
+    assert list(heard[0]["probabilities"]) == list(expected_route.probabilities)
+    assert {each["category"] for each in heard[-1]["drawings"]} == ({expected_route.category} if draw else set())
+
+
 def test_drawings_of_many_canvases_are_those_of_each_alone(serving, bundle, monkeypatch):
     """They join while others are under way, with other seeds, temperatures and lengths."""
     under_way, step = [], DecoderBatch.step

@@ -81,13 +81,13 @@ def test_the_curl_command_of_the_docs_works(served, bundle):
 def test_the_message_of_the_docs_has_every_field():
     example = json.loads(block("json"))
     assert example.keys() == ask(7, prefixes(1)[0]).keys() | {
-        "draw", "top", "temperature", "seed", "category", "max_points", "draw_unknown"
+        "draw", "top", "temperature", "seed", "category", "only", "max_points", "draw_unknown"
     }  # fmt: skip
 
 
 def test_the_docs_state_the_defaults_of_the_options():
     options = {each.name: each.default for each in fields(SamplingOptions)}
-    for name in ("top", "temperature", "seed", "category", "max_points", "draw_unknown"):
+    for name in ("top", "temperature", "seed", "category", "only", "max_points", "draw_unknown"):
         assert f"| `{name}` | {json.dumps(options[name])} |" in PAGE
 
 

@@ -1,5 +1,5 @@
 /**
- * Asks the server for everything but live answers: files, the gallery, the model.
+ * Asks the server for everything but live answers: files, the gallery, the model and its catalogue.
  * Knows addresses and bodies (docs/protocol.md); knows no page.
  */
 
@@ -20,6 +20,12 @@ const post = (body) => ({ method: "POST", headers: JSON_HEADERS, body: JSON.stri
 
 /** Return `{categories, words, name, limits}` of the model. */
 export const model = () => json("api/model");
+
+/** Return a sketch of each category by the model itself, by the names of the categories; of none if it has none. */
+export async function catalogue() {
+  const { drawings } = await json("api/catalogue");
+  return Object.fromEntries(drawings.map(({ category, sketch }) => [category, sketch]));
+}
 
 /** Return the drawing as a file of this format: svg, png, gif or ndjson. */
 export async function converted(drawing, format, category) {

@@ -13,6 +13,7 @@
  * @property {Route | null} route
  * @property {import("./continuation.js").Offer | null} offer
  * @property {string | null} fixed  the category that the person chose
+ * @property {readonly string[]} only  what the person plays with; all categories where it is empty
  * @property {number} temperature
  * @property {number} seed
  * @property {boolean} together  the machine adds a stroke after each of the person's
@@ -31,6 +32,7 @@ export const INITIAL = Object.freeze({
   route: null,
   offer: null,
   fixed: null,
+  only: [],
   temperature: 0.4,
   seed: 0,
   together: false,
@@ -65,6 +67,9 @@ export class StateStore {
     this.#listeners.push(listener);
   }
 }
+
+/** Return what a drawing may be: what the person picked, or else all that the model knows. */
+export const playable = ({ only, categories }) => (only.length ? only : categories);
 
 /** Return the drawing with the stroke under the pen. */
 export const drawingOf = ({ history, wet }) =>

@@ -3,6 +3,7 @@
  * Knows the route and its own list; knows no server.
  */
 
+import { playable } from "./appstate.js";
 import { percent } from "./copy.js";
 
 const MAX_BARS = 6;
@@ -23,11 +24,11 @@ export class Bars {
   }
 
   /** @param {import("./appstate.js").State} state */
-  show({ route, fixed, categories }) {
-    const before = this.#seen;
-    if (before.route === route && before.fixed === fixed && before.categories === categories) return;
-    this.#seen = { route, fixed, categories };
-    const shown = this.#shown(route?.probabilities ?? {}, fixed, categories);
+  show({ route, fixed, categories, only }) {
+    const seen = { route, fixed, categories, only };
+    if (Object.entries(seen).every(([name, value]) => this.#seen[name] === value)) return;
+    this.#seen = seen;
+    const shown = this.#shown(route?.probabilities ?? {}, fixed, playable(seen));
     this.#list.classList.toggle("doubtful", route?.decision === "unknown");
     for (const [category, row] of this.#rows) if (!shown.includes(category)) this.#remove(category, row);
     for (const category of shown) this.#fill(this.#rowOf(category), category, route?.probabilities[category], fixed);

@@ -26,13 +26,15 @@ export function percent(probability) {
 /** Return what the page says about a drawing. */
 export function sentence(state) {
   const { history, wet, route, fixed, offer } = state;
-  if (!history.present.length && !wet) return "Draw half of something.";
+  if (!history.present.length && !wet) return `Draw half of ${fixed ? withArticle(fixed) : "something"}.`;
   if (fixed) return `You say it is ${withArticle(fixed)}.`;
   if (!route) return "Let me look…";
   return isFinished(offer) ? `${recognised(route, state)} It looks finished to me.` : recognised(route, state);
 }
 
-function recognised({ decision, category, probabilities }, { categories }) {
+function recognised({ decision, category, probabilities }, { categories, only }) {
+  if (decision === "unknown" && only.length === 1) return `That is not ${withArticle(only[0])}.`;
+  if (decision === "unknown" && only.length) return `That is none of the ${only.length} things we play with.`;
   if (decision === "unknown") return `That is none of the ${categories.length || "few"} things I know.`;
   const [, second] = Object.keys(probabilities);
   if (decision === "unsure" && second) return `Not sure yet: ${withArticle(category)}, or ${withArticle(second)}?`;
@@ -73,9 +75,29 @@ export const numberWord = (number) => NUMBERS[number - 1] ?? String(number);
 const MAX_LISTED = 12;
 
 /** Return what an empty paper says. */
-export function hint({ categories }) {
+export function hint({ categories, only }) {
   if (!categories.length) return "";
+  if (only.length) return onlySays(only, MAX_LISTED);
   const listed = categories.slice(0, MAX_LISTED).map(withArticle);
   if (categories.length > MAX_LISTED) return `I know ${categories.length} things: ${listed.join(", ")} …`;
-  return `I know ${listed.slice(0, -1).join(", ")} and ${listed.at(-1)}.`;
+  return `I know ${inWords(listed)}.`;
+}
+
+/** Return what the person plays with; the last of many are counted. */
+export function onlySays(only, most = 2) {
+  const listed = only.slice(0, only.length > most + 1 ? most : only.length).map(withArticle);
+  const more = only.length - listed.length;
+  return `Only ${inWords(more ? [...listed, `${more} more`] : listed)}.`;
+}
+
+const inWords = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0]);
+
+/** Return what stands above the things that the model knows. */
+export function catalogueSays({ history, only, categories }, { text, found, picking }) {
+  if (!found) return picking || !only.length ? `I know nothing like “${text}”.` : `Nothing here is like “${text}”.`;
+  if (picking) return only.length ? `${onlySays(only)} Pick more, or close this and draw.` : "Pick what we play with.";
+  if (text) return `${found === 1 ? "One thing" : `${found} things`} like “${text}”.`;
+  if (only.length) return onlySays(only);
+  const choose = history.present.length ? "I finish your drawing as that" : "I begin it";
+  return `${categories.length} things. Choose one, and ${choose}.`;
 }

@@ -4,7 +4,7 @@
  * Knows keys and the names of actions; does nothing itself.
  */
 
-const LETTERS = { n: "newSeed", t: "together", m: "music", r: "replay", s: "save", o: "open", g: "gallery" };
+const LETTERS = { n: "newSeed", t: "together", m: "music", r: "replay", s: "save", o: "open", g: "gallery", k: "catalogue" };
 const TYPED_IN = "input:not([type=range], [type=file]), textarea, select";
 
 /** Return the name of the action of a key anywhere on the page, if it has one. */

@@ -3,10 +3,11 @@
  */
 
 import * as api from "./api.js";
-import { INITIAL, StateStore } from "./appstate.js";
+import { INITIAL, StateStore, playable } from "./appstate.js";
 import { Bars } from "./bars.js";
+import { Catalogue } from "./catalogue.js";
 import { Connection } from "./connection.js";
-import { advice, hint, sentence, temperatureWord } from "./copy.js";
+import { advice, hint, onlySays, sentence, temperatureWord } from "./copy.js";
 import { Stage } from "./stage.js";
 import { Finder } from "./finder.js";
 import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./files.js";
@@ -75,6 +76,8 @@ const actions = {
   save: () => attempt(() => save(store.value, "svg")),
   open: () => $("file").click(),
   gallery: () => openGallery(),
+  catalogue: () => openCatalogue(),
+  allAgain: () => session.setOnly([]),
   help: () => $("help").showModal(),
 };
 
@@ -125,6 +128,25 @@ async function hangMine() {
   return "It hangs.";
 }
 
+// What it knows.
+
+const catalogue = new Catalogue(
+  { dialog: $("catalogue"), field: $("known"), pick: $("pick"), all: $("pick-all"), says: $("catalogue-says"), grid: $("cards") },
+  {
+    find: (text, categories) => find(text, categories, otherWords),
+    choose: (category, beginning) => {
+      session.begin(category, beginning);
+      $("wet").focus(); // where Tab takes the suggestion
+    },
+    setOnly: (only) => session.setOnly(only),
+  },
+);
+
+function openCatalogue() {
+  catalogue.open(store.value, { typing: !fingers.matches });
+  if (!catalogue.hasDrawings) attempt(async () => catalogue.setSketches(await api.catalogue()));
+}
+
 // Music.
 
 const musicCategory = ({ fixed, route }) => fixed ?? route?.category;
@@ -158,6 +180,8 @@ const BUTTONS = {
   open: "open",
   "new-seed": "newSeed",
   "open-gallery": "gallery",
+  "open-catalogue": "catalogue",
+  "all-again": "allAgain",
   "open-help": "help",
 };
 for (const [id, name] of Object.entries(BUTTONS)) $(id).addEventListener("click", actions[name]);
@@ -172,7 +196,7 @@ $("hang").addEventListener("submit", (event) => {
 });
 $("temperature").addEventListener("change", ({ target }) => session.setTemperature(Number(target.value)));
 new Finder($("other"), $("found"), {
-  find: (text) => find(text, store.value.categories, otherWords),
+  find: (text) => find(text, playable(store.value), otherWords),
   choose: (category) => session.fix(category),
 });
 listenForFiles($("paper"), $("file"), openFile);
@@ -204,7 +228,7 @@ function setFields(element, fields) {
 }
 
 function show(state) {
-  const { history, wet, together, music, temperature } = state;
+  const { history, wet, together, music, temperature, only } = state;
   const empty = !history.present.length;
   const { offers } = session;
   setFields($("sentence"), { textContent: sentence(state) });
@@ -218,7 +242,10 @@ function show(state) {
   setFields($("together"), { ariaPressed: String(together) });
   setFields($("music"), { ariaPressed: String(music) });
   setFields($("temperature"), { value: String(temperature), ariaValueText: temperatureWord(temperature) });
+  setFields($("only"), { hidden: !only.length });
+  setFields($("only-says"), { textContent: only.length ? onlySays(only) : "" });
   $("paper").classList.toggle("offers", offers);
+  catalogue.show(state);
   bars.show(state);
   variations.show(state);
 }
@@ -268,5 +295,5 @@ session.resume();
 attempt(async () => {
   const { categories, words } = await api.model();
   otherWords = words;
-  store.set({ categories });
+  session.setCategories(categories);
 });

@@ -1,13 +1,15 @@
 /**
  * Draws a smooth line through points. Sketches are thinned to few points, so straight lines between them would show as
  * corners; sharp turns are kept, since they were meant.
- * Knows geometry and the path of a 2-d context; knows nothing else.
+ * Knows geometry, the path of a 2-d context and that of an SVG; knows nothing else.
  */
 
 import { distance } from "./drawing.js";
 
 const SHARP = Math.cos((58 * Math.PI) / 180);
 const REACH = 0.36;
+// Coordinates of an SVG are written in hundredths of a unit of the paper: a dot is a line of one hundredth.
+const FRACTION = 100;
 
 /**
  * Add the line to the context's path.
@@ -21,6 +23,25 @@ export function trace(path, points) {
   if (points.length === 1) path.lineTo(x + 0.01, y);
   const tangents = points.map((_, index) => tangent(points, index));
   for (let i = 1; i < points.length; i += 1) curve(path, points[i - 1], points[i], tangents[i - 1], tangents[i]);
+}
+
+/** Return the same lines as the `d` of an SVG path. */
+export function pathData(drawing) {
+  const path = new SvgPath();
+  for (const { points } of drawing) trace(path, points);
+  return path.data;
+}
+
+/** Writes down what `trace` asks of a path. */
+class SvgPath {
+  data = "";
+  moveTo = (...to) => this.#add("M", to);
+  lineTo = (...to) => this.#add("L", to);
+  bezierCurveTo = (...to) => this.#add("C", to);
+
+  #add(letter, numbers) {
+    this.data += letter + numbers.map((number) => Math.round(number * FRACTION) / FRACTION).join(" ");
+  }
 }
 
 function curve(path, from, to, leaving, arriving) {

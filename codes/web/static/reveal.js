@@ -1,5 +1,5 @@
 /**
- * Shows strokes as a pen draws them: how far it is after so many units of travel.
+ * Shows strokes as a pen draws them: how far it is after so many units of travel, and where half of it is drawn.
  * Knows geometry; knows no clock.
  */
 
@@ -38,6 +38,28 @@ export function travelTo(strokes, count) {
     for (let i = 1; i < points.length; i += 1) travel += distance(points[i - 1], points[i]);
   }
   return travel;
+}
+
+/**
+ * Return the first half of a drawing and what follows it, by whole strokes; a single stroke is cut in its middle.
+ *
+ * @returns {{first: import("./drawing.js").Stroke[], rest: import("./drawing.js").Stroke[]}}
+ */
+export function halves(drawing) {
+  const lengths = drawing.map((each) => travelTo([each], 1));
+  const half = lengths.reduce((sum, length) => sum + length, 0) / 2;
+  if (drawing.length === 1) return halvesOfStroke(drawing[0], half);
+  let [count, length] = [1, lengths[0]];
+  while (count < drawing.length - 1 && Math.abs(length + lengths[count] - half) < Math.abs(length - half)) {
+    length += lengths[count];
+    count += 1;
+  }
+  return { first: drawing.slice(0, count), rest: drawing.slice(count) };
+}
+
+function halvesOfStroke({ points, by }, half) {
+  const first = cut(points, half).points;
+  return { first: [stroke(first, by)], rest: [stroke([first.at(-1), ...points.slice(first.length - 1)], by)] };
 }
 
 /** Return the first `travel` units of a line, cut between two points if need be; then `left` is below 0. */

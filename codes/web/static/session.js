@@ -6,22 +6,11 @@
 import { drawingOf } from "./appstate.js";
 import { fits, isFinished, newOffer, remaining, wholeStrokes, withRows } from "./continuation.js";
 import { changed, extended, ownPart, redone, rewound, stroke, undone } from "./drawing.js";
+import { RECOGNISE, among, planFor } from "./plan.js";
 import { toWire } from "./wire.js";
 
-export const N_VARIATIONS = 9;
-// What a request asks for: how many categories, and how many drawings of each.
-const UNSURE = { top: 3, draw: 3 };
-const SURE = { top: 1, draw: N_VARIATIONS };
-const RECOGNISE = { top: 1, draw: 0 };
 // While a stroke is being drawn, it is recognised at most this often.
 const RECOGNISE_MS = 120;
-
-/** Return how many drawings of how many categories to ask for: of several if the category is not clear. */
-const planFor = ({ route, fixed, together, categories }) => {
-  if (together) return { top: 1, draw: 1 };
-  const several = !fixed && route?.decision === "unsure" && categories.length >= UNSURE.top;
-  return several ? UNSURE : SURE;
-};
 
 export class Session {
   #store;
@@ -29,6 +18,7 @@ export class Session {
   #lastRequest = { ...RECOGNISE, base: [], more: {} };
   #recognisedAt = 0;
   #taking = null;
+  #beginnings = new WeakMap(); // drawings that were put on the paper to begin from, and what each is to become
 
   /**
    * @param {import("./appstate.js").StateStore} store
@@ -83,11 +73,19 @@ export class Session {
   }
 
   undo() {
-    this.#step(undone(this.#state.history));
+    if (this.#beginnings.has(this.#state.history.present)) this.#store.set({ fixed: null });
+    this.#arrive(undone(this.#state.history));
   }
 
   redo() {
-    this.#step(redone(this.#state.history));
+    this.#arrive(redone(this.#state.history));
+  }
+
+  /** Go to a step in the history; where a beginning was put on the paper, it is to become again what it was then. */
+  #arrive(history) {
+    const category = this.#beginnings.get(history.present);
+    if (category) this.#store.set({ fixed: category });
+    this.#step(history);
   }
 
   clear() {
@@ -100,6 +98,22 @@ export class Session {
   open(drawing, notice) {
     this.#step(changed(this.#state.history, drawing));
     this.#store.set({ notice });
+  }
+
+  /**
+   * Have this category drawn. Its beginning is put on the paper where there is nothing yet, or only such a beginning;
+   * else the person's drawing is finished as this category.
+   */
+  begin(category, beginning) {
+    const { history } = this.#state;
+    const mine = history.present.length > 0 && !this.#beginnings.has(history.present);
+    if (mine || !beginning.length) {
+      this.#store.set({ fixed: category, notice: "" });
+      this.#suggestAgain();
+      return;
+    }
+    this.#beginnings.set(beginning, category);
+    this.#arrive(changed(history, beginning));
   }
 
   #step(history) {
@@ -178,6 +192,24 @@ export class Session {
     this.#suggestAgain();
   }
 
+  /** Play with only these categories; with all if there are none. */
+  setOnly(only) {
+    const { fixed } = this.#state;
+    this.#store.set({ only, fixed: only.length && !only.includes(fixed) ? null : fixed });
+    this.#suggestAgain();
+  }
+
+  /** Take in what the model knows; what was kept from before and is not known any more is dropped. */
+  setCategories(categories) {
+    const { fixed, only } = this.#state;
+    const known = categories.filter((name) => only.includes(name));
+    const same = categories.includes(fixed ?? categories[0]) && known.length === only.length;
+    this.#store.set({ categories });
+    if (same) return;
+    this.#store.set({ only: known, fixed: categories.includes(fixed) ? fixed : null, notice: "" });
+    this.#revisit();
+  }
+
   setTemperature(temperature) {
     this.#store.set({ temperature });
     this.#suggestAgain();
@@ -228,9 +260,10 @@ export class Session {
   }
 
   #ask(plan, base, more = {}) {
-    const { wet, temperature, seed, fixed } = this.#state;
+    const { wet, temperature, seed, fixed, only } = this.#state;
+    const what = fixed ? { category: fixed } : { only };
     this.#lastRequest = { ...plan, base, more };
-    this.#connection.ask({ sketch: toWire(base, wet !== null), ...plan, temperature, seed, category: fixed, ...more });
+    this.#connection.ask({ sketch: toWire(base, wet !== null), ...plan, temperature, seed, ...what, ...more });
   }
 
   /** Take in a message of the server. */
@@ -251,7 +284,9 @@ export class Session {
   }
 
   #onRoute({ category, decision, probabilities }) {
-    this.#store.set({ route: Object.freeze({ category, decision, probabilities }) });
+    const { fixed, only } = this.#state;
+    const route = { category, decision, probabilities };
+    this.#store.set({ route: Object.freeze(fixed && only.length ? among(route, only) : route) });
     const better = planFor(this.#state);
     const { draw, top, base, more } = this.#lastRequest;
     if (draw && better.top !== top) this.#ask(better, base, more);

@@ -6,13 +6,14 @@
 import { drawingOf } from "./appstate.js";
 import { newHistory, stroke } from "./drawing.js";
 
-const KEPT = ["history", "temperature", "seed", "together", "fixed"];
+const KEPT = ["history", "temperature", "seed", "together", "fixed", "only"];
 const NAME = "halfdrawn";
 const FORMAT = 1;
 // Coordinates are kept in hundredths of a unit of the paper.
 const FRACTION = 100;
 
 const rounded = (value) => Math.round(value * FRACTION) / FRACTION;
+const isText = (value) => typeof value === "string";
 const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 const isPoint = (point) => Array.isArray(point) && (point.length === 2 || point.length === 3) && point.every(isNumber);
 const isStroke = ({ points, by }) =>
@@ -23,10 +24,10 @@ export const hasChanged = (now, before) => KEPT.some((field) => now[field] !== b
 
 /** Keep what a person would miss; return false if the browser cannot. */
 export function keepState(state) {
-  const { temperature, seed, together, fixed } = state;
+  const { temperature, seed, together, fixed, only } = state;
   const drawing = drawingOf(state).map(({ points, by }) => ({ points: points.map((point) => point.map(rounded)), by }));
   try {
-    localStorage.setItem(NAME, JSON.stringify({ form: FORMAT, drawing, temperature, seed, together, fixed }));
+    localStorage.setItem(NAME, JSON.stringify({ form: FORMAT, drawing, temperature, seed, together, fixed, only }));
     return true;
   } catch (error) {
     console.warn("the drawing could not be kept for a reload:", error);
@@ -38,13 +39,14 @@ export function keepState(state) {
 export function recallState() {
   const kept = parseJson(localStorage.getItem(NAME));
   if (kept?.form !== FORMAT || !Array.isArray(kept.drawing) || !kept.drawing.every(isStroke)) return {};
-  const { temperature, seed, together, fixed } = kept;
+  const { temperature, seed, together, fixed, only } = kept;
   return {
     history: newHistory(kept.drawing.map(({ points, by }) => stroke(points, by))),
     ...(isNumber(temperature) && temperature > 0 && temperature <= 2 && { temperature }),
     ...(Number.isSafeInteger(seed) && seed >= 0 && { seed }),
     together: together === true,
-    fixed: typeof fixed === "string" ? fixed : null,
+    fixed: isText(fixed) ? fixed : null,
+    only: Array.isArray(only) && only.every(isText) ? only : [],
   };
 }
 

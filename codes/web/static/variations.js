@@ -6,7 +6,7 @@
 import { fits } from "./continuation.js";
 import { numberWord, withArticle } from "./copy.js";
 import { Paper } from "./paper.js";
-import { N_VARIATIONS } from "./session.js";
+import { N_VARIATIONS } from "./plan.js";
 
 const INK = 1.6;
 

@@ -37,14 +37,25 @@ export const toWire = (drawing, penDown = false) => ({
  * @returns {import("./drawing.js").Drawing}
  */
 export function fromWire(sketch) {
-  const wanted = SIDE / CANVAS_PIXELS / (sketch.unit ?? 1);
-  const raw = sketch.strokes.map((points) => stroke(points, "me"));
-  const scale = Math.min(wanted, (0.9 * SIDE) / Math.max(longestSide(boxOf(raw)), 1e-9));
-  const scaled = transformed(raw, scale, 0, 0);
+  const scaled = scaledToPaper(sketch);
   const box = boxOf(scaled);
   const inView = box.left >= 0 && box.top >= 0 && box.right <= SIDE && box.bottom <= SIDE;
-  if (inView) return scaled;
-  return transformed(scaled, 1, SIDE / 2 - (box.left + box.right) / 2, SIDE / 2 - (box.top + box.bottom) / 2);
+  return inView ? scaled : centred(scaled);
+}
+
+/** Return a sketch of the server as a drawing in the middle of our paper. */
+export const inMiddle = (sketch) => centred(scaledToPaper(sketch));
+
+function scaledToPaper({ strokes, unit }) {
+  const wanted = SIDE / CANVAS_PIXELS / (unit ?? 1);
+  const raw = strokes.map((points) => stroke(points, "me"));
+  const scale = Math.min(wanted, (0.9 * SIDE) / Math.max(longestSide(boxOf(raw)), 1e-9));
+  return transformed(raw, scale, 0, 0);
+}
+
+function centred(drawing) {
+  const { left, top, right, bottom } = boxOf(drawing);
+  return transformed(drawing, 1, SIDE / 2 - (left + right) / 2, SIDE / 2 - (top + bottom) / 2);
 }
 
 const transformed = (drawing, scale, dx, dy) =>

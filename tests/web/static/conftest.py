@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+from dataclasses import replace
 
 import pytest
 
 import codes
 from benchmarks.live.browser import PHONE, Page, Screen, browsing, find_browser, on_paper, served
+from codes.checkpoints.bundle import SHIPPED, Bundle, write_catalogue
+from codes.inference.completer import Completer
+from codes.sketch.geometry import in_quickdraw_pixels
 from codes.web.app import make_app
 from tests.test_architecture import ROOT
 
@@ -15,8 +20,25 @@ SKETCHES = ROOT / "examples" / "sketches"
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory):
-    with served(make_app(codes.load("starter"), tmp_path_factory.mktemp("gallery"))) as url:
+def catalogued(tmp_path_factory) -> Bundle:
+    """A copy of the bundle that ships whose catalogue is known: the example of a category, or else half a sun."""
+    copy = shutil.copytree(SHIPPED / "starter", tmp_path_factory.mktemp("models") / "starter")
+    bundle = Bundle.open(copy)
+    drawings = {name: SKETCHES / f"half-{with_article(name)}.svg" for name in bundle.categories}
+    sketches = {
+        name: in_quickdraw_pixels(codes.read(path if path.is_file() else SKETCHES / "half-a-sun.svg"))
+        for name, path in drawings.items()
+    }
+    return write_catalogue(bundle, [replace(sketch, category=name) for name, sketch in sketches.items()])
+
+
+def with_article(name: str) -> str:
+    return f"{'an' if name[0] in 'aeiou' else 'a'}-{name.replace(' ', '-')}"
+
+
+@pytest.fixture(scope="session")
+def address(catalogued, tmp_path_factory):
+    with served(make_app(Completer(catalogued), tmp_path_factory.mktemp("gallery"))) as url:
         yield url
 
 

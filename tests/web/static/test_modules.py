@@ -105,6 +105,66 @@ def test_strokes_are_revealed_up_to_the_length_the_pen_travelled(call):
     assert way == pytest.approx(200 + 300 / 3 + 100)
 
 
+def test_half_of_a_drawing_is_whole_strokes_nearest_to_half_of_its_ink(call):
+    """A single stroke is cut in its middle; something is always left for the machine."""
+    lines = {
+        "even": [[[0, 0], [40, 0]], [[0, 9], [40, 9]], [[0, 18], [20, 18]]],
+        "late": [[[0, 0], [30, 0]], [[0, 9], [30, 9]], [[0, 18], [40, 18]]],
+        "long first": [[[0, 0], [900, 0]], [[0, 9], [30, 9]]],
+        "long last": [[[0, 0], [30, 0]], [[0, 9], [900, 9]]],
+        "dots": [[[0, 0]], [[5, 5]]],
+        "one": [[[0, 0], [60, 0], [60, 40]]],
+        "one dot": [[[7, 7]]],
+    }
+    script = """
+        const split = (lines) => halves(lines.map((points) => stroke(points, "me")));
+        const plain = (strokes) => strokes.map(({ points }) => points);
+        return given[0].map((lines) => [plain(split(lines).first), plain(split(lines).rest)]);
+    """
+    found = dict(zip(lines, call(script, list(lines.values())), strict=True))
+    counts = {"even": 1, "late": 2, "long first": 1, "long last": 1, "dots": 1}
+    for name, count in counts.items():
+        assert found[name] == [lines[name][:count], lines[name][count:]], name
+    assert found["one"] == [[[[0, 0], [50, 0]]], [[[50, 0], [60, 0], [60, 40]]]]
+    assert found["one dot"][0] == [[[7, 7]]]
+
+
+def test_a_drawing_as_an_svg_path_has_the_lines_of_the_canvas(call):
+    script = """
+        const lines = [[[0, 0], [10, 0]], [[5, 5]]].map((points) => stroke(points, "me"));
+        return pathData(lines);
+    """
+    assert call(script) == "M0 0C0 0 10 0 10 0M5 5L5.01 5"
+
+
+def test_only_what_is_picked_is_named_and_the_last_of_many_are_counted(call):
+    names = ["ant", "bus", "cat", "dog"]
+    script = "return [1, 2, 3, 4].map((count) => onlySays(given[0].slice(0, count)))"
+    assert call(script, names) == [
+        "Only an ant.",
+        "Only an ant and a bus.",
+        "Only an ant, a bus and a cat.",
+        "Only an ant, a bus and 2 more.",
+    ]
+    script = """
+        const history = newHistory([stroke([[0, 0]], "me")]);
+        const route = { category: "ant", decision: "unknown", probabilities: { ant: 1 } };
+        return [1, 4].map((count) => sentence({ ...INITIAL, history, route, only: given[0].slice(0, count) }));
+    """
+    assert call(script, names) == ["That is not an ant.", "That is none of the 4 things we play with."]
+
+
+def test_a_route_among_some_categories_adds_up_to_1(call):
+    script = """
+        const route = { category: "ant", decision: "known", probabilities: { ant: 0.6, bus: 0.3, cat: 0.1, dog: 0 } };
+        return [among(route, ["cat", "bus"]), among(route, ["dog"])];
+    """
+    some, none = call(script)
+    assert some["category"] == "bus" and list(some["probabilities"]) == ["bus", "cat"]
+    assert some["probabilities"] == pytest.approx({"bus": 0.75, "cat": 0.25})
+    assert none == {"category": "dog", "decision": "known", "probabilities": {"dog": 0}}
+
+
 def test_the_page_says_unsure_and_unknown_in_different_words(call):
     script = """
         const history = newHistory([stroke([[0, 0]], "me")]);
