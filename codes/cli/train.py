@@ -95,7 +95,7 @@ def draw(
     Examples:
       train_or_test.py train draw datasets/five -o runs/draw -c cat -c sun --size 256 --steps 2000
       train_or_test.py train draw datasets/all -o runs/all --together
-      train_or_test.py train draw datasets/all -o runs/draw --start runs/all --rank 8 --steps 240 --jobs 2
+      train_or_test.py train draw datasets/all -o runs/draw --start runs/all --rank 8 --epochs 20 --steps 1000 --jobs 2
     """
     if together and categories:
         raise BadOption("--together trains on every category of the store; leave --category out")

@@ -6,8 +6,8 @@ The configuration is written into the run. The commands make their flags from it
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal, Self
 
 from codes.data.transforms import Augmentation
 from codes.errors import BadOption
@@ -30,6 +30,9 @@ class TrainConfig:
     """
 
     steps: int = setting(10_000, "Optimiser", "Optimiser steps in all.")
+    epochs: float = setting(
+        0.0, "Optimiser", "Passes over the sketches after which a run ends, if its steps are not over; 0 for no limit."
+    )
     batch: int = setting(100, "Optimiser", "Sketches in a step.")
     optimiser: Optimiser = setting("adam", "Optimiser", "Adam or RMSprop.")  # noqa: RUF009
     learning_rate: float = setting(1e-3, "Optimiser", "Learning rate at its highest, after the warm-up.")
@@ -65,7 +68,7 @@ class TrainConfig:
             if getattr(self, name) < 1:
                 raise BadOption(f"{name} must be at least 1, not {getattr(self, name)}")
         self._check_shares("mask", "shortest", "scale", "drop", "mirror", "balance")
-        self._check_not_negative("steps", "warmup", "final_rate", "weight_decay", "rotate")
+        self._check_not_negative("steps", "epochs", "warmup", "final_rate", "weight_decay", "rotate")
         for name in ("learning_rate", "clip"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise BadOption(f"{name} must be above 0, not {getattr(self, name)}")
@@ -92,6 +95,12 @@ class TrainConfig:
     def augmentation(self) -> Augmentation:
         """Return what is done to each sketch before it is trained on."""
         return Augmentation(self.scale, self.drop, self.mirror, self.rotate)
+
+    def for_sketches(self, count: int) -> Self:
+        """Return the configuration of a run on so many sketches, with no more steps than its epochs take."""
+        return (
+            replace(self, steps=min(self.steps, math.ceil(self.epochs * count / self.batch))) if self.epochs else self
+        )
 
     def learning_rate_at(self, step: int) -> float:
         """Return the rate: it climbs linearly in the warm-up, then falls along half a cosine to ``final_rate``."""

@@ -242,7 +242,8 @@ def _train_unless_finished(request: TrainingRequest, run: RunFolder, job: Job) -
         )
     if request.make_callback:
         job = replace(job, on_validation=request.make_callback(run, job))
-    best = Trainer(job, request.config, run, choose_device(request.device), request.workers).fit(request.quiet)
+    config = request.config.for_sketches(len(job.source.split))
+    best = Trainer(job, config, run, choose_device(request.device), request.workers).fit(request.quiet)
     return f"{run.path}: best validation figure {best:.4f}"
 
 

@@ -80,3 +80,10 @@ def test_settings_out_of_range_are_refused_by_name(fields):
 def test_the_defaults_are_in_range_and_survive_a_file():
     for kind in (TrainConfig, DecoderTrainConfig):
         assert kind(**kind().to_dict()) == kind()
+
+
+def test_a_run_ends_after_its_epochs_or_its_steps_whatever_comes_first():
+    config = TrainConfig(steps=100, epochs=4, batch=10)
+    assert config.for_sketches(33).steps == 14
+    assert config.for_sketches(1000).steps == 100
+    assert TrainConfig(steps=100).for_sketches(33).steps == 100

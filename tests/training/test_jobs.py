@@ -172,3 +172,12 @@ def test_an_interrupted_run_of_a_difference_goes_on(store, tmp_path):
     ours, theirs = (load_tensors(tmp_path / name / "last.safetensors")[0] for name in ("halves", "whole"))
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value)
+
+
+def test_a_category_of_more_sketches_is_trained_for_more_steps(store, tmp_path):
+    config = replace(CONFIG, steps=100, epochs=0.5, batch=4)
+    request = TrainingRequest(store.folder, tmp_path, TINY_VAE, config)
+    list(train_decoders(request, store.categories[:2]))
+    for category in store.categories[:2]:
+        sketches = len(store.split("train").only(category))
+        assert RunFolder(tmp_path / category).log()[-1]["step"] == -(-sketches // 8)
