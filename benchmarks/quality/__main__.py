@@ -23,7 +23,7 @@ from benchmarks import FIGURES, IMAGES
 from benchmarks.quality.figures import Figures, all_figures, run_facts, save_figures
 from benchmarks.quality.headline import headline_figures
 from benchmarks.quality.judge import SHIPPED
-from benchmarks.quality.routing import routing_figures
+from benchmarks.quality.routing import RoutingData, routing_figures
 from benchmarks.quality.tables import write_pages
 from benchmarks.quality.trials import (
     CategoryTrials,
@@ -56,6 +56,12 @@ Result = TypeVar("Result")
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--rare", type=click.Path(path_type=Path), help="Folder of .npz files of categories nobody learned.")
+@click.option(
+    "--strangers",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="File (.npz) or folder of drawings of no category, to be refused; repeat for several.",
+)
 @click.option("-m", "--model", default="starter", show_default=True, help="Name or folder of the bundle.")
 @click.option("--judge", type=click.Path(path_type=Path), default=SHIPPED, help="Weights of the judge.")
 @click.option("--wide-judge", type=click.Path(path_type=Path), help="Weights of a judge of drawings from nothing.")
@@ -84,7 +90,8 @@ def main(data: Path, out: Path, headline: bool, workers: int, write: bool, **ask
             figures = json.loads(out.read_text()) if out.exists() else {}
             figures["headline"] = {**facts, **headline_figures(_each(measure_headline, data, plan, pool), pool)}
         else:
-            figures = measure_all(data, plan, pool, asked["rare"], IMAGES if write else None)
+            asked_about = RoutingData(data, asked["rare"], asked["strangers"])
+            figures = measure_all(asked_about, plan, pool, IMAGES if write else None)
             figures = {**facts, **figures, "headline": {**facts, **figures["headline"]}}
     save_figures(out, figures)
     if write:
@@ -92,10 +99,10 @@ def main(data: Path, out: Path, headline: bool, workers: int, write: bool, **ask
     click.echo(f"{out}: {len(measured_categories(data, plan))} categories")
 
 
-def measure_all(data: Path, plan: QualityPlan, pool: Executor, rare: Path | None, images: Path | None) -> Figures:
+def measure_all(data: RoutingData, plan: QualityPlan, pool: Executor, images: Path | None) -> Figures:
     """Return all figures; with ``images``, the pictures of docs/results.md are drawn into that folder."""
-    routing = pool.submit(routing_figures, plan, data, rare, images)
-    measured = _each(measure_category, data, plan, pool)
+    routing = pool.submit(routing_figures, plan, data, images)
+    measured = _each(measure_category, data.known, plan, pool)
     if images:
         write_sheet(images / "best-median-worst.png", best_median_worst([each.trials for each in measured]))
     headline = headline_figures([each.trials.headline for each in measured], pool)

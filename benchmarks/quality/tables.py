@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from benchmarks import FIGURES, ROOT
+from benchmarks.quality.choices import CORE, EARLIER_FIVE, FIVE
 from benchmarks.quality.figures import Figures, worst_gap
 from benchmarks.quality.trials import HEADLINE
 
@@ -25,7 +26,7 @@ PAGES = (
 )
 PUBLISHED = ("bicycle", "ant", "ambulance", "monkey")  # Magenta has published decoders of these
 WIDTH = 120  # columns of a page
-CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
+CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "10% of strokes", "30% of strokes", "50% of strokes")
 
 JOIN_WORDS = {
     "begins": "begin on ink (within 6 of 255 px)",
@@ -40,6 +41,12 @@ ROW_WORDS = {
     "moved": "pixel nats a point, what moves",
     "jumps": "of offsets after a pen-up",
     "stroke_ends": "of offsets that end a stroke",
+}
+CHOICE_WORDS = {
+    "core": f"Asked about the {len(CORE)} categories of the bundle of November alone",
+    "five": f"Asked about {', '.join(FIVE)} alone",
+    "earlier five": f"Asked about {', '.join(EARLIER_FIVE)} alone, which an earlier system knew",
+    "everything": "Asked about all it learned",
 }
 HEADLINE_WORDS = {
     "50%": "24 candidates, given",
@@ -151,7 +158,10 @@ def _identity(figures: Figures) -> str:
 def headline(figures: Figures) -> str:
     """Return the first figures that a reader wants to know."""
     routing, half = figures["routing"], figures["completions"]["fractions"]["50%"]
-    unseen, macro = routing["refusal"]["categories never seen"], {cut: routing["own"][cut]["macro"] for cut in CUTS}
+    unseen, macro = (
+        routing["refusal"]["categories never seen"],
+        {cut: one["macro"] for cut, one in routing["own"].items()},
+    )
     rows = [
         ["right category, U50 (a uniform 0 to 50 % of the points cut off), macro", f"{macro['U50']:.1%}"],
         [
@@ -267,13 +277,9 @@ def recognition(figures: Figures) -> str:
 
 def other_choices(figures: Figures) -> str:
     """Return the same router's figures among fewer or more categories than the bundle draws."""
-    names = {
-        "five": "Asked about bicycle, alarm clock, sun, crab, cat alone",
-        "everything": "Asked about all it learned",
-    }
     parts = [
         f"{words} ({_count(figures['routing'][name])} sketches):\n\n{recognition_table(figures['routing'][name])}"
-        for name, words in names.items()
+        for name, words in CHOICE_WORDS.items()
         if name in figures["routing"]
     ]
     return "\n\n".join(parts)
@@ -284,10 +290,13 @@ def _count(recognised: Figures) -> int:
 
 
 def recognition_table(recognised: Figures, by_category: bool = False) -> str:
-    """Return accuracy and the rest, a column for each way of cutting sketches."""
-    each = [recognised[name] for name in CUTS]
+    """Return accuracy and the rest, a column for each way of cutting sketches that was measured."""
+    cuts = [name for name in CUTS if name in recognised]
+    each = [recognised[name] for name in cuts]
+    top3 = [pair(one["macro_top3"], one["macro_top3_95"]) for one in each if "macro_top3" in one]
     rows = [
         ["accuracy, macro", *(pair(one["macro"], one["macro_95"]) for one in each)],
+        *([["among the first three, macro", *top3]] if top3 else []),
         ["accuracy, micro", *(pair(one["micro"], one["micro_95"]) for one in each)],
         ["expected calibration error", *(f"{one['calibration_error']:.3f}" for one in each)],
         ["accepted as known or unsure", *(f"{one['accepted']:.1%}" for one in each)],
@@ -296,7 +305,7 @@ def recognition_table(recognised: Figures, by_category: bool = False) -> str:
     ]
     names = each[0]["by_category"] if by_category else []
     rows += [[name, *(f"{one['by_category'][name]:.1%}" for one in each)] for name in names]
-    return table([f"seen ({_count(recognised)} sketches)", *CUTS], rows)
+    return table([f"seen ({_count(recognised)} sketches)", *cuts], rows)
 
 
 def refusal(figures: Figures) -> str:
