@@ -6,17 +6,21 @@ have not been measured stays as it is. Values in brackets are 95 % intervals.
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from benchmarks import FIGURES, ROOT
+from benchmarks.commands import Command
 from benchmarks.quality.choices import CORE, EARLIER_FIVE, FIVE
-from benchmarks.quality.figures import Figures, worst_gap
+from benchmarks.quality.distances import MIN_GAP
+from benchmarks.quality.figures import Figures, read_figures, worst_gap
+from benchmarks.quality.routing import NEVER_SEEN
 from benchmarks.quality.trials import HEADLINE
 
 PAGES = (
@@ -43,10 +47,10 @@ ROW_WORDS = {
     "stroke_ends": "of offsets that end a stroke",
 }
 CHOICE_WORDS = {
-    "core": f"Asked about the {len(CORE)} categories of the bundle of November alone",
-    "five": f"Asked about {', '.join(FIVE)} alone",
-    "earlier five": f"Asked about {', '.join(EARLIER_FIVE)} alone, which an earlier system knew",
-    "everything": "Asked about all it learned",
+    "core": f"the {len(CORE)} categories of the first bundle alone",
+    "five": f"{', '.join(FIVE)} alone",
+    "earlier five": f"{', '.join(EARLIER_FIVE)} alone, the five of an earlier system",
+    "everything": "all it learned, with or without a decoder",
 }
 HEADLINE_WORDS = {
     "50%": "24 candidates, given",
@@ -57,10 +61,13 @@ HEADLINE_WORDS = {
     "50%, routed, best of 1": "one, routed",
 }
 
+# The files of figures, and under which key a table finds each; those of the bundle stand side by side.
+FILES = {"quality.json": "", "taught.json": "taught", "judge.json": "judge training"}
+
 Section = Callable[[Figures], str]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--figures", type=click.Path(path_type=Path), default=FIGURES, help="Folder of the JSON.")
 @click.option("--page", "pages", type=click.Path(path_type=Path), multiple=True, help="What to write them into.")
 def main(figures: Path, pages: tuple[Path, ...]) -> None:
@@ -104,15 +111,17 @@ def end(name: str) -> str:
 
 
 def sections(folder: Path) -> dict[str, str]:
-    """Make every table that the figures in this folder are enough for."""
-    made: dict[str, str] = {}
-    for file, parts in (("quality.json", QUALITY), ("taught.json", TAUGHT), ("judge.json", JUDGE)):
+    """Make every table that the figures in this folder are enough for.
+
+    Raises:
+        BadFile: a file there holds no figures.
+    """
+    figures: Figures = {}
+    for file, key in FILES.items():
         if (folder / file).exists():
-            figures = json.loads((folder / file).read_text())
-            whole = SHIPPED if "five" in figures.get("routing", {}) else {}
-            more = HALVES if "told_apart" in figures.get("headline", {}) else {}
-            made |= {name: section(figures) for name, section in (parts | whole | more).items()}
-    return made
+            read = read_figures(folder / file)
+            figures |= {key: read} if key else read
+    return {name: section(figures) for name, (section, needs) in SECTIONS.items() if figures.keys() >= needs}
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -157,28 +166,27 @@ def _identity(figures: Figures) -> str:
 
 def headline(figures: Figures) -> str:
     """Return the first figures that a reader wants to know."""
-    routing, half = figures["routing"], figures["completions"]["fractions"]["50%"]
-    unseen, macro = (
-        routing["refusal"]["categories never seen"],
-        {cut: one["macro"] for cut, one in routing["own"].items()},
-    )
-    rows = [
-        ["right category, U50 (a uniform 0 to 50 % of the points cut off), macro", f"{macro['U50']:.1%}"],
-        [
-            "the same, asked only about bicycle, alarm clock, sun, crab and cat",
-            f"{routing['five']['U50']['macro']:.1%}",
-        ],
-        [
-            "right category at 25 / 50 / 75 / 100 % of points, macro",
-            " / ".join(f"{macro[cut]:.1%}" for cut in ("25%", "50%", "75%", "100%")),
-        ],
-        [
-            "told from categories never seen, AUROC at 50 / 100 %",
-            f"{unseen['50%']['auroc']:.3f} / {unseen['100%']['auroc']:.3f}",
-        ],
-        ["points added over what the person drew, median", f"{half['length_ratio']['value']:.2f}"],
-    ]
+    routing = figures["routing"]
+    own = routing["own"]
+    rows = [["right category, U50 (a uniform 0 to 50 % of the points cut off), macro", _macro(own, "U50")]]
+    for name in ("five", "core"):
+        if name in routing:
+            rows.append([f"the same, asked about {CHOICE_WORDS[name]}", _macro(routing[name], "U50")])
+    rows.append(["right category at 25 / 50 / 75 / 100 % of points, macro", _macro(own, "25%", "50%", "75%", "100%")])
+    if "macro_top3" in own["50%"]:
+        seen = [f"{own[cut]['macro_top3']:.1%}" for cut in ("25%", "50%", "75%", "100%")]
+        rows.append(["right category among the first three, the same", " / ".join(seen)])
+    if NEVER_SEEN in routing["refusal"]:
+        rows.append(["told from categories never seen, AUROC at 50 / 100 %", _auroc(routing["refusal"][NEVER_SEEN])])
     return f"{table(['', ''], rows)}\n\n{recognised(figures)}"
+
+
+def _macro(recognised: Figures, *cuts: str) -> str:
+    return " / ".join(f"{recognised[cut]['macro']:.1%}" for cut in cuts)
+
+
+def _auroc(refusal: Figures) -> str:
+    return " / ".join(f"{refusal[cut]['auroc']:.3f}" for cut in ("50%", "100%"))
 
 
 def recognised(figures: Figures) -> str:
@@ -191,9 +199,8 @@ def recognised(figures: Figures) -> str:
         ["true sketches", share(one["true"]), share(one["true"])],
     ]
     head = ["recognised by an independent judge", "the best of up to 24 candidates", "one candidate"]
-    strokes = f"{endings(one)}\n\n" if "told_apart" in one else ""
     return (
-        f"{table(head, rows)}\n\n{strokes}"
+        f"{table(head, rows)}\n\n{endings(one)}\n\n"
         f"{one['true']['count']} test sketches, half of the points seen, macro. As routed means "
         f"as the likeliest category, also where the router would refuse. The live page draws the first stroke once and "
         f"the rest eight times, and keeps the best: it lies between the two columns. {_identity(one)}"
@@ -219,7 +226,24 @@ def endings(headline: Figures) -> str:
         "people (a difference: by chance)",
         *(HEADLINE_WORDS[trial] for trial in trials),
     ]
-    return "\n\n".join([table(head, rows), *from_nothing(headline)])
+    return "\n\n".join([table(head, rows), *of_categories(headline), *from_nothing(headline)])
+
+
+def of_categories(headline: Figures) -> list[str]:
+    """Return sentences about how categories differ, if their figures were kept."""
+    if "by_category" not in headline:
+        return []
+    each = headline["by_category"]
+    gaps = sorted(gap for gap in each["gap_closed"] if gap is not None)
+    length = np.median(each["length_ratio"])
+    sentences = [f"With 24 candidates, the category given, the median category adds {length:.2f} of people's points."]
+    if gaps:
+        sentences.append(
+            f"In {len(gaps)} categories true sketches are recognised at least {100 * MIN_GAP:.0f} points more often "
+            f"than prefixes; of this gap completions close {np.mean(gaps):.0%} on the mean, and in the tenth worst "
+            f"category {gaps[min(len(gaps), 10) - 1]:.0%}."
+        )
+    return [" ".join(sentences)]
 
 
 def from_nothing(headline: Figures) -> list[str]:
@@ -230,66 +254,52 @@ def from_nothing(headline: Figures) -> list[str]:
     by_category = dict(zip(headline["categories"], one["by_category"], strict=True))
     worst = min(by_category, key=lambda name: by_category[name])
     return [
-        f"Drawn from nothing, {share(one['drawn'])} are recognised by a judge of many more categories, and "
-        f"{share(one['true'])} of true sketches; the mean of their ratios by category is {one['ratio']:.2f}, the "
+        f"Drawn from nothing, {share(one['drawn'])} are recognised, and {share(one['true'])} of true sketches by the "
+        f"same judge; the mean of their ratios by category is {one['ratio']:.2f}, the "
         f"lowest {by_category[worst]:.2f} ({worst})."
     ]
 
 
-def half_sketches(figures: Figures) -> str:
-    """Return category by category how endings join ink, how well they are told apart, and what rows cost."""
-    one, names = figures["headline"], figures["headline"]["categories"]
-    shown = ["people", *(name for name in HEADLINE if name in one)]
-    columns = [shown.index(who) for who in ("people", "50%", "best of 1")]
-    rows = [
-        [
-            name,
-            *(" / ".join(f"{each['by_category'][i][c]:.0%}" for c in columns) for each in one["joins"].values()),
-            *(
-                " / ".join(f"{each[trial]['by_category'][i]:.2f}" for trial in ("50%", "best of 1"))
-                for each in one["told_apart"].values()
-            ),
-            *(f"{each['by_category'][i]:.2f}" for each in one["row_nats"].values()),
-        ]
-        for i, name in enumerate(names)
-    ]
-    mean = ["mean", *[""] * 5, *(f"{each['macro']['value']:.2f}" for each in one["row_nats"].values())]
-    apart = [f"{words}, 24 / one" for words in CLASSIFIER_WORDS.values()]
-    joins = [f"{words}: people / 24 / one" for words in JOIN_WORDS.values()]
-    return table(["category, given", *joins, *apart, *ROW_WORDS.values()], [*rows, mean])
+def row_nats(figures: Figures) -> str:
+    """Return what the rows after half a sketch cost the decoder."""
+    rows = [[ROW_WORDS[name], number(one["macro"])] for name, one in figures["headline"]["row_nats"].items()]
+    return table(["rows after half a sketch, the category given", "mean over categories"], rows)
 
 
 def limits(figures: Figures) -> str:
     """Return what the router cannot do."""
-    own, unseen = figures["routing"]["own"], figures["routing"]["refusal"]["categories never seen"]["100%"]
-    return (
+    own, refusal = figures["routing"]["own"], figures["routing"]["refusal"]
+    items = [
         f"- Many categories' sketches look alike at the beginning: at 25 % of the points it is right "
-        f"{own['25%']['macro']:.0%} of the time, at 10 % {own['10%']['macro']:.0%}.\n"
-        f"- Of whole sketches of categories it never saw it accepts {unseen['accepted_unknown']:.0%} as something "
-        f"it knows."
-    )
+        f"{own['25%']['macro']:.0%} of the time, at 10 % {own['10%']['macro']:.0%}."
+    ]
+    if NEVER_SEEN in refusal:
+        accepted = refusal[NEVER_SEEN]["100%"]["accepted_unknown"]
+        items.append(f"- Of whole sketches of categories it never saw it accepts {accepted:.0%} as something it knows.")
+    return "\n".join(items)
 
 
 def recognition(figures: Figures) -> str:
     """Return the router's figures by how much was seen."""
-    return recognition_table(figures["routing"]["own"], by_category=True)
+    return recognition_table(figures["routing"]["own"])
 
 
 def other_choices(figures: Figures) -> str:
     """Return the same router's figures among fewer or more categories than the bundle draws."""
+    routing = figures["routing"]
     parts = [
-        f"{words} ({_count(figures['routing'][name])} sketches):\n\n{recognition_table(figures['routing'][name])}"
+        f"Asked about {words} ({_count(routing[name])} sketches):\n\n{recognition_table(routing[name])}"
         for name, words in CHOICE_WORDS.items()
-        if name in figures["routing"]
+        if name in routing
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or "The bundle knows none of the other sets of categories."
 
 
 def _count(recognised: Figures) -> int:
     return int(recognised["U50"]["count"])
 
 
-def recognition_table(recognised: Figures, by_category: bool = False) -> str:
+def recognition_table(recognised: Figures) -> str:
     """Return accuracy and the rest, a column for each way of cutting sketches that was measured."""
     cuts = [name for name in CUTS if name in recognised]
     each = [recognised[name] for name in cuts]
@@ -303,8 +313,6 @@ def recognition_table(recognised: Figures, by_category: bool = False) -> str:
         ["wrong, area over coverage", *(f"{one['risk_area']:.3f}" for one in each)],
         ["wrong among the surest 80 %", *(f"{one['risk_at_80']:.1%}" for one in each)],
     ]
-    names = each[0]["by_category"] if by_category else []
-    rows += [[name, *(f"{one['by_category'][name]:.1%}" for one in each)] for name in names]
     return table([f"seen ({_count(recognised)} sketches)", *cuts], rows)
 
 
@@ -344,6 +352,7 @@ def judge_said(figures: Figures) -> str:
 
 def judge_itself(figures: Figures) -> str:
     """Return how good the judge is at all that it learned."""
+    figures = figures["judge training"]
     macro, each = figures["macro"], figures["categories"]
     worst = sorted(each, key=lambda name: float(each[name]["value"]))[:5]
     told = [f"{name} {each[name]['value']:.0%}" for name in worst]
@@ -422,38 +431,30 @@ def frechet(figures: Figures) -> str:
     return table(["Fréchet distance to other true sketches", "completions", "true sketches", "ratio"], rows)
 
 
-def by_category(figures: Figures) -> str:
-    """Return the completions of half the points, category by category."""
-    done = figures["completions"]
-    rows = []
-    for name, each in done["categories"].items():
-        one, distances = each["50%"], done["frechet"]["categories"][name]
-        gap = "-" if one["gap"] is None else f"{one['gap']:.0%}"
-        shares = [share(one[key]) for key in ("prefix", "completed", "true")]
-        lengths = [f"{one['length_ratio']['value']:.2f}", f"{one['never_ended']['value']:.1%}"]
-        apart = f"{distances[0]:.1f} / {distances[1]:.1f}"
-        rows.append([name, str(one["prefix"]["count"]), *shares, gap, *lengths, apart])
-    head = ["category", "sketches", "prefixes recognised", "completions", "true sketches", "gap closed"]
-    return table([*head, "length ratio", "never ended", "Fréchet, completions / true"], rows)
-
-
 def nats(figures: Figures) -> str:
-    """Return nats per point, category by category."""
-    rows = []
-    for name, one in figures["nats"].items():
-        rest, zero = one["continuation"], one["continuation_zero"]
-        values = [one["whole"]["total"], one["kl"], one["without_latent"]["total"], rest["total"]]
-        parts = f"{rest['offset']:.3f} / {rest['pen']:.3f}"
-        pixels = f"{rest['offset_pixels'] + rest['pen']:.2f}"
-        rows.append([name, str(one["sketches"]), *(f"{v:.3f}" for v in values), parts, pixels, f"{zero['total']:.3f}"])
-    head = ["category", "sketches", "whole, z from itself", "+ KL", "z = 0", "rest after 50 %, z from the prefix"]
-    return table([*head, "offset / pen", "rest in pixel nats", "rest, z = 0"], rows)
+    """Return nats per point, means over categories."""
+    each = list(figures["nats"].values())
+
+    def mean(*keys: str) -> float:
+        return float(np.mean([reduce(lambda found, key: found[key], keys, one) for one in each]))
+
+    offset, pen = mean("continuation", "offset"), mean("continuation", "pen")
+    rows = [
+        ["whole, z from itself", f"{mean('whole', 'total'):.3f}"],
+        ["what that z costs (KL divergence)", f"{mean('kl'):.3f}"],
+        ["whole, z = 0", f"{mean('without_latent', 'total'):.3f}"],
+        ["rest after 50 %, z from the prefix", f"{mean('continuation', 'total'):.3f}"],
+        ["- of its offsets / of its pen states", f"{offset:.3f} / {pen:.3f}"],
+        ["- in pixel nats", f"{mean('continuation', 'offset_pixels') + pen:.2f}"],
+        ["rest after 50 %, z = 0", f"{mean('continuation_zero', 'total'):.3f}"],
+    ]
+    return table(["nats per point", f"mean over {len(each)} categories"], rows)
 
 
 def taught(figures: Figures) -> str:
     """Return what became of categories that were taught from a few drawings."""
     rows = []
-    for name, one in figures["taught"].items():
+    for name, one in figures["taught"]["taught"].items():
         said = one["judged"]
         shares = [share(said[key]) for key in ("prefix", "completed", "true", "share")]
         routed = " / ".join(f"{one['routed'][seen]['value']:.0%}" for seen in ("50%", "100%"))
@@ -472,23 +473,22 @@ def taught(figures: Figures) -> str:
     return table([*head, "router: half / whole", *kept, "seconds"], rows)
 
 
-QUALITY: dict[str, Section] = {
-    "what": measured,
-    "recognition": recognition,
-    "choices": other_choices,
-    "refusal": refusal,
-    "judge": judge_said,
-    "recognised": recognised,
-    "completions": completions,
-    "compared": compared,
-    "variety": variety,
-    "frechet": frechet,
-    "by category": by_category,
-    "nats": nats,
+# Each table by the name of its marks, and the parts of the figures that it needs.
+SECTIONS: dict[str, tuple[Section, set[str]]] = {
+    "what": (measured, {"completions"}),
+    "headline": (headline, {"headline", "routing"}),
+    "recognised": (recognised, {"headline"}),
+    "row nats": (row_nats, {"headline"}),
+    "recognition": (recognition, {"routing"}),
+    "choices": (other_choices, {"routing"}),
+    "refusal": (refusal, {"routing"}),
+    "limits": (limits, {"routing"}),
+    "judge": (judge_said, {"completions"}),
+    "completions": (completions, {"completions"}),
+    "compared": (compared, {"completions"}),
+    "variety": (variety, {"completions"}),
+    "frechet": (frechet, {"completions"}),
+    "nats": (nats, {"completions"}),
+    "taught": (taught, {"taught"}),
+    "judge itself": (judge_itself, {"judge training"}),
 }
-# Tables that need all that is measured of a bundle like the one that ships.
-SHIPPED: dict[str, Section] = {"headline": headline, "limits": limits}
-# Tables that need what is measured of the headline since it tells endings apart.
-HALVES: dict[str, Section] = {"half sketches": half_sketches}
-TAUGHT: dict[str, Section] = {"taught": taught}
-JUDGE: dict[str, Section] = {"judge itself": judge_itself}
