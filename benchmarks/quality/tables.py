@@ -62,7 +62,7 @@ HEADLINE_WORDS = {
 }
 
 # The files of figures, and under which key a table finds each; those of the bundle stand side by side.
-FILES = {"quality.json": "", "taught.json": "taught", "judge.json": "judge training"}
+FILES = {"quality.json": "", "taught.json": "taught", "judge.json": "judge training", "unseen.json": "unseen"}
 
 Section = Callable[[Figures], str]
 
@@ -178,6 +178,12 @@ def headline(figures: Figures) -> str:
         rows.append(["right category among the first three, the same", " / ".join(seen)])
     if NEVER_SEEN in routing["refusal"]:
         rows.append(["told from categories never seen, AUROC at 50 / 100 %", _auroc(routing["refusal"][NEVER_SEEN])])
+    if "unseen" in figures:
+        one = figures["unseen"]
+        words = (
+            f"{len(one['unseen'])} categories told from others by a router trained without them, AUROC at 50 / 100 %"
+        )
+        rows.append([words, _auroc(one["refusal"])])
     return f"{table(['', ''], rows)}\n\n{recognised(figures)}"
 
 
@@ -276,6 +282,12 @@ def limits(figures: Figures) -> str:
     if NEVER_SEEN in refusal:
         accepted = refusal[NEVER_SEEN]["100%"]["accepted_unknown"]
         items.append(f"- Of whole sketches of categories it never saw it accepts {accepted:.0%} as something it knows.")
+    if "unseen" in figures:
+        alarms = figures["unseen"]["refusal"]["100%"]["false_alarms"]
+        items.append(
+            f"- A router trained without some categories accepts {alarms:.0%} of their whole sketches where it accepts "
+            f"95 % of those that it knows."
+        )
     return "\n".join(items)
 
 
@@ -318,6 +330,25 @@ def recognition_table(recognised: Figures) -> str:
 
 def refusal(figures: Figures) -> str:
     """Return how well the known are told from each kind of unknown."""
+    return refusal_table(figures["routing"]["refusal"])
+
+
+def unseen(figures: Figures) -> str:
+    """Return how well an evaluation router refuses categories that it never saw."""
+    one = figures["unseen"]
+    kinds = {f"{len(one['unseen'])} categories never seen": one["refusal"]}
+    return (
+        f"A router of {one['known']} categories, trained and calibrated without {_names(one['unseen'])}:\n\n"
+        f"{refusal_table(kinds)}"
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def refusal_table(kinds: Figures) -> str:
+    """Return AUROC and false alarms of each kind of unknown sketches, a row for each cut."""
     rows = [
         [
             kind,
@@ -327,7 +358,7 @@ def refusal(figures: Figures) -> str:
             f"{one['accepted_unknown']:.1%}",
             f"{one['known']} / {one['unknown']}",
         ]
-        for kind, by_cut in figures["routing"]["refusal"].items()
+        for kind, by_cut in kinds.items()
         for seen, one in by_cut.items()
     ]
     head = ["not known", "seen", "AUROC", "false alarms where 95 % of the known are accepted"]
@@ -482,6 +513,7 @@ SECTIONS: dict[str, tuple[Section, set[str]]] = {
     "recognition": (recognition, {"routing"}),
     "choices": (other_choices, {"routing"}),
     "refusal": (refusal, {"routing"}),
+    "unseen": (unseen, {"unseen"}),
     "limits": (limits, {"routing"}),
     "judge": (judge_said, {"completions"}),
     "completions": (completions, {"completions"}),

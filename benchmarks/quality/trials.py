@@ -311,16 +311,17 @@ class TrialRunner:
 
 
 def as_the_canvas(completer: Completer, prefixes: Sequence[Sketch], options: SamplingOptions) -> list[Completion]:
-    """Finish each sketch once as the live canvas does, nobody else being there."""
+    """Finish each sketch once as the live canvas does; all together, which changes none of them."""
     options = replace(options, draw_unknown=True)
     scheduler = Scheduler(completer.models, completer.models.decoders.load)
-    ends: list[Event] = []
-    for prefix, route in zip(prefixes, completer.classify_many(prefixes), strict=True):
-        request = SketchRequest(prefix, options, ends.append, route)
-        scheduler.submit(request)
-        while not request.over:
-            scheduler.run_once()
-    return [each.completions[0] for each in ends if isinstance(each, Completed)]
+    told: list[list[Event]] = [[] for _ in prefixes]
+    for prefix, route, events in zip(prefixes, completer.classify_many(prefixes), told, strict=True):
+        scheduler.submit(SketchRequest(prefix, options, events.append, route))
+    while scheduler.requests:
+        scheduler.run_once()
+    ends = [events[-1] for events in told]
+    assert all(isinstance(end, Completed) for end in ends), "a sketch could not be completed"
+    return [end.completions[0] for end in ends if isinstance(end, Completed)]
 
 
 def cut(whole: Sequence[AnyStroke3], fraction: float) -> list[Sketch]:
