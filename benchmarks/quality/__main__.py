@@ -21,6 +21,8 @@ from tqdm import tqdm
 
 from benchmarks import FIGURES, IMAGES
 from benchmarks.commands import Command
+from benchmarks.quality.category_page import write_category_page
+from benchmarks.quality.examples import example_figures
 from benchmarks.quality.figures import read_figures, run_facts, save_figures, trials_figures
 from benchmarks.quality.headline import headline_figures
 from benchmarks.quality.judge import SHIPPED
@@ -80,7 +82,9 @@ Result = TypeVar("Result")
 @click.option("--seed", default=0, show_default=True, help="Of the completions.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), default=FIGURES / "quality.json", help="The figures.")
 @click.option(
-    "--write", is_flag=True, help="Put the tables and pictures into docs/results.md, the README and the model card."
+    "--write",
+    is_flag=True,
+    help="Put tables and pictures into docs/, the README and the model card.",
 )
 @click.pass_context
 def main(ctx: click.Context, /, data: Path, out: Path, parts: tuple[str, ...], workers: int, **asked: Any) -> None:
@@ -108,6 +112,7 @@ def main(ctx: click.Context, /, data: Path, out: Path, parts: tuple[str, ...], w
             trials = _each(partial(measure_headline, data, plan), categories, pool)
             figures["headline"] = {**facts, **headline_figures(trials, pool)}
             save_figures(out, figures)
+            save_figures(out.with_name("pictures.json"), example_figures(trials))
         if "trials" in parts:
             figures |= facts | trials_figures(_each(partial(measure_category, data, plan), categories, pool))
             save_figures(out, figures)
@@ -116,6 +121,7 @@ def main(ctx: click.Context, /, data: Path, out: Path, parts: tuple[str, ...], w
             save_figures(out, figures)
     if asked["write"]:
         write_pages(FIGURES)
+        write_category_page(FIGURES)
     click.echo(f"{out}: {', '.join(parts)}")
 
 

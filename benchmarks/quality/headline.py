@@ -17,11 +17,17 @@ from benchmarks.quality.ending_classifiers import CLASSIFIERS
 from benchmarks.quality.joins import joins_figures, measure_all_joins
 from benchmarks.quality.row_nats import row_nats_figures
 from benchmarks.quality.told_apart import Drawing, Endings, tell_apart
-from benchmarks.quality.trials import COMPLETED, LENGTH, PREFIX, TRUE, HeadlineTrials
+from benchmarks.quality.trials import COMPLETED, LENGTH, PREFIX, ROUTED, TRUE, USUAL, HeadlineTrials
 from codes.evaluation.bootstrap import bootstrap, bootstrap_of_means
 from codes.sketch.stroke3 import Floats
 
 Figures = dict[str, Any]
+
+WORST = 20
+WORST_RULE = (
+    "Fewest of the completions as routed are recognised by the judge; of as many, fewest with the category given; then "
+    "by name."
+)
 
 
 def headline_figures(trials: Sequence[HeadlineTrials], executor: Executor) -> Figures:
@@ -63,6 +69,12 @@ def category_figures(trials: Sequence[HeadlineTrials]) -> Figures:
         "gap_closed": [category_gap(table) for table in usual],
         "length_ratio": [float(np.median(table[:, LENGTH])) for table in usual],
     }
+
+
+def worst_categories(figures: Figures) -> list[int]:
+    """Return the numbers of the :data:`WORST` categories by :data:`WORST_RULE`, the worst first."""
+    each, names = figures["by_category"], figures["categories"]
+    return sorted(range(len(names)), key=lambda i: (each[ROUTED][i], each[USUAL][i], names[i]))[:WORST]
 
 
 def mean_of_medians(samples: Sequence[Floats]) -> float:

@@ -20,8 +20,9 @@ from benchmarks.commands import Command
 from benchmarks.quality.choices import CORE, EARLIER_FIVE, FIVE
 from benchmarks.quality.distances import MIN_GAP
 from benchmarks.quality.figures import Figures, read_figures, worst_gap
+from benchmarks.quality.headline import WORST_RULE, worst_categories
 from benchmarks.quality.routing import NEVER_SEEN
-from benchmarks.quality.trials import HEADLINE
+from benchmarks.quality.trials import HEADLINE, ROUTED, USUAL
 
 PAGES = (
     ROOT / "docs" / "results.md",
@@ -121,7 +122,17 @@ def sections(folder: Path) -> dict[str, str]:
         if (folder / file).exists():
             read = read_figures(folder / file)
             figures |= {key: read} if key else read
-    return {name: section(figures) for name, (section, needs) in SECTIONS.items() if figures.keys() >= needs}
+    return {
+        name: section(figures)
+        for name, (section, needs) in SECTIONS.items()
+        if all(_has(figures, need) for need in needs)
+    }
+
+
+def _has(figures: Figures, path: str) -> bool:
+    """Return true if a path of keys, with slashes between, leads to figures."""
+    first, _, rest = path.partition("/")
+    return first in figures and (not rest or _has(figures[first], rest))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -264,6 +275,21 @@ def from_nothing(headline: Figures) -> list[str]:
         f"same judge; the mean of their ratios by category is {one['ratio']:.2f}, the "
         f"lowest {by_category[worst]:.2f} ({worst})."
     ]
+
+
+def worst(figures: Figures) -> str:
+    """Return the worst categories, and where all are."""
+    headline = figures["headline"]
+    each, names = headline["by_category"], headline["categories"]
+    found = worst_categories(headline)
+    rows = [[names[i], *(f"{each[column][i]:.0%}" for column in (ROUTED, USUAL, "true"))] for i in found]
+    head = ["recognised by the judge", "completed, as routed", "completed, the category given", "true sketches"]
+    return (
+        f"[categories.html](categories.html) has all {len(names)} categories, with the best, the median and the worst "
+        f"completion of each as pictures; in a browser it can be sorted. The worst {len(found)} are below. "
+        f"{WORST_RULE}\n\n"
+        f"{table(head, rows)}"
+    )
 
 
 def row_nats(figures: Figures) -> str:
@@ -504,11 +530,12 @@ def taught(figures: Figures) -> str:
     return table([*head, "router: half / whole", *kept, "seconds"], rows)
 
 
-# Each table by the name of its marks, and the parts of the figures that it needs.
+# Each table by the name of its marks, and the figures that it needs: paths of keys.
 SECTIONS: dict[str, tuple[Section, set[str]]] = {
     "what": (measured, {"completions"}),
     "headline": (headline, {"headline", "routing"}),
     "recognised": (recognised, {"headline"}),
+    "by category": (worst, {"headline/by_category"}),
     "row nats": (row_nats, {"headline"}),
     "recognition": (recognition, {"routing"}),
     "choices": (other_choices, {"routing"}),
