@@ -69,7 +69,7 @@ def write_category_page(folder: Path, page: Path = PAGE) -> bool:
 def category_page(figures: Figures, pictures: Figures) -> str:
     """Return the page as HTML."""
     headline = figures["headline"]
-    rows = zip(headline["categories"], category_values(figures), strict=True)
+    rows = sorted(zip(headline["categories"], category_values(figures), strict=True), key=lambda row: row[0].lower())
     parts = {
         "own colour": OWN_COLOUR,
         "added colour": ADDED_COLOUR,
@@ -144,7 +144,7 @@ def _row(name: str, values: Sequence[Value], drawings: Sequence[Figures]) -> str
         for each in values
     )
     shown = "".join(_drawing(each, word) for each, word in zip(drawings, NAMES, strict=False))
-    return f'<tr id="{_anchor(name)}"><th scope="row">{escape(name)}</th>{cells}<td>{shown}</td></tr>'
+    return f'<tr id="{_anchor(name)}"><th scope="row">{escape(name)}</th><td>{shown}</td>{cells}</tr>'
 
 
 def _drawing(drawing: Figures, word: str) -> str:

@@ -254,11 +254,11 @@ def of_categories(headline: Figures) -> list[str]:
     gaps = sorted(gap for gap in each["gap_closed"] if gap is not None)
     length = np.median(each["length_ratio"])
     sentences = [f"With 24 candidates, the category given, the median category adds {length:.2f} of people's points."]
+    tenth = f", and {gaps[9]:.0%} in the tenth worst category" if len(gaps) >= 10 else ""
     if gaps:
         sentences.append(
             f"In {len(gaps)} categories true sketches are recognised at least {100 * MIN_GAP:.0f} points more often "
-            f"than prefixes; of this gap completions close {np.mean(gaps):.0%} on the mean, and in the tenth worst "
-            f"category {gaps[min(len(gaps), 10) - 1]:.0%}."
+            f"than prefixes; of this gap completions close {np.mean(gaps):.0%} on the mean{tenth}."
         )
     return [" ".join(sentences)]
 
@@ -374,21 +374,22 @@ def _names(names: Sequence[str]) -> str:
 
 
 def refusal_table(kinds: Figures) -> str:
-    """Return AUROC and false alarms of each kind of unknown sketches, a row for each cut."""
-    rows = [
-        [
-            kind,
-            seen,
-            number(_interval(one, "auroc"), 3),
-            share(_interval(one, "false_alarms")),
-            f"{one['accepted_unknown']:.1%}",
-            f"{one['known']} / {one['unknown']}",
+    """Return a table a measure, with a row for each kind of unknown sketches and a column for each cut."""
+    cuts = [name for name in CUTS if any(name in by_cut for by_cut in kinds.values())]
+    measures: dict[str, Callable[[Figures], str]] = {
+        "AUROC": lambda one: number(_interval(one, "auroc"), 3),
+        "false alarms where 95 % of the known are accepted": lambda one: share(_interval(one, "false_alarms")),
+        "accepted at the bundle's own threshold": lambda one: f"{one['accepted_unknown']:.1%}",
+    }
+    parts = []
+    for words, shown in measures.items():
+        rows = [
+            [f"{kind} ({one['unknown']})", *(shown(by_cut[cut]) if cut in by_cut else "" for cut in cuts)]
+            for kind, by_cut in kinds.items()
+            for one in [next(iter(by_cut.values()))]
         ]
-        for kind, by_cut in kinds.items()
-        for seen, one in by_cut.items()
-    ]
-    head = ["not known", "seen", "AUROC", "false alarms where 95 % of the known are accepted"]
-    return table([*head, "accepted at the bundle's own threshold", "known / unknown"], rows)
+        parts.append(table([words, *cuts], rows))
+    return "\n\n".join(parts)
 
 
 def _interval(figures: Figures, name: str) -> Figures:

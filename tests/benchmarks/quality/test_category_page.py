@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from benchmarks.quality import category_page
 from benchmarks.quality.category_page import write_category_page
@@ -20,6 +22,7 @@ from benchmarks.quality.tables import worst
 from benchmarks.quality.trials import HEADLINE, ONE, ROUTED, USUAL, JudgedExample
 from codes.data.quickdraw import categories
 from codes.sketch.stroke3 import Sketch
+from tests.support.browser import browser_or_skip
 from tests.support.worlds import doodle
 
 COLUMNS = 18  # the name, sixteen numbers and the pictures
@@ -111,7 +114,7 @@ def test_the_page_has_a_row_a_category_and_a_cell_a_figure(folder):
     assert {len(row) for row in table.rows[1:]} == {COLUMNS}
     headline, own = figures["headline"], figures["routing"]["own"]
     for i, row in enumerate(rows[1:], start=1):
-        values = [float(value) for _, value in row[1:-1]]
+        values = [float(value) for _, value in row[2:]]
         name = headline["categories"][i]
         router = [own[cut]["by_category"][name] for cut in ("25%", "50%", "75%", "100%")]
         judge = [headline["by_category"][column][i] for column in ("prefix", ONE, USUAL, ROUTED, "true", "gap_closed")]
@@ -120,13 +123,13 @@ def test_the_page_has_a_row_a_category_and_a_cell_a_figure(folder):
         expected = [*router, own["50%"]["by_category_top3"][name], *judge, *joins, *ratios]
         assert values == pytest.approx(expected, rel=1e-3, abs=1e-4)
     people, ours = headline["joins"]["begins"]["by_category"][2][:2]
-    assert rows[2][12][0] == f"{100 * people:.0f} / {100 * ours:.0f}"
+    assert rows[2][13][0] == f"{100 * people:.0f} / {100 * ours:.0f}"
 
 
 def test_what_was_not_measured_is_a_dash_without_a_number(folder):
     write_category_page(folder, folder / "page.html")
     first = parsed(folder / "page.html").rows[2]
-    assert first[1:6] == [("–", None)] * 5 and first[11] == ("–", None)
+    assert first[2:7] == [("–", None)] * 5 and first[12] == ("–", None)
 
 
 def test_the_page_loads_nothing_and_every_column_is_sorted_by_a_button(folder):
@@ -205,3 +208,37 @@ def test_without_figures_there_is_no_page_and_a_sentence_says_so(tmp_path):
     del figures["routing"]
     (tmp_path / "quality.json").write_text(json.dumps(figures))
     assert not write_category_page(tmp_path, tmp_path / "other.html") and not (tmp_path / "other.html").exists()
+
+
+@pytest.fixture(scope="module")
+def driver():
+    yield from browser_or_skip()
+
+
+def names_shown(driver) -> list[str]:
+    """Return the names of the rows that are visible, from top to bottom."""
+    heads = driver.find_elements(By.CSS_SELECTOR, "tbody tr:not([hidden]) th")
+    return [head.text for head in heads]
+
+
+def test_rows_are_sorted_with_the_keyboard_and_filtered_in_a_browser(driver, folder):
+    """The Eiffel Tower is best recognised at 25 %, the t-shirt worst; the ant was not measured, so it is always last."""
+    figures = json.loads((folder / "quality.json").read_text())
+    figures["routing"]["own"]["25%"]["by_category"] = {"t-shirt & co": 0.09, "The Eiffel Tower": 0.1}
+    (folder / "quality.json").write_text(json.dumps(figures))
+    write_category_page(folder, folder / "page.html")
+    driver.get((folder / "page.html").as_uri())
+    assert names_shown(driver) == ["ant", "t-shirt & co", "The Eiffel Tower"]
+    head = driver.find_element(By.XPATH, "//th[button='25']")
+    for keys, direction, expected in (
+        (Keys.ENTER, "ascending", ["t-shirt & co", "The Eiffel Tower", "ant"]),
+        (Keys.SPACE, "descending", ["The Eiffel Tower", "t-shirt & co", "ant"]),
+    ):
+        head.find_element(By.TAG_NAME, "button").send_keys(keys)
+        assert head.get_attribute("aria-sort") == direction and names_shown(driver) == expected
+    driver.find_element(By.XPATH, "//th[button='category']/button").click()
+    assert names_shown(driver) == ["ant", "t-shirt & co", "The Eiffel Tower"] and not head.get_attribute("aria-sort")
+    driver.find_element(By.TAG_NAME, "input").send_keys("EIF")
+    assert names_shown(driver) == ["The Eiffel Tower"]
+    assert driver.find_element(By.TAG_NAME, "output").text == "1 of 3"
+    assert not [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 import codes
-from benchmarks.live.browser import PHONE, Page, Screen, browsing, find_browser, on_paper, served
+from benchmarks.live.browser import PHONE, Page, Screen, on_paper, served
 from codes.web.app import make_app
+from tests.support.browser import browser_or_skip
 from tests.test_architecture import ROOT
 
 SKETCHES = ROOT / "examples" / "sketches"
@@ -22,11 +21,7 @@ def address(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def driver():
-    if find_browser() is None:
-        missing = "there is no Chromium with its driver here; `make browser` installs it where it can"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with browsing() as browser:
-        yield browser
+    yield from browser_or_skip()
 
 
 @pytest.fixture
