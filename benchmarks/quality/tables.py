@@ -23,6 +23,7 @@ from benchmarks.quality.figures import Figures, read_figures, worst_gap
 from benchmarks.quality.headline import WORST_RULE, worst_categories
 from benchmarks.quality.routing import NEVER_SEEN
 from benchmarks.quality.trials import HEADLINE, ROUTED, USUAL
+from codes.checkpoints.bundle import FEW_CATEGORIES
 
 PAGES = (
     ROOT / "docs" / "results.md",
@@ -158,9 +159,10 @@ def pair(value: float, interval: Sequence[float]) -> str:
 
 def measured(figures: Figures) -> str:
     """Return a sentence about what the tables were measured on."""
-    counts = figures["counts"]
+    counts, names = figures["counts"], list(figures["nats"])
+    listed = f" ({', '.join(names)})" if len(names) <= FEW_CATEGORIES else ""
     return (
-        f"{len(figures['nats'])} categories, seed {figures['seed']}; of each at most {counts['many']} test sketches "
+        f"{len(names)} categories{listed}, seed {figures['seed']}; of each at most {counts['many']} test sketches "
         f"half seen, {counts['few']} in every other way, {counts['varied']} in {counts['variations']} variations. "
         f"{_identity(figures)}"
     )
@@ -168,11 +170,18 @@ def measured(figures: Figures) -> str:
 
 def _identity(figures: Figures) -> str:
     """Return which bundle and judge were measured, and whether roughly."""
-    rough = " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
-    return (
-        f"Bundle `{figures['bundle'][:12]}`, judge `{figures['judge']['sha256'][:12]}` (SHA-256 of `bundle.json` and "
-        f"of the judge's weights).{rough}"
-    )
+    bundle, judge = figures["bundle"][:12], figures["judge"]["sha256"][:12]
+    hashes = "SHA-256 of `bundle.json` and of the judge's weights"
+    return f"Bundle `{bundle}`, judge `{judge}` ({hashes}).{_rough(figures)}"
+
+
+def _bundle(figures: Figures) -> str:
+    """Return which bundle was measured without a judge, and whether roughly."""
+    return f"Bundle `{figures['bundle'][:12]}` (SHA-256 of `bundle.json`).{_rough(figures)}"
+
+
+def _rough(figures: Figures) -> str:
+    return " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
 
 
 def headline(figures: Figures) -> str:
@@ -218,9 +227,9 @@ def recognised(figures: Figures) -> str:
     head = ["recognised by an independent judge", "the best of up to 24 candidates", "one candidate"]
     return (
         f"{table(head, rows)}\n\n{endings(one)}\n\n"
-        f"{one['true']['count']} test sketches, half of the points seen, macro. As routed means "
-        f"as the likeliest category, also where the router would refuse. The live page draws the first stroke once and "
-        f"the rest eight times, and keeps the best: it lies between the two columns. {_identity(one)}"
+        f"{one['true']['count']} test sketches of {len(one['categories'])} categories, half of the points seen, macro. "
+        f"As routed means as the likeliest category, also where the router would refuse. The live page draws the first "
+        f"stroke once and the rest eight times, and keeps the best: it lies between the two columns. {_identity(one)}"
     )
 
 
@@ -319,7 +328,9 @@ def limits(figures: Figures) -> str:
 
 def recognition(figures: Figures) -> str:
     """Return the router's figures by how much was seen."""
-    return recognition_table(figures["routing"]["own"])
+    routing = figures["routing"]
+    made = recognition_table(routing["own"])
+    return f"{made}\n\n{_bundle(routing)}" if "bundle" in routing else made
 
 
 def other_choices(figures: Figures) -> str:
@@ -403,8 +414,8 @@ def judge_said(figures: Figures) -> str:
     values = {name: one["value"] for name, one in figures["judged"]["categories"].items()}
     worst = min(values, key=lambda name: values[name])
     return (
-        f"Of the categories that the bundle draws it recognises {share(macro)} of {macro['count']} true test sketches "
-        f"(macro, among all that it learned); fewest of {worst}, {values[worst]:.1%}."
+        f"Of {len(values)} categories that the bundle draws it recognises {share(macro)} of {macro['count']} true test "
+        f"sketches (macro, among all that it learned); fewest of {worst}, {values[worst]:.1%}."
     )
 
 

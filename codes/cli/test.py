@@ -20,6 +20,7 @@ from codes.evaluation.recognition import RefusalQuality, RouterQuality, RouterTe
 from codes.progress import progress
 
 DATA = click.argument("data", type=PATH)
+MAX_CONFUSION = 100  # categories whose names and numbers fit into a picture
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -120,6 +121,10 @@ def predict(
     router = RouterTest(
         net, config, learned_categories(config, found) if everything else categories or bundle.categories
     )
+    if pictures["confusion"] and len(router.categories) > MAX_CONFUSION:
+        raise BadOption(
+            f"--confusion shows up to {MAX_CONFUSION} categories, not {len(router.categories)}; choose with -c"
+        )
     sketches = select_categories(found, router.categories)
     cuts = progress(all_cuts().items(), unit=" cuts", disable=options["as_json"])
     predictions = {name: router.predict(sketches, cut) for name, cut in cuts}

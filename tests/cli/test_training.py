@@ -259,6 +259,14 @@ def test_the_router_may_be_asked_about_some_or_about_everything(made, store):
     assert "never learned unicorn" in error_of(main, "test", "predict", store.folder, "-m", made, "-c", "unicorn")
 
 
+def test_a_confusion_that_cannot_be_read_is_refused(made, store, tmp_path, monkeypatch):
+    monkeypatch.setattr("codes.cli.test.MAX_CONFUSION", 2)
+    words = ["test", "predict", store.folder, "-m", made, "--confusion", tmp_path / "confusion.png"]
+    assert "up to 2 categories, not 3; choose with -c" in error_of(main, *words)
+    output_of(main, *words, "-c", "circle", "-c", "zigzag")
+    assert (tmp_path / "confusion.png").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [
