@@ -26,7 +26,7 @@ from benchmarks.quality.examples import example_figures
 from benchmarks.quality.figures import read_figures, run_facts, save_figures, trials_figures
 from benchmarks.quality.headline import headline_figures
 from benchmarks.quality.judge import SHIPPED
-from benchmarks.quality.routing import RoutingData, routing_figures
+from benchmarks.quality.routing import RoutingData, read_strangers, routing_figures
 from benchmarks.quality.tables import write_pages
 from benchmarks.quality.trials import QualityPlan, measure_category, measure_headline, measured_categories
 from codes.errors import BadOption
@@ -103,10 +103,10 @@ def main(ctx: click.Context, /, data: Path, out: Path, parts: tuple[str, ...], w
     plan = _plan(asked)
     figures = read_figures(out) if out.exists() else {}
     categories = measured_categories(data, plan, asked["categories"]) if set(parts) != {"router"} else []
+    asked_about = RoutingData(data, asked["rare"], read_strangers(asked["strangers"]))
     facts = run_facts(plan, asked["quick"])
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), use_threads, (1,)) as pool:
         if "router" in parts:
-            asked_about = RoutingData(data, asked["rare"], asked["strangers"])
             routing = pool.submit(routing_figures, plan, asked_about, IMAGES if asked["write"] else None)
         if "headline" in parts:
             trials = _each(partial(measure_headline, data, plan), categories, pool)

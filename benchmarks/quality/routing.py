@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,12 +37,12 @@ class RoutingData:
     Attributes:
         known: a store or folder; the test sketches of the categories that the bundle draws.
         rare: a folder of categories that nobody learned, if there are any.
-        strangers: files or folders of what is no category at all, such as letters of an alphabet.
+        strangers: by name, sketches of what is no category at all, such as letters of an alphabet.
     """
 
     known: Path
     rare: Path | None = None
-    strangers: Sequence[Path] = ()
+    strangers: Mapping[str, Sequence[AnyStroke3]] = field(default_factory=dict)
 
 
 def routing_figures(plan: QualityPlan, data: RoutingData, images: Path | None) -> Figures:
@@ -101,21 +101,33 @@ def _recognition(router: RouterTest, answers: Mapping[str, RouterPredictions]) -
 def unknown_sketches(
     data: RoutingData, learned: Sequence[str], known: Sequence[AnyStroke3], plan: QualityPlan
 ) -> dict[str, list[AnyStroke3]]:
-    """Return sketches of categories never ``learned``, those of each strangers' file, and drawings of nothing, by kind.
+    """Return sketches of categories never ``learned``, of strangers, and drawings of nothing, by kind.
 
     Raises:
-        BadFile: a file is no data set, or has no test sketches.
-        BadOption: no category is left that may test refusal, or two kinds have one name.
+        BadFile: the folder of rare categories cannot be read.
+        BadOption: no category is left that may test refusal.
     """
     kinds = {NEVER_SEEN: never_learned(data.rare, "test", learned)[: plan.routed]} if data.rare else {}
-    found = {path: read_labelled(path, "test") for path in data.strangers}
-    for path, some in found.items():
+    kinds |= {name: list(rows[: plan.routed]) for name, rows in data.strangers.items()}
+    return {**kinds, **negatives(known, plan.negatives, plan.seed)}
+
+
+def read_strangers(paths: Sequence[Path]) -> dict[str, list[AnyStroke3]]:
+    """Read the test sketches of files and folders of what is no category, by the names of the files.
+
+    Raises:
+        BadFile: a file is no data set, or has no split ``test``.
+        BadOption: there are no test sketches in one of them, or two kinds of unknown sketches have one name.
+    """
+    found: dict[str, list[AnyStroke3]] = {}
+    for path in paths:
+        some = read_labelled(path, "test")
         if not some or not all(some.values()):
             raise BadOption(f"{path} has no test sketches of strangers")
-        if twice := sorted(some.keys() & {*kinds, *SYNTHETIC}):
+        if twice := sorted(some.keys() & {*found, *SYNTHETIC, NEVER_SEEN}):
             raise BadOption(f"{path} holds a kind of unknown sketches that there is already: {', '.join(twice)}")
-        kinds |= {name: rows[: plan.routed] for name, rows in some.items()}
-    return {**kinds, **negatives(known, plan.negatives, plan.seed)}
+        found |= some
+    return found
 
 
 def _refusal(

@@ -14,6 +14,7 @@ from benchmarks.quality.routing import (
     RoutingData,
     negatives,
     other_choices,
+    read_strangers,
     routing_figures,
     unknown_sketches,
 )
@@ -82,9 +83,8 @@ def test_a_router_is_asked_only_about_sets_of_which_it_learned_all():
 
 
 def test_strangers_are_told_at_every_cut_and_synthetic_drawings_by_points(store, bundle, strangers):
-    figures = routing_figures(
-        replace(PLAN, model=str(bundle.folder)), RoutingData(store.folder, strangers=(strangers / "kanji.npz",)), None
-    )
+    data = RoutingData(store.folder, strangers=read_strangers([strangers / "kanji.npz"]))
+    figures = routing_figures(replace(PLAN, model=str(bundle.folder)), data, None)
     assert figures.keys() == {"own", "refusal"}
     assert figures["refusal"]["kanji"].keys() == figures["own"].keys() == all_cuts().keys()
     assert figures["refusal"]["kanji"]["100%"].unknown == 2 and figures["refusal"]["kanji"]["100%"].known == 18
@@ -94,7 +94,7 @@ def test_strangers_are_told_at_every_cut_and_synthetic_drawings_by_points(store,
 def test_unknown_sketches_are_of_rare_categories_of_each_strangers_file_and_synthetic(tmp_path, strangers):
     (tmp_path / "rare").mkdir()
     npz.write_splits(tmp_path / "rare" / "ladder.npz", {"test": doodles(5)})
-    data = RoutingData(tmp_path, tmp_path / "rare", (strangers,))
+    data = RoutingData(tmp_path, tmp_path / "rare", read_strangers([strangers]))
     found = unknown_sketches(data, CATEGORIES, kind("circle", 3), PLAN)
     counts = {name: len(some) for name, some in found.items()}
     assert counts == {NEVER_SEEN: 5, "kanji": 2, "runes": 3, **dict.fromkeys(SYNTHETIC, 4)}
@@ -103,16 +103,13 @@ def test_unknown_sketches_are_of_rare_categories_of_each_strangers_file_and_synt
 
 
 def test_strangers_that_say_nothing_are_refused(tmp_path, strangers):
-    def read(*paths):
-        return unknown_sketches(RoutingData(tmp_path, strangers=paths), [], kind("circle", 3), PLAN)
-
     with pytest.raises(BadOption, match="there is already: kanji"):
-        read(strangers, strangers / "kanji.npz")
+        read_strangers([strangers, strangers / "kanji.npz"])
     npz.write_splits(tmp_path / "dots.npz", {"test": doodles(2)})
     with pytest.raises(BadOption, match="there is already: dots"):
-        read(tmp_path / "dots.npz")
+        read_strangers([tmp_path / "dots.npz"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(BadOption, match="no test sketches of strangers"):
-        read(tmp_path / "empty")
+        read_strangers([tmp_path / "empty"])
     with pytest.raises(BadFile):
-        read(tmp_path / "missing.npz")
+        read_strangers([tmp_path / "missing.npz"])

@@ -62,6 +62,7 @@ def test_trials_of_some_categories_alone(measure, tmp_path):
             ["--part", "headline", "--part", "trials", "--strangers", "kanji.npz"],
             "--strangers does nothing without --part router",
         ),
+        (["--strangers", "missing.npz"], "missing.npz"),
         (["-c", "unicorn"], "do not all have unicorn"),
         (["--part", "trials", "--judge", "missing.safetensors"], "missing.safetensors"),
     ],
