@@ -24,7 +24,7 @@ from benchmarks.quality.trials import HEADLINE, ONE, ROUTED, USUAL, JudgedExampl
 from codes.data.quickdraw import categories
 from codes.sketch.stroke3 import Sketch
 from tests.support.browser import browser_or_skip
-from tests.support.worlds import doodle
+from tests.support.worlds import CATEGORIES, doodle
 
 COLUMNS = 18  # the name, sixteen numbers and the pictures
 
@@ -125,6 +125,14 @@ def test_the_page_has_a_row_a_category_and_a_cell_a_figure(folder):
         assert values == pytest.approx(expected, rel=1e-3, abs=1e-4)
     people, ours = headline["joins"]["begins"]["by_category"][2][:2]
     assert rows[2][13][0] == f"{100 * people:.0f} / {100 * ours:.0f}"
+
+
+@pytest.mark.slow
+def test_what_the_commands_measure_is_enough_for_the_page(measured, tmp_path):
+    assert write_category_page(measured, tmp_path / "page.html")
+    rows = parsed(tmp_path / "page.html").rows[2:]
+    assert [row[0][0] for row in rows] == list(CATEGORIES) and {len(row) for row in rows} == {COLUMNS}
+    assert (tmp_path / "page.html").read_text().count("<svg") == 3 * len(CATEGORIES)
 
 
 def test_what_was_not_measured_is_a_dash_without_a_number(folder):
