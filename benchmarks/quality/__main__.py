@@ -67,7 +67,8 @@ Result = TypeVar("Result")
 @click.option(
     "--sketches",
     type=click.IntRange(min=1),
-    help="Complete at most so many of a category, and draw so many from nothing.",
+    help=f"Complete at most so many of a category, and draw so many from nothing; "
+    f"{QualityPlan.many} and {QualityPlan.from_nothing} by default.",
 )
 @click.option("--judge", type=click.Path(path_type=Path), default=SHIPPED, help="Weights of the judge.")
 @click.option("--rare", type=click.Path(path_type=Path), help="Folder of .npz files of categories nobody learned.")
