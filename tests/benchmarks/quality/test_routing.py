@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.quality import routing
 from benchmarks.quality.choices import CHOICES, CORE, EARLIER_FIVE, FIVE, held_out_categories
 from benchmarks.quality.routing import (
     NEVER_SEEN,
@@ -89,6 +90,17 @@ def test_strangers_are_told_at_every_cut_and_synthetic_drawings_by_points(store,
     assert figures["refusal"]["kanji"].keys() == figures["own"].keys() == all_cuts().keys()
     assert figures["refusal"]["kanji"]["100%"].unknown == 2 and figures["refusal"]["kanji"]["100%"].known == 18
     assert all("U50" not in figures["refusal"][name] for name in SYNTHETIC)
+
+
+@pytest.mark.parametrize(("core", "shown"), [(("circle", "square"), ["circle", "square"]), (("cow",), [*CATEGORIES])])
+def test_the_confusion_is_of_the_core_where_the_bundle_knows_more(store, bundle, tmp_path, monkeypatch, core, shown):
+    drawn = []
+    monkeypatch.setitem(CHOICES, "core", core)
+    monkeypatch.setattr(routing, "draw_confusion", lambda path, table, names: drawn.append((path.name, table, names)))
+    figures = routing_figures(replace(PLAN, model=str(bundle.folder)), RoutingData(store.folder), tmp_path)
+    ((name, table, names),) = drawn
+    assert name == "confusion.png" and names == shown and table.sum(axis=1).tolist() == [6] * len(shown)
+    assert ("core" in figures) == (len(shown) == 2) and (tmp_path / "risk.png").exists()
 
 
 def test_unknown_sketches_are_of_rare_categories_of_each_strangers_file_and_synthetic(tmp_path, strangers):
