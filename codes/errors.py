@@ -30,6 +30,10 @@ class BadFile(SketchError):
         self.path = Path(path)
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type[BadFile], tuple[Path, str]]:
+        """Let a process hand it to another."""
+        return BadFile, (self.path, self.reason)
+
 
 class BadSketch(SketchError):
     """Report points that are no sketch."""

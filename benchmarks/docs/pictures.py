@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from benchmarks import EXAMPLES, IMAGES, ROOT
+from benchmarks.quality.choices import FIVE
 from codes.data.transforms import rows_by_points
 from codes.formats.registry import read, read_all, write_sheet
 from codes.inference.completer import Completer, load
@@ -20,7 +21,6 @@ from codes.sketch.layout import view_of
 from codes.sketch.sheet import Cell, Sheet
 
 SHOWN = ("half-a-bicycle", "half-a-cat", "half-a-crab", "half-a-sun", "half-an-alarm-clock")
-FIVE = ("bicycle", "alarm clock", "sun", "crab", "cat")
 SEED = 4
 HALF = (*SHOWN, "half-a-monkey", "half-an-ambulance", "half-an-ant")
 

@@ -6,7 +6,6 @@ of a bundle can be kept (``-o``) and shown beside others later (``--beside``), s
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 from concurrent.futures import Executor, ProcessPoolExecutor
 from functools import partial
@@ -15,7 +14,8 @@ from typing import Any
 
 import click
 
-from benchmarks.quality.figures import plain, save_figures
+from benchmarks.commands import Command
+from benchmarks.quality.figures import plain, read_figures, save_figures
 from benchmarks.quality.headline import Figures, headline_figures
 from benchmarks.quality.judge import SHIPPED
 from benchmarks.quality.trials import HEADLINE, QualityPlan, measure_headline, measured_categories
@@ -29,7 +29,7 @@ DOZEN = (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("-m", "--model", "models", multiple=True, help="Name or folder of a bundle; give several to compare.")
 @click.option("--categories", default=",".join(DOZEN), show_default=True, help="Names with commas between, or all.")
@@ -38,7 +38,7 @@ DOZEN = (
 @click.option("--routed", is_flag=True, help="Also complete as the router says.")
 @click.option("--one", is_flag=True, help="Draw one candidate only, which takes a tenth of the time.")
 @click.option("--judge", type=click.Path(path_type=Path), default=SHIPPED, help="Weights of the judge.")
-@click.option("--wide-judge", type=click.Path(path_type=Path), help="Weights of a judge of drawings from nothing.")
+@click.option("--from-nothing", default=0, show_default=True, help="Drawings of a category without a prefix.")
 @click.option("--seed", default=0, show_default=True, help="Of the completions.")
 @click.option("--workers", default=1, show_default=True, help="Categories that are measured at a time.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where the figures of all bundles are kept (JSON).")
@@ -50,7 +50,7 @@ def main(data: Path, models: tuple[str, ...], out: Path | None, beside: tuple[Pa
     Example:
       python -m benchmarks.quality.compare datasets/core -m starter -m runs/mine --categories bicycle,cat -o two.json
     """
-    kept = [json.loads(path.read_text()) for path in beside]
+    kept = [read_figures(path) for path in beside]
     columns: dict[str, Figures] = {name: figures for each in kept for name, figures in each.items()}
     with ProcessPoolExecutor(asked["workers"], multiprocessing.get_context("spawn"), use_threads, (1,)) as pool:
         for model in models:
@@ -71,7 +71,7 @@ def _plan(model: str, asked: dict[str, Any]) -> QualityPlan:
         seed=asked["seed"],
         split=asked["split"],
         headline=tuple(name for name in trials if not asked["one"] or HEADLINE[name].candidates == 1),
-        wide_judge=asked["wide_judge"],
+        from_nothing=asked["from_nothing"],
     )
 
 
@@ -79,12 +79,10 @@ def compared_figures(data: Path, plan: QualityPlan, categories: str, executor: E
     """Measure one bundle on these categories, or on ``all`` that it has.
 
     Raises:
-        BadOption: the bundle, the judge or the data has none of one of them.
+        BadFile, BadOption: see :func:`measured_categories`.
     """
-    found = measured_categories(data, plan)
-    names = found if categories == "all" else [name.strip() for name in categories.split(",")]
-    if missing := sorted(set(names) - set(found)):
-        raise BadOption(f"{plan.model}, the judge and the data do not all have {', '.join(missing)}")
+    asked = [] if categories == "all" else [name.strip() for name in categories.split(",")]
+    names = measured_categories(data, plan, asked)
     trials = list(executor.map(partial(measure_headline, data, plan), names))
     return headline_figures(trials, executor)
 

@@ -68,3 +68,12 @@ def gap_closed(means: Floats) -> Floats:
     prefix, completed, true = (means[..., i].mean(axis=-1) for i in range(3))
     closed: Floats = (completed - prefix) / np.maximum(true - prefix, MIN_DIVISOR)
     return closed
+
+
+def category_gap(table: Floats) -> float | None:
+    """Return how much of one category's gap was closed, or None where it is smaller than :data:`MIN_GAP`.
+
+    ``table [N, K]`` says of each sketch whether prefix, completion and true sketch are recognised, in this order.
+    """
+    prefix, _, true = (float(table[:, i].mean()) for i in range(3))
+    return float(gap_closed(table.mean(axis=0)[None])) if true - prefix >= MIN_GAP else None

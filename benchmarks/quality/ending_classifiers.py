@@ -41,6 +41,7 @@ WEIGHT_DECAY = 0.05
 SPACING = 4.0  # pixels between the points of lines whose features are taken
 DIRECTIONS = 8
 GRID = 4  # cells a side
+MAX_VALUES = 255  # of a feature that is a category
 
 
 def pictures(drawings: Sequence[Drawing]) -> NDArray[np.uint8]:
@@ -183,13 +184,18 @@ def score_features(known: Examples, asked: Examples) -> Floats:
         min_samples_leaf=10,
         l2_regularization=1.0,
         max_features=0.3,
-        categorical_features=[known.inputs.shape[1]],
+        categorical_features=[known.inputs.shape[1], known.inputs.shape[1] + 1],
         early_stopping=False,
         random_state=0,
     )
-    trees.fit(np.column_stack([known.inputs, known.labels]), known.by_machine)
-    scores: Floats = trees.decision_function(np.column_stack([asked.inputs, asked.labels]))
+    trees.fit(_with_labels(known), known.by_machine)
+    scores: Floats = trees.decision_function(_with_labels(asked))
     return scores
+
+
+def _with_labels(examples: Examples) -> Floats:
+    """Return the inputs and two columns that are the category together: trees take no more than 255 values of one."""
+    return np.column_stack([examples.inputs, *divmod(examples.labels, MAX_VALUES)])
 
 
 CLASSIFIERS = {

@@ -1,4 +1,4 @@
-"""From what was measured to figures: averages over categories with their intervals, kept as JSON in docs/figures."""
+"""Make figures of what was measured: averages over categories with their intervals, kept as JSON in docs/figures."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality.distances import MIN_GAP, frechet_distance, gap_closed
+from benchmarks.quality.distances import category_gap, frechet_distance, gap_closed
 from benchmarks.quality.headline import Figures, mean_of_medians
 from benchmarks.quality.trials import (
     COLUMNS,
     COMPLETED,
     FRACTIONS,
     LENGTH,
-    PREFIX,
     TRIALS,
-    TRUE,
     USUAL,
     CategoryQuality,
     CategoryTrials,
@@ -27,6 +25,7 @@ from benchmarks.quality.trials import (
 )
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import sha256
+from codes.errors import BadFile
 from codes.evaluation.bootstrap import Estimate, bootstrap, bootstrap_of_means
 from codes.formats.files import atomic_path
 from codes.sketch.stroke3 import Floats
@@ -45,15 +44,13 @@ def run_facts(plan: QualityPlan, quick: bool) -> Figures:
         "counts": {name: getattr(plan, name) for name in COUNTS},
         "bundle": sha256(bundle.folder / "bundle.json"),
         "judge": {"sha256": sha256(plan.judge)},
-        **({"wide_judge": {"sha256": sha256(plan.wide_judge)}} if plan.wide_judge else {}),
     }
 
 
-def all_figures(measured: Sequence[CategoryQuality], headline: Figures) -> Figures:
-    """Return all figures but those of the router; those of the headline are put in."""
+def trials_figures(measured: Sequence[CategoryQuality]) -> Figures:
+    """Return the figures of all trials but the headline's, and of the decoders and the judge on these categories."""
     trials = [each.trials for each in measured]
     return {
-        "headline": headline,
         "completions": completion_figures(trials),
         "judged": {
             "macro": bootstrap_of_means([each.recognised for each in measured]),
@@ -93,13 +90,9 @@ def comparison(studied: Sequence[CategoryTrials], name: str) -> Figures:
 
 def category_figures(studied: CategoryTrials) -> Figures:
     """Return the figures of one category at each fraction."""
-    return {name: {**trial_figures([studied.tables[name]]), "gap": _gap(studied.tables[name])} for name in FRACTIONS}
-
-
-def _gap(table: Floats) -> float | None:
-    """Return how much of the gap was closed, or None where there is hardly one."""
-    means = table.mean(axis=0)
-    return float(gap_closed(means[None])) if means[TRUE] - means[PREFIX] >= MIN_GAP else None
+    return {
+        name: {**trial_figures([studied.tables[name]]), "gap": category_gap(studied.tables[name])} for name in FRACTIONS
+    }
 
 
 def variety_figures(studied: Sequence[CategoryTrials]) -> Figures:
@@ -152,6 +145,18 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def read_figures(path: Path) -> Figures:
+    """Read what :func:`save_figures` wrote.
+
+    Raises:
+        BadFile: it is something else.
+    """
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise BadFile(path, "no figures that were measured before") from error
 
 
 def save_figures(path: Path, figures: Figures) -> None:

@@ -6,17 +6,24 @@ have not been measured stays as it is. Values in brackets are 95 % intervals.
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 
 from benchmarks import FIGURES, ROOT
-from benchmarks.quality.figures import Figures, worst_gap
-from benchmarks.quality.trials import HEADLINE
+from benchmarks.commands import Command
+from benchmarks.quality.choices import CORE, EARLIER_FIVE, FIVE
+from benchmarks.quality.distances import MIN_GAP
+from benchmarks.quality.figures import Figures, read_figures, worst_gap
+from benchmarks.quality.headline import WORST_RULE, worst_categories
+from benchmarks.quality.routing import NEVER_SEEN
+from benchmarks.quality.trials import HEADLINE, ROUTED, USUAL
+from codes.checkpoints.bundle import FEW_CATEGORIES
 
 PAGES = (
     ROOT / "docs" / "results.md",
@@ -25,7 +32,7 @@ PAGES = (
 )
 PUBLISHED = ("bicycle", "ant", "ambulance", "monkey")  # Magenta has published decoders of these
 WIDTH = 120  # columns of a page
-CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "50% of strokes")
+CUTS = ("U50", "10%", "25%", "50%", "75%", "100%", "10% of strokes", "30% of strokes", "50% of strokes")
 
 JOIN_WORDS = {
     "begins": "begin on ink (within 6 of 255 px)",
@@ -41,6 +48,12 @@ ROW_WORDS = {
     "jumps": "of offsets after a pen-up",
     "stroke_ends": "of offsets that end a stroke",
 }
+CHOICE_WORDS = {
+    "core": f"the {len(CORE)} categories of the first bundle alone",
+    "five": f"{', '.join(FIVE)} alone",
+    "earlier five": f"{', '.join(EARLIER_FIVE)} alone, the five of an earlier system",
+    "everything": "all it learned, with or without a decoder",
+}
 HEADLINE_WORDS = {
     "50%": "24 candidates, given",
     "canvas": "canvas, given",
@@ -50,10 +63,13 @@ HEADLINE_WORDS = {
     "50%, routed, best of 1": "one, routed",
 }
 
+# The files of figures, and under which key a table finds each; those of the bundle stand side by side.
+FILES = {"quality.json": "", "taught.json": "taught", "judge.json": "judge training", "unseen.json": "unseen"}
+
 Section = Callable[[Figures], str]
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--figures", type=click.Path(path_type=Path), default=FIGURES, help="Folder of the JSON.")
 @click.option("--page", "pages", type=click.Path(path_type=Path), multiple=True, help="What to write them into.")
 def main(figures: Path, pages: tuple[Path, ...]) -> None:
@@ -97,15 +113,27 @@ def end(name: str) -> str:
 
 
 def sections(folder: Path) -> dict[str, str]:
-    """Make every table that the figures in this folder are enough for."""
-    made: dict[str, str] = {}
-    for file, parts in (("quality.json", QUALITY), ("taught.json", TAUGHT), ("judge.json", JUDGE)):
+    """Make every table that the figures in this folder are enough for.
+
+    Raises:
+        BadFile: a file there holds no figures.
+    """
+    figures: Figures = {}
+    for file, key in FILES.items():
         if (folder / file).exists():
-            figures = json.loads((folder / file).read_text())
-            whole = SHIPPED if "five" in figures.get("routing", {}) else {}
-            more = HALVES if "told_apart" in figures.get("headline", {}) else {}
-            made |= {name: section(figures) for name, section in (parts | whole | more).items()}
-    return made
+            read = read_figures(folder / file)
+            figures |= {key: read} if key else read
+    return {
+        name: section(figures)
+        for name, (section, needs) in SECTIONS.items()
+        if all(_has(figures, need) for need in needs)
+    }
+
+
+def _has(figures: Figures, path: str) -> bool:
+    """Return true if a path of keys, with slashes between, leads to figures."""
+    first, _, rest = path.partition("/")
+    return first in figures and (not rest or _has(figures[first], rest))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -131,9 +159,10 @@ def pair(value: float, interval: Sequence[float]) -> str:
 
 def measured(figures: Figures) -> str:
     """Return a sentence about what the tables were measured on."""
-    counts = figures["counts"]
+    counts, names = figures["counts"], list(figures["nats"])
+    listed = f" ({', '.join(names)})" if len(names) <= FEW_CATEGORIES else ""
     return (
-        f"{len(figures['nats'])} categories, seed {figures['seed']}; of each at most {counts['many']} test sketches "
+        f"{len(names)} categories{listed}, seed {figures['seed']}; of each at most {counts['many']} test sketches "
         f"half seen, {counts['few']} in every other way, {counts['varied']} in {counts['variations']} variations. "
         f"{_identity(figures)}"
     )
@@ -141,34 +170,49 @@ def measured(figures: Figures) -> str:
 
 def _identity(figures: Figures) -> str:
     """Return which bundle and judge were measured, and whether roughly."""
-    rough = " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
-    return (
-        f"Bundle `{figures['bundle'][:12]}`, judge `{figures['judge']['sha256'][:12]}` (SHA-256 of `bundle.json` and "
-        f"of the judge's weights).{rough}"
-    )
+    bundle, judge = figures["bundle"][:12], figures["judge"]["sha256"][:12]
+    hashes = "SHA-256 of `bundle.json` and of the judge's weights"
+    return f"Bundle `{bundle}`, judge `{judge}` ({hashes}).{_rough(figures)}"
+
+
+def _bundle(figures: Figures) -> str:
+    """Return which bundle was measured without a judge, and whether roughly."""
+    return f"Bundle `{figures['bundle'][:12]}` (SHA-256 of `bundle.json`).{_rough(figures)}"
+
+
+def _rough(figures: Figures) -> str:
+    return " **Few sketches (`--quick`): rough figures.**" if figures["quick"] else ""
 
 
 def headline(figures: Figures) -> str:
     """Return the first figures that a reader wants to know."""
-    routing, half = figures["routing"], figures["completions"]["fractions"]["50%"]
-    unseen, macro = routing["refusal"]["categories never seen"], {cut: routing["own"][cut]["macro"] for cut in CUTS}
-    rows = [
-        ["right category, U50 (a uniform 0 to 50 % of the points cut off), macro", f"{macro['U50']:.1%}"],
-        [
-            "the same, asked only about bicycle, alarm clock, sun, crab and cat",
-            f"{routing['five']['U50']['macro']:.1%}",
-        ],
-        [
-            "right category at 25 / 50 / 75 / 100 % of points, macro",
-            " / ".join(f"{macro[cut]:.1%}" for cut in ("25%", "50%", "75%", "100%")),
-        ],
-        [
-            "told from categories never seen, AUROC at 50 / 100 %",
-            f"{unseen['50%']['auroc']:.3f} / {unseen['100%']['auroc']:.3f}",
-        ],
-        ["points added over what the person drew, median", f"{half['length_ratio']['value']:.2f}"],
-    ]
+    routing = figures["routing"]
+    own = routing["own"]
+    rows = [["right category, U50 (a uniform 0 to 50 % of the points cut off), macro", _macro(own, "U50")]]
+    for name in ("five", "core"):
+        if name in routing:
+            rows.append([f"the same, asked about {CHOICE_WORDS[name]}", _macro(routing[name], "U50")])
+    rows.append(["right category at 25 / 50 / 75 / 100 % of points, macro", _macro(own, "25%", "50%", "75%", "100%")])
+    if "macro_top3" in own["50%"]:
+        seen = [f"{own[cut]['macro_top3']:.1%}" for cut in ("25%", "50%", "75%", "100%")]
+        rows.append(["right category among the first three, the same", " / ".join(seen)])
+    if NEVER_SEEN in routing["refusal"]:
+        rows.append(["told from categories never seen, AUROC at 50 / 100 %", _auroc(routing["refusal"][NEVER_SEEN])])
+    if "unseen" in figures:
+        one = figures["unseen"]
+        words = (
+            f"{len(one['unseen'])} categories told from others by a router trained without them, AUROC at 50 / 100 %"
+        )
+        rows.append([words, _auroc(one["refusal"])])
     return f"{table(['', ''], rows)}\n\n{recognised(figures)}"
+
+
+def _macro(recognised: Figures, *cuts: str) -> str:
+    return " / ".join(f"{recognised[cut]['macro']:.1%}" for cut in cuts)
+
+
+def _auroc(refusal: Figures) -> str:
+    return " / ".join(f"{refusal[cut]['auroc']:.3f}" for cut in ("50%", "100%"))
 
 
 def recognised(figures: Figures) -> str:
@@ -181,12 +225,11 @@ def recognised(figures: Figures) -> str:
         ["true sketches", share(one["true"]), share(one["true"])],
     ]
     head = ["recognised by an independent judge", "the best of up to 24 candidates", "one candidate"]
-    strokes = f"{endings(one)}\n\n" if "told_apart" in one else ""
     return (
-        f"{table(head, rows)}\n\n{strokes}"
-        f"{one['true']['count']} test sketches, half of the points seen, macro. As routed means "
-        f"as the likeliest category, also where the router would refuse. The live page draws the first stroke once and "
-        f"the rest eight times, and keeps the best: it lies between the two columns. {_identity(one)}"
+        f"{table(head, rows)}\n\n{endings(one)}\n\n"
+        f"{one['true']['count']} test sketches of {len(one['categories'])} categories, half of the points seen, macro. "
+        f"As routed means as the likeliest category, also where the router would refuse. The live page draws the first "
+        f"stroke once and the rest eight times, and keeps the best: it lies between the two columns. {_identity(one)}"
     )
 
 
@@ -209,7 +252,24 @@ def endings(headline: Figures) -> str:
         "people (a difference: by chance)",
         *(HEADLINE_WORDS[trial] for trial in trials),
     ]
-    return "\n\n".join([table(head, rows), *from_nothing(headline)])
+    return "\n\n".join([table(head, rows), *of_categories(headline), *from_nothing(headline)])
+
+
+def of_categories(headline: Figures) -> list[str]:
+    """Return sentences about how categories differ, if their figures were kept."""
+    if "by_category" not in headline:
+        return []
+    each = headline["by_category"]
+    gaps = sorted(gap for gap in each["gap_closed"] if gap is not None)
+    length = np.median(each["length_ratio"])
+    sentences = [f"With 24 candidates, the category given, the median category adds {length:.2f} of people's points."]
+    tenth = f", and {gaps[9]:.0%} in the tenth worst category" if len(gaps) >= 10 else ""
+    if gaps:
+        sentences.append(
+            f"In {len(gaps)} categories true sketches are recognised at least {100 * MIN_GAP:.0f} points more often "
+            f"than prefixes; of this gap completions close {np.mean(gaps):.0%} on the mean{tenth}."
+        )
+    return [" ".join(sentences)]
 
 
 def from_nothing(headline: Figures) -> list[str]:
@@ -220,101 +280,127 @@ def from_nothing(headline: Figures) -> list[str]:
     by_category = dict(zip(headline["categories"], one["by_category"], strict=True))
     worst = min(by_category, key=lambda name: by_category[name])
     return [
-        f"Drawn from nothing, {share(one['drawn'])} are recognised by a judge of many more categories, and "
-        f"{share(one['true'])} of true sketches; the mean of their ratios by category is {one['ratio']:.2f}, the "
+        f"Drawn from nothing, {share(one['drawn'])} are recognised, and {share(one['true'])} of true sketches by the "
+        f"same judge; the mean of their ratios by category is {one['ratio']:.2f}, the "
         f"lowest {by_category[worst]:.2f} ({worst})."
     ]
 
 
-def half_sketches(figures: Figures) -> str:
-    """Return category by category how endings join ink, how well they are told apart, and what rows cost."""
-    one, names = figures["headline"], figures["headline"]["categories"]
-    shown = ["people", *(name for name in HEADLINE if name in one)]
-    columns = [shown.index(who) for who in ("people", "50%", "best of 1")]
-    rows = [
-        [
-            name,
-            *(" / ".join(f"{each['by_category'][i][c]:.0%}" for c in columns) for each in one["joins"].values()),
-            *(
-                " / ".join(f"{each[trial]['by_category'][i]:.2f}" for trial in ("50%", "best of 1"))
-                for each in one["told_apart"].values()
-            ),
-            *(f"{each['by_category'][i]:.2f}" for each in one["row_nats"].values()),
-        ]
-        for i, name in enumerate(names)
-    ]
-    mean = ["mean", *[""] * 5, *(f"{each['macro']['value']:.2f}" for each in one["row_nats"].values())]
-    apart = [f"{words}, 24 / one" for words in CLASSIFIER_WORDS.values()]
-    joins = [f"{words}: people / 24 / one" for words in JOIN_WORDS.values()]
-    return table(["category, given", *joins, *apart, *ROW_WORDS.values()], [*rows, mean])
+def worst(figures: Figures) -> str:
+    """Return the worst categories, and where all are."""
+    headline = figures["headline"]
+    each, names = headline["by_category"], headline["categories"]
+    found = worst_categories(headline)
+    rows = [[names[i], *(f"{each[column][i]:.0%}" for column in (ROUTED, USUAL, "true"))] for i in found]
+    head = ["recognised by the judge", "completed, as routed", "completed, the category given", "true sketches"]
+    return (
+        f"[categories.html](categories.html) has all {len(names)} categories, with the best, the median and the worst "
+        f"completion of each as pictures; in a browser it can be sorted. The worst {len(found)} are below. "
+        f"{WORST_RULE}\n\n"
+        f"{table(head, rows)}"
+    )
+
+
+def row_nats(figures: Figures) -> str:
+    """Return what the rows after half a sketch cost the decoder."""
+    rows = [[ROW_WORDS[name], number(one["macro"])] for name, one in figures["headline"]["row_nats"].items()]
+    return table(["rows after half a sketch, the category given", "mean over categories"], rows)
 
 
 def limits(figures: Figures) -> str:
     """Return what the router cannot do."""
-    own, unseen = figures["routing"]["own"], figures["routing"]["refusal"]["categories never seen"]["100%"]
-    return (
+    own, refusal = figures["routing"]["own"], figures["routing"]["refusal"]
+    items = [
         f"- Many categories' sketches look alike at the beginning: at 25 % of the points it is right "
-        f"{own['25%']['macro']:.0%} of the time, at 10 % {own['10%']['macro']:.0%}.\n"
-        f"- Of whole sketches of categories it never saw it accepts {unseen['accepted_unknown']:.0%} as something "
-        f"it knows."
-    )
+        f"{own['25%']['macro']:.0%} of the time, at 10 % {own['10%']['macro']:.0%}."
+    ]
+    if NEVER_SEEN in refusal:
+        accepted = refusal[NEVER_SEEN]["100%"]["accepted_unknown"]
+        items.append(f"- Of whole sketches of categories it never saw it accepts {accepted:.0%} as something it knows.")
+    if "unseen" in figures:
+        alarms = figures["unseen"]["refusal"]["100%"]["false_alarms"]
+        items.append(
+            f"- A router trained without some categories accepts {alarms:.0%} of their whole sketches where it accepts "
+            f"95 % of those that it knows."
+        )
+    return "\n".join(items)
 
 
 def recognition(figures: Figures) -> str:
     """Return the router's figures by how much was seen."""
-    return recognition_table(figures["routing"]["own"], by_category=True)
+    routing = figures["routing"]
+    made = recognition_table(routing["own"])
+    return f"{made}\n\n{_bundle(routing)}" if "bundle" in routing else made
 
 
 def other_choices(figures: Figures) -> str:
     """Return the same router's figures among fewer or more categories than the bundle draws."""
-    names = {
-        "five": "Asked about bicycle, alarm clock, sun, crab, cat alone",
-        "everything": "Asked about all it learned",
-    }
+    routing = figures["routing"]
     parts = [
-        f"{words} ({_count(figures['routing'][name])} sketches):\n\n{recognition_table(figures['routing'][name])}"
-        for name, words in names.items()
-        if name in figures["routing"]
+        f"Asked about {words} ({_count(routing[name])} sketches):\n\n{recognition_table(routing[name])}"
+        for name, words in CHOICE_WORDS.items()
+        if name in routing
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(parts) or "The bundle knows none of the other sets of categories."
 
 
 def _count(recognised: Figures) -> int:
     return int(recognised["U50"]["count"])
 
 
-def recognition_table(recognised: Figures, by_category: bool = False) -> str:
-    """Return accuracy and the rest, a column for each way of cutting sketches."""
-    each = [recognised[name] for name in CUTS]
+def recognition_table(recognised: Figures) -> str:
+    """Return accuracy and the rest, a column for each way of cutting sketches that was measured."""
+    cuts = [name for name in CUTS if name in recognised]
+    each = [recognised[name] for name in cuts]
+    top3 = [pair(one["macro_top3"], one["macro_top3_95"]) for one in each if "macro_top3" in one]
     rows = [
         ["accuracy, macro", *(pair(one["macro"], one["macro_95"]) for one in each)],
+        *([["among the first three, macro", *top3]] if top3 else []),
         ["accuracy, micro", *(pair(one["micro"], one["micro_95"]) for one in each)],
         ["expected calibration error", *(f"{one['calibration_error']:.3f}" for one in each)],
         ["accepted as known or unsure", *(f"{one['accepted']:.1%}" for one in each)],
         ["wrong, area over coverage", *(f"{one['risk_area']:.3f}" for one in each)],
         ["wrong among the surest 80 %", *(f"{one['risk_at_80']:.1%}" for one in each)],
     ]
-    names = each[0]["by_category"] if by_category else []
-    rows += [[name, *(f"{one['by_category'][name]:.1%}" for one in each)] for name in names]
-    return table([f"seen ({_count(recognised)} sketches)", *CUTS], rows)
+    return table([f"seen ({_count(recognised)} sketches)", *cuts], rows)
 
 
 def refusal(figures: Figures) -> str:
     """Return how well the known are told from each kind of unknown."""
-    rows = [
-        [
-            kind,
-            seen,
-            number(_interval(one, "auroc"), 3),
-            share(_interval(one, "false_alarms")),
-            f"{one['accepted_unknown']:.1%}",
-            f"{one['known']} / {one['unknown']}",
+    return refusal_table(figures["routing"]["refusal"])
+
+
+def unseen(figures: Figures) -> str:
+    """Return how well an evaluation router refuses categories that it never saw."""
+    one = figures["unseen"]
+    kinds = {f"{len(one['unseen'])} categories never seen": one["refusal"]}
+    return (
+        f"A router of {one['known']} categories, trained and calibrated without {_names(one['unseen'])}:\n\n"
+        f"{refusal_table(kinds)}"
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def refusal_table(kinds: Figures) -> str:
+    """Return a table a measure, with a row for each kind of unknown sketches and a column for each cut."""
+    cuts = [name for name in CUTS if any(name in by_cut for by_cut in kinds.values())]
+    measures: dict[str, Callable[[Figures], str]] = {
+        "AUROC": lambda one: number(_interval(one, "auroc"), 3),
+        "false alarms where 95 % of the known are accepted": lambda one: share(_interval(one, "false_alarms")),
+        "accepted at the bundle's own threshold": lambda one: f"{one['accepted_unknown']:.1%}",
+    }
+    parts = []
+    for words, shown in measures.items():
+        rows = [
+            [f"{kind} ({one['unknown']})", *(shown(by_cut[cut]) if cut in by_cut else "" for cut in cuts)]
+            for kind, by_cut in kinds.items()
+            for one in [next(iter(by_cut.values()))]
         ]
-        for kind, by_cut in figures["routing"]["refusal"].items()
-        for seen, one in by_cut.items()
-    ]
-    head = ["not known", "seen", "AUROC", "false alarms where 95 % of the known are accepted"]
-    return table([*head, "accepted at the bundle's own threshold", "known / unknown"], rows)
+        parts.append(table([words, *cuts], rows))
+    return "\n\n".join(parts)
 
 
 def _interval(figures: Figures, name: str) -> Figures:
@@ -328,13 +414,14 @@ def judge_said(figures: Figures) -> str:
     values = {name: one["value"] for name, one in figures["judged"]["categories"].items()}
     worst = min(values, key=lambda name: values[name])
     return (
-        f"Of the categories that the bundle draws it recognises {share(macro)} of {macro['count']} true test sketches "
-        f"(macro, among all that it learned); fewest of {worst}, {values[worst]:.1%}."
+        f"Of {len(values)} categories that the bundle draws it recognises {share(macro)} of {macro['count']} true test "
+        f"sketches (macro, among all that it learned); fewest of {worst}, {values[worst]:.1%}."
     )
 
 
 def judge_itself(figures: Figures) -> str:
     """Return how good the judge is at all that it learned."""
+    figures = figures["judge training"]
     macro, each = figures["macro"], figures["categories"]
     worst = sorted(each, key=lambda name: float(each[name]["value"]))[:5]
     told = [f"{name} {each[name]['value']:.0%}" for name in worst]
@@ -413,38 +500,30 @@ def frechet(figures: Figures) -> str:
     return table(["Fréchet distance to other true sketches", "completions", "true sketches", "ratio"], rows)
 
 
-def by_category(figures: Figures) -> str:
-    """Return the completions of half the points, category by category."""
-    done = figures["completions"]
-    rows = []
-    for name, each in done["categories"].items():
-        one, distances = each["50%"], done["frechet"]["categories"][name]
-        gap = "-" if one["gap"] is None else f"{one['gap']:.0%}"
-        shares = [share(one[key]) for key in ("prefix", "completed", "true")]
-        lengths = [f"{one['length_ratio']['value']:.2f}", f"{one['never_ended']['value']:.1%}"]
-        apart = f"{distances[0]:.1f} / {distances[1]:.1f}"
-        rows.append([name, str(one["prefix"]["count"]), *shares, gap, *lengths, apart])
-    head = ["category", "sketches", "prefixes recognised", "completions", "true sketches", "gap closed"]
-    return table([*head, "length ratio", "never ended", "Fréchet, completions / true"], rows)
-
-
 def nats(figures: Figures) -> str:
-    """Return nats per point, category by category."""
-    rows = []
-    for name, one in figures["nats"].items():
-        rest, zero = one["continuation"], one["continuation_zero"]
-        values = [one["whole"]["total"], one["kl"], one["without_latent"]["total"], rest["total"]]
-        parts = f"{rest['offset']:.3f} / {rest['pen']:.3f}"
-        pixels = f"{rest['offset_pixels'] + rest['pen']:.2f}"
-        rows.append([name, str(one["sketches"]), *(f"{v:.3f}" for v in values), parts, pixels, f"{zero['total']:.3f}"])
-    head = ["category", "sketches", "whole, z from itself", "+ KL", "z = 0", "rest after 50 %, z from the prefix"]
-    return table([*head, "offset / pen", "rest in pixel nats", "rest, z = 0"], rows)
+    """Return nats per point, means over categories."""
+    each = list(figures["nats"].values())
+
+    def mean(*keys: str) -> float:
+        return float(np.mean([reduce(lambda found, key: found[key], keys, one) for one in each]))
+
+    offset, pen = mean("continuation", "offset"), mean("continuation", "pen")
+    rows = [
+        ["whole, z from itself", f"{mean('whole', 'total'):.3f}"],
+        ["what that z costs (KL divergence)", f"{mean('kl'):.3f}"],
+        ["whole, z = 0", f"{mean('without_latent', 'total'):.3f}"],
+        ["rest after 50 %, z from the prefix", f"{mean('continuation', 'total'):.3f}"],
+        ["- of its offsets / of its pen states", f"{offset:.3f} / {pen:.3f}"],
+        ["- in pixel nats", f"{mean('continuation', 'offset_pixels') + pen:.2f}"],
+        ["rest after 50 %, z = 0", f"{mean('continuation_zero', 'total'):.3f}"],
+    ]
+    return table(["nats per point", f"mean over {len(each)} categories"], rows)
 
 
 def taught(figures: Figures) -> str:
     """Return what became of categories that were taught from a few drawings."""
     rows = []
-    for name, one in figures["taught"].items():
+    for name, one in figures["taught"]["taught"].items():
         said = one["judged"]
         shares = [share(said[key]) for key in ("prefix", "completed", "true", "share")]
         routed = " / ".join(f"{one['routed'][seen]['value']:.0%}" for seen in ("50%", "100%"))
@@ -463,23 +542,24 @@ def taught(figures: Figures) -> str:
     return table([*head, "router: half / whole", *kept, "seconds"], rows)
 
 
-QUALITY: dict[str, Section] = {
-    "what": measured,
-    "recognition": recognition,
-    "choices": other_choices,
-    "refusal": refusal,
-    "judge": judge_said,
-    "recognised": recognised,
-    "completions": completions,
-    "compared": compared,
-    "variety": variety,
-    "frechet": frechet,
-    "by category": by_category,
-    "nats": nats,
+# Each table by the name of its marks, and the figures that it needs: paths of keys.
+SECTIONS: dict[str, tuple[Section, set[str]]] = {
+    "what": (measured, {"completions"}),
+    "headline": (headline, {"headline", "routing"}),
+    "recognised": (recognised, {"headline"}),
+    "by category": (worst, {"headline/by_category"}),
+    "row nats": (row_nats, {"headline"}),
+    "recognition": (recognition, {"routing"}),
+    "choices": (other_choices, {"routing"}),
+    "refusal": (refusal, {"routing"}),
+    "unseen": (unseen, {"unseen"}),
+    "limits": (limits, {"routing"}),
+    "judge": (judge_said, {"completions"}),
+    "completions": (completions, {"completions"}),
+    "compared": (compared, {"completions"}),
+    "variety": (variety, {"completions"}),
+    "frechet": (frechet, {"completions"}),
+    "nats": (nats, {"completions"}),
+    "taught": (taught, {"taught"}),
+    "judge itself": (judge_itself, {"judge training"}),
 }
-# Tables that need all that is measured of a bundle like the one that ships.
-SHIPPED: dict[str, Section] = {"headline": headline, "limits": limits}
-# Tables that need what is measured of the headline since it tells endings apart.
-HALVES: dict[str, Section] = {"half sketches": half_sketches}
-TAUGHT: dict[str, Section] = {"taught": taught}
-JUDGE: dict[str, Section] = {"judge itself": judge_itself}

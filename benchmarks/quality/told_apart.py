@@ -117,12 +117,10 @@ class ToldApart:
     Attributes:
         all: of all drawings together.
         mean: the mean over categories, each ranked on its own.
-        by_category: by the number of the category.
     """
 
     all: Estimate
     mean: Estimate
-    by_category: list[float]
 
 
 def tell_apart(endings: Endings, classifier: Classifier) -> ToldApart:
@@ -140,7 +138,6 @@ def tell_apart(endings: Endings, classifier: Classifier) -> ToldApart:
     return ToldApart(
         all=bootstrap([pairs], lambda samples: _auroc(samples[0])),
         mean=bootstrap(groups, lambda samples: float(np.mean([_auroc(each) for each in samples]))),
-        by_category=[_auroc(each) for each in groups],
     )
 
 

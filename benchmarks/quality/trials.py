@@ -1,4 +1,4 @@
-"""Everything that is measured of one category's completions with the judge, as arrays. Knows no other category.
+"""Measure one category's completions with the judge, as arrays. Knows no other category.
 
 A prefix is a fraction of the points of a test sketch, a completion is one variation of it, and the judge looks at
 prefix, completion and true sketch alike. Ways that are compared are compared on the same sketches.
@@ -6,8 +6,9 @@ prefix, completion and true sketch alike. Ways that are compared are compared on
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from benchmarks.quality.row_nats import row_nats
 from codes.checkpoints.bundle import Bundle
 from codes.data.store import read_labelled
 from codes.data.transforms import rows_by_points
+from codes.errors import BadOption
 from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions
@@ -42,7 +44,6 @@ class Trial:
         routed: complete as the category that the router finds likeliest, also where it would refuse; else as the
             category that the sketch is of.
         live: draw as the canvas does: the first stroke is not chosen, what follows it is.
-        on_many: run on ``QualityPlan.many`` sketches; else on ``QualityPlan.few`` of them.
     """
 
     fraction: float = 0.5
@@ -51,7 +52,6 @@ class Trial:
     candidates: int = SamplingOptions.candidates
     routed: bool = False
     live: bool = False
-    on_many: bool = False
 
     def options(self, category: str, seed: int, variations: int = 1) -> SamplingOptions:
         """Return what the completer is asked for."""
@@ -63,20 +63,23 @@ class Trial:
 
 USUAL = "50%"
 FRACTIONS = ("25%", USUAL, "75%")
+ONE, ROUTED = "best of 1", "50%, routed"
 HEADLINE = {
-    USUAL: Trial(on_many=True),
-    "canvas": Trial(candidates=CANDIDATES, live=True, on_many=True),
-    "best of 1": Trial(candidates=1, on_many=True),
-    "50%, routed": Trial(routed=True, on_many=True),
-    "50%, routed, canvas": Trial(candidates=CANDIDATES, routed=True, live=True, on_many=True),
-    "50%, routed, best of 1": Trial(candidates=1, routed=True, on_many=True),
+    USUAL: Trial(),
+    "canvas": Trial(candidates=CANDIDATES, live=True),
+    ONE: Trial(candidates=1),
+    ROUTED: Trial(routed=True),
+    "50%, routed, canvas": Trial(candidates=CANDIDATES, routed=True, live=True),
+    "50%, routed, best of 1": Trial(candidates=1, routed=True),
 }
 TRIALS = {
-    **HEADLINE,
+    USUAL: Trial(),
     "25%": Trial(0.25),
     "75%": Trial(0.75),
     "25%, routed": Trial(0.25, routed=True),
+    ROUTED: Trial(routed=True),
     "75%, routed": Trial(0.75, routed=True),
+    ONE: Trial(candidates=1),
     "best of 4": Trial(candidates=4),
     "z = 0": Trial(latent="zero"),
     "z from the prior": Trial(latent="prior"),
@@ -91,7 +94,7 @@ class QualityPlan:
     Attributes:
         model: the bundle's name or folder.
         judge: the judge's weights.
-        many: sketches of a category, at most, in the trials that the headline is made of.
+        many: sketches of a category, at most, in the headline's trials and in the usual one of the others.
         few: of these, how many in all other trials.
         varied: of these, how many are completed in several variations.
         variations: how many variations.
@@ -101,8 +104,7 @@ class QualityPlan:
         seed: of the completions.
         split: the split that is measured. Choices are made on ``valid``; ``test`` is for what is reported.
         headline: the trials of :data:`HEADLINE` that are run.
-        wide_judge: weights of a judge of many more categories, for drawings from nothing; without, none are made.
-        from_nothing: such drawings of each category.
+        from_nothing: drawings of each category without a prefix.
     """
 
     model: str = "starter"
@@ -117,7 +119,6 @@ class QualityPlan:
     seed: int = 0
     split: Literal["valid", "test"] = "test"
     headline: tuple[str, ...] = tuple(HEADLINE)
-    wide_judge: Path | None = None
     from_nothing: int = 60
 
 
@@ -167,14 +168,6 @@ class FeatureSets:
 
 
 @dataclass(frozen=True)
-class FromNothing:
-    """Hold 1 where the wide judge recognises a drawing from nothing, and a true sketch; ``[N]`` and ``[M]``."""
-
-    drawn: Floats
-    true: Floats
-
-
-@dataclass(frozen=True)
 class HeadlineTrials:
     """Hold what the headline is made of, of one category. All trials finish the same prefixes.
 
@@ -185,7 +178,8 @@ class HeadlineTrials:
         starts: ``[N]``, rows of each prefix.
         completed: by trial, N sketches as they were completed, stroke-3 in the same pixels.
         nats: ``[N, 6]``, what the rows after these prefixes cost the decoder, see :func:`row_nats`.
-        from_nothing: what became of drawings without a prefix, if there is a judge of them.
+        from_nothing: ``[M]``, 1 where the judge recognises a drawing without a prefix, else 0.
+        examples: the worst, the median and the best completion of the first trial by the judge.
     """
 
     category: str
@@ -194,7 +188,8 @@ class HeadlineTrials:
     starts: NDArray[np.int64]
     completed: dict[str, list[Stroke3]]
     nats: Floats
-    from_nothing: FromNothing | None = None
+    from_nothing: Floats
+    examples: list[JudgedExample]
 
 
 @dataclass(frozen=True)
@@ -203,19 +198,15 @@ class CategoryTrials:
 
     Attributes:
         category: its name.
-        tables: by trial, a row a sketch and a column for each of :data:`COLUMNS`.
-        headline: what the headline is made of.
+        tables: by trial of :data:`TRIALS`, a row a sketch and a column for each of :data:`COLUMNS`.
         variety: of several completions.
         features: for Fréchet distances.
-        examples: the worst, median and best completion by the judge.
     """
 
     category: str
     tables: dict[str, Floats]
-    headline: HeadlineTrials
     variety: Variety
     features: FeatureSets
-    examples: list[JudgedExample] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -240,12 +231,14 @@ class TrialRunner:
         self.completer, self.judge, self.plan = completer, judge, plan
 
     def run_all(self, sketches: CategorySketches) -> CategoryTrials:
-        """Run every trial on one category."""
+        """Run every trial of :data:`TRIALS` on one category."""
         whole = sketches.test[: self.plan.many]
-        runs = {name: self.run(sketches.category, whole, trial) for name, trial in TRIALS.items()}
-        usual = runs[USUAL]
+        few = whole[: self.plan.few]
+        runs = {
+            name: self.run(sketches.category, whole if name == USUAL else few, trial) for name, trial in TRIALS.items()
+        }
         count = min(len(whole), len(sketches.others))
-        first = [each.sketch.points for each in usual.completions[:count]]
+        first = [each.sketch.points for each in runs[USUAL].completions[:count]]
         again = (self.draw(sketches.category, whole[:count], self.plan.seed + i) for i in range(1, self.plan.drawn))
         features = FeatureSets(
             [self.judge.predict(some).features for some in (first, *again)],
@@ -253,35 +246,34 @@ class TrialRunner:
             self.judge.predict(sketches.others[:count]).features,
         )
         tables = {name: run.table for name, run in runs.items()}
-        variety = self.variety(sketches.category, whole)
-        headline = self.headline(sketches.category, whole, runs)
-        return CategoryTrials(sketches.category, tables, headline, variety, features, usual.examples())
+        return CategoryTrials(sketches.category, tables, self.variety(sketches.category, whole), features)
 
-    def headline(self, category: str, whole: Sequence[AnyStroke3], runs: Mapping[str, TrialRun]) -> HeadlineTrials:
-        """Take the headline's trials out of ``runs``, which may hold others."""
-        fraction = TRIALS[USUAL].fraction
+    def headline(self, category: str, whole: Sequence[AnyStroke3]) -> HeadlineTrials:
+        """Run the plan's trials of :data:`HEADLINE` on one category."""
+        runs = {name: self.run(category, whole, HEADLINE[name]) for name in self.plan.headline}
+        fraction = HEADLINE[USUAL].fraction
+        decoder = self.completer.models.decoders.get(category)
         return HeadlineTrials(
             category,
-            {name: runs[name].table for name in self.plan.headline},
+            {name: run.table for name, run in runs.items()},
             whole,
             np.array([rows_by_points(rows, fraction) for rows in whole], dtype=np.int64),
-            {name: [each.sketch.points for each in runs[name].completions] for name in self.plan.headline},
-            row_nats(*self.completer.bundle.vae(category), whole, fraction),
-            self.from_nothing(category, whole) if self.plan.wide_judge else None,
+            {name: [each.sketch.points for each in run.completions] for name, run in runs.items()},
+            row_nats(decoder.vae, decoder.config, whole, fraction),
+            self.from_nothing(category),
+            runs[self.plan.headline[0]].examples(),
         )
 
-    def from_nothing(self, category: str, whole: Sequence[AnyStroke3]) -> FromNothing:
-        """Draw as ``draw_client.py sample`` does, and have the wide judge look at that and at true sketches."""
-        assert self.plan.wide_judge
-        judge = Judge.open(self.plan.wide_judge)
+    def from_nothing(self, category: str) -> Floats:
+        """Draw as ``draw_client.py sample`` does, and return 1 for what the judge recognises, else 0; ``[M]``."""
+        if not self.plan.from_nothing:
+            return np.zeros(0)
         options = SamplingOptions(self.plan.from_nothing, seed=self.plan.seed, latent="prior")
         drawn = self.completer.sampler(category).sample(options)
-        shown = ([each.points for each in drawn], whole)
-        return FromNothing(*(judge.predict(some).recognised(category) for some in shown))
+        return self.judge.predict([each.points for each in drawn]).recognised(category)
 
     def run(self, category: str, whole: Sequence[AnyStroke3], trial: Trial) -> TrialRun:
         """Complete each sketch once."""
-        whole = whole if trial.on_many else whole[: self.plan.few]
         prefixes = cut(whole, trial.fraction)
         options = trial.options(category, self.plan.seed)
         completions = (
@@ -319,16 +311,17 @@ class TrialRunner:
 
 
 def as_the_canvas(completer: Completer, prefixes: Sequence[Sketch], options: SamplingOptions) -> list[Completion]:
-    """Finish each sketch once as the live canvas does, nobody else being there."""
+    """Finish each sketch once as the live canvas does; all together, which changes none of them."""
     options = replace(options, draw_unknown=True)
     scheduler = Scheduler(completer.models, completer.models.decoders.load)
-    ends: list[Event] = []
-    for prefix, route in zip(prefixes, completer.classify_many(prefixes), strict=True):
-        request = SketchRequest(prefix, options, ends.append, route)
-        scheduler.submit(request)
-        while not request.over:
-            scheduler.run_once()
-    return [each.completions[0] for each in ends if isinstance(each, Completed)]
+    told: list[list[Event]] = [[] for _ in prefixes]
+    for prefix, route, events in zip(prefixes, completer.classify_many(prefixes), told, strict=True):
+        scheduler.submit(SketchRequest(prefix, options, events.append, route))
+    while scheduler.requests:
+        scheduler.run_once()
+    ends = [events[-1] for events in told]
+    assert all(isinstance(end, Completed) for end in ends), "a sketch could not be completed"
+    return [end.completions[0] for end in ends if isinstance(end, Completed)]
 
 
 def cut(whole: Sequence[AnyStroke3], fraction: float) -> list[Sketch]:
@@ -367,27 +360,44 @@ class CategoryQuality:
     recognised: Floats
 
 
-def measured_categories(data: Path, plan: QualityPlan) -> list[str]:
-    """Return every category that the bundle draws, the judges know and the split has."""
+def measured_categories(data: Path, plan: QualityPlan, asked: Sequence[str] = ()) -> list[str]:
+    """Return every category that the bundle draws, the judge knows and the split has; only those ``asked`` if any are.
+
+    Raises:
+        BadFile: the bundle, the judge or the data cannot be read.
+        BadOption: they do not all have what is asked, or have no category in common.
+    """
     known, found = set(Judge.open(plan.judge).categories), read_labelled(data, plan.split)
-    if plan.wide_judge:
-        known &= set(Judge.open(plan.wide_judge).categories)
-    return [name for name in Bundle.open(plan.model).categories if name in known and found.get(name)]
+    common = [name for name in Bundle.open(plan.model).categories if name in known and found.get(name)]
+    if missing := sorted(set(asked) - set(common)):
+        raise BadOption(f"{plan.model}, the judge and the data do not all have {', '.join(missing)}")
+    if not common:
+        raise BadOption(f"{plan.model}, the judge and the data have no category in common")
+    return list(dict.fromkeys(asked)) or common
+
+
+@lru_cache(maxsize=1)
+def open_runner(plan: QualityPlan) -> TrialRunner:
+    """Open a bundle and a judge; a process keeps them, and the decoders that are read, from category to category."""
+    return TrialRunner(Completer(Bundle.open(plan.model)), Judge.open(plan.judge), plan)
+
+
+@lru_cache(maxsize=2)
+def _sketches(data: Path, split: str) -> dict[str, list[AnyStroke3]]:
+    """Read one split; a process keeps it from category to category."""
+    return read_labelled(data, split)
 
 
 def measure_category(data: Path, plan: QualityPlan, category: str) -> CategoryQuality:
-    """Measure one category; called in a process of its own."""
-    test, valid = read_labelled(data, "test")[category], read_labelled(data, "valid")[category]
-    bundle, judge = Bundle.open(plan.model), Judge.open(plan.judge)
-    trials = TrialRunner(Completer(bundle), judge, plan).run_all(CategorySketches(category, test, valid))
-    return CategoryQuality(
-        trials, decoder_quality(*bundle.vae(category), test, 0.5), judge.predict(test).recognised(category)
-    )
+    """Run all trials but those of the headline on one category; called in a process that measures others too."""
+    test, valid = (_sketches(data, split)[category] for split in ("test", "valid"))
+    runner = open_runner(plan)
+    trials = runner.run_all(CategorySketches(category, test, valid))
+    decoder = runner.completer.models.decoders.get(category)
+    nats = decoder_quality(decoder.vae, decoder.config, test, 0.5)
+    return CategoryQuality(trials, nats, runner.judge.predict(test).recognised(category))
 
 
 def measure_headline(data: Path, plan: QualityPlan, category: str) -> HeadlineTrials:
-    """Run the trials of the headline alone on one category."""
-    whole = read_labelled(data, plan.split)[category][: plan.many]
-    runner = TrialRunner(Completer(Bundle.open(plan.model)), Judge.open(plan.judge), plan)
-    runs = {name: runner.run(category, whole, HEADLINE[name]) for name in plan.headline}
-    return runner.headline(category, whole, runs)
+    """Run the trials of the headline on one category; called in a process that measures others too."""
+    return open_runner(plan).headline(category, _sketches(data, plan.split)[category][: plan.many])

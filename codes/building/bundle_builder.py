@@ -24,7 +24,6 @@ from codes.data.batches import ordered_batches
 from codes.data.store import Store
 from codes.data.transforms import Normaliser
 from codes.errors import BadFile, BadOption
-from codes.model.calibration import Calibration
 from codes.model.config import RouterConfig
 from codes.model.router import RouterNet
 from codes.processes import ALONE, Processes
@@ -122,8 +121,8 @@ def _build_parts(plan: BundlePlan, folder: Path, card: str) -> Bundle:
     building = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     try:
-        calibration = asdict(_calibrate_router(plan))
-        _write_run(plan.router, "router", building / "router", plan.precision, calibration=calibration)
+        _, config = calibrate_run(plan.router, plan.store, tuple(plan.decoders), plan.precision)
+        _write_run(plan.router, "router", building / "router", plan.precision, calibration=config.calibration)
         decoders = {category: part_folder(category) for category in plan.decoders}
         common = _write_common(plan, building / COMMON) if plan.common else None
         for category, run in plan.decoders.items():
@@ -147,18 +146,32 @@ def _write_decoder(plan: BundlePlan, run: RunFolder, folder: Path, common: Mappi
         raise BadOption(f"{run.path} was not started from the common decoder: {error}") from error
 
 
-def _calibrate_router(plan: BundlePlan) -> Calibration:
-    """Fit on validation sketches, with the weights as they will be stored."""
-    tensors, facts = _read_run(plan.router, "router")
+def calibrate_run(
+    run: RunFolder, store: Store, offered: Sequence[str], precision: StoragePrecision
+) -> tuple[RouterNet, PartConfig]:
+    """Return the router of a run, with the weights as they will be stored, and its configuration with a calibration.
+
+    Args:
+        run: of ``train predict``.
+        store: what it was trained on; the calibration is fitted on split ``valid``.
+        offered: the categories that it chooses among.
+        precision: how the weights will be stored.
+
+    Raises:
+        BadFile: the run is none of a router.
+        BadOption: the router never saw one of the categories, or the store is another one.
+    """
+    tensors, facts = _read_run(run, "router")
     labels: list[str] = facts["categories"]
-    if missing := [category for category in plan.decoders if category not in labels]:
+    if missing := [category for category in offered if category not in labels]:
         raise BadOption(f"the router never saw {', '.join(missing)}; train it on them or leave them out")
-    if list(plan.store.categories) != labels:
-        raise BadOption(f"{plan.store.folder} does not have the router's categories in the router's order")
+    if list(store.categories) != labels:
+        raise BadOption(f"{store.folder} does not have the router's categories in the router's order")
     net = RouterNet(RouterConfig.from_dict(facts["model"]))
-    fill(net, dequantise(quantise(tensors, plan.precision)), plan.router.best)
-    batches = ordered_batches(plan.store.split("valid"), Normaliser(facts["scale"]))
-    return calibrate(prefix_logits(net, batches), [labels.index(category) for category in plan.decoders])
+    fill(net, dequantise(quantise(tensors, precision)), run.best)
+    batches = ordered_batches(store.split("valid"), Normaliser(facts["scale"]))
+    calibration = calibrate(prefix_logits(net, batches), [labels.index(category) for category in offered])
+    return net, PartConfig("router", facts["model"], facts["scale"], labels, asdict(calibration))
 
 
 def _read_run(run: RunFolder, kind: PartKind) -> tuple[dict[str, Tensor], dict[str, Any]]:

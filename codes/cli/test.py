@@ -20,6 +20,7 @@ from codes.evaluation.recognition import RefusalQuality, RouterQuality, RouterTe
 from codes.progress import progress
 
 DATA = click.argument("data", type=PATH)
+MAX_CONFUSION = 100  # categories whose names and numbers fit into a picture
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -120,6 +121,10 @@ def predict(
     router = RouterTest(
         net, config, learned_categories(config, found) if everything else categories or bundle.categories
     )
+    if pictures["confusion"] and len(router.categories) > MAX_CONFUSION:
+        raise BadOption(
+            f"--confusion shows up to {MAX_CONFUSION} categories, not {len(router.categories)}; choose with -c"
+        )
     sketches = select_categories(found, router.categories)
     cuts = progress(all_cuts().items(), unit=" cuts", disable=options["as_json"])
     predictions = {name: router.predict(sketches, cut) for name, cut in cuts}
@@ -157,11 +162,15 @@ def _print_decoders(measured: Mapping[str, DecoderQuality]) -> None:
 
 
 def _print_router(measured: Mapping[str, RouterQuality], refusal: Mapping[str, RefusalQuality]) -> None:
-    click.echo(f"{'seen':16} {'macro':>7} {'95 %':>16} {'micro':>7} {'ECE':>7} {'accepted':>9} {'risk':>7}")
+    click.echo(
+        f"{'seen':16} {'macro':>7} {'95 %':>16} {'top 3':>7} {'95 %':>16} {'micro':>7} {'ECE':>7} "
+        f"{'accepted':>9} {'risk':>7}"
+    )
     for name, each in measured.items():
-        low, high = each.macro_95
+        (low, high), (low3, high3) = each.macro_95, each.macro_top3_95
         click.echo(
-            f"{name:16} {each.macro:7.1%} {low:7.1%} - {high:6.1%} {each.micro:7.1%} {each.calibration_error:7.3f} "
+            f"{name:16} {each.macro:7.1%} {low:7.1%} - {high:6.1%} {each.macro_top3:7.1%} {low3:7.1%} - {high3:6.1%} "
+            f"{each.micro:7.1%} {each.calibration_error:7.3f} "
             f"{each.accepted:9.1%} {each.risk_area:7.3f}   ({each.count} sketches)"
         )
     for name, quality in refusal.items():

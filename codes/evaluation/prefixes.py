@@ -21,6 +21,7 @@ from codes.errors import BadOption
 from codes.sketch.stroke3 import AnyStroke3
 
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)
+STROKE_FRACTIONS = (0.1, 0.3, 0.5)
 BATCH_SIZE = 200
 
 
@@ -56,8 +57,11 @@ CutFunction = Callable[[Sequence[AnyStroke3]], Prefixes]
 
 def all_cuts() -> dict[str, CutFunction]:
     """Return every cut that routers are tested with, by the name that tables give it."""
-    by_fraction = {f"{fraction:.0%}": partial(Prefixes.at, fraction=fraction) for fraction in FRACTIONS}
-    return {"U50": Prefixes.u50, "50% of strokes": partial(Prefixes.at, fraction=0.5, rule="strokes"), **by_fraction}
+    by_strokes = {
+        f"{each:.0%} of strokes": partial(Prefixes.at, fraction=each, rule="strokes") for each in STROKE_FRACTIONS
+    }
+    by_points = {f"{each:.0%}": partial(Prefixes.at, fraction=each) for each in FRACTIONS}
+    return {"U50": Prefixes.u50, **by_strokes, **by_points}
 
 
 def batches_by_length(

@@ -56,7 +56,9 @@ class RouterTest:
     def quality(self, predictions: RouterPredictions) -> RouterQuality:
         """Return every figure of these predictions."""
         hits, risk = predictions.hits, predictions.risk()
+        top3 = predictions.hits_among(3)
         macro, micro = bootstrap_of_means(hits), bootstrap_of_means([np.concatenate(hits)])
+        macro_top3 = bootstrap_of_means(top3)
         by_category = {name: bootstrap_of_means([each]) for name, each in zip(self.categories, hits, strict=True)}
         probabilities, scores = (
             np.concatenate(predictions.probabilities),
@@ -65,6 +67,8 @@ class RouterTest:
         return RouterQuality(
             macro=macro.value,
             macro_95=macro.interval,
+            macro_top3=macro_top3.value,
+            macro_top3_95=macro_top3.interval,
             micro=micro.value,
             micro_95=micro.interval,
             calibration_error=expected_calibration_error(probabilities, np.concatenate(hits) == 1),
@@ -73,6 +77,7 @@ class RouterTest:
             risk_at_80=risk.at(0.8),
             by_category={name: estimate.value for name, estimate in by_category.items()},
             by_category_95={name: estimate.interval for name, estimate in by_category.items()},
+            by_category_top3={name: float(each.mean()) for name, each in zip(self.categories, top3, strict=True)},
             count=micro.count,
         )
 
@@ -127,7 +132,15 @@ class RouterPredictions:
     @property
     def hits(self) -> list[Floats]:
         """Return 1 where the most probable category is the right one, else 0, for each category's sketches ``[N]``."""
-        return [(each.argmax(axis=1) == i).astype(np.float64) for i, each in enumerate(self.probabilities)]
+        return self.hits_among(1)
+
+    def hits_among(self, count: int) -> list[Floats]:
+        """Return 1 where the right category is among the ``count`` most probable, for each category's sketches ``[N]``.
+
+        Of equally probable categories the first counts as the more probable, as it does for ``argmax``.
+        """
+        ranked = [np.argsort(-each, axis=1, kind="stable")[:, :count] for each in self.probabilities]
+        return [(each == i).any(axis=1).astype(np.float64) for i, each in enumerate(ranked)]
 
     def risk(self) -> RiskCurve:
         """Return the share of wrong answers by the share answered; categories count alike."""
@@ -142,6 +155,8 @@ class RouterQuality:
     Attributes:
         macro: accuracy, averaged over categories.
         macro_95: its 95 % interval.
+        macro_top3: share of sketches whose category is among the three most probable, averaged over categories.
+        macro_top3_95: its 95 % interval.
         micro: accuracy, averaged over sketches.
         micro_95: its 95 % interval.
         calibration_error: expected calibration error, 15 bins.
@@ -150,11 +165,14 @@ class RouterQuality:
         risk_at_80: share of wrong answers among the surest 80 %.
         by_category: accuracy of each.
         by_category_95: their 95 % intervals.
+        by_category_top3: share of each whose category is among the three most probable.
         count: sketches.
     """
 
     macro: float
     macro_95: tuple[float, float]
+    macro_top3: float
+    macro_top3_95: tuple[float, float]
     micro: float
     micro_95: tuple[float, float]
     calibration_error: float
@@ -163,6 +181,7 @@ class RouterQuality:
     risk_at_80: float
     by_category: dict[str, float]
     by_category_95: dict[str, tuple[float, float]]
+    by_category_top3: dict[str, float]
     count: int
 
 

@@ -239,7 +239,8 @@ def test_predict_is_tested_at_every_fraction_and_refusal_on_unknown_categories(m
     pictures = tmp_path / "confusion.png", tmp_path / "risk.png"
     words = ["-m", made, "--unknown", tmp_path, "--confusion", pictures[0], "--risk", pictures[1], "--json"]
     answer = json.loads(output_of(main, "test", "predict", store.folder, *words))
-    assert {"U50", "10%", "25%", "50%", "75%", "100%"} <= set(answer["recognition"])
+    strokes = {f"{share} of strokes" for share in ("10%", "30%", "50%")}
+    assert {"U50", "10%", "25%", "50%", "75%", "100%", *strokes} == set(answer["recognition"])
     assert answer["recognition"]["U50"]["count"] == 18
     assert all(picture.stat().st_size > 1000 for picture in pictures)
     assert answer["refusal"].keys() == answer["recognition"].keys()
@@ -248,7 +249,8 @@ def test_predict_is_tested_at_every_fraction_and_refusal_on_unknown_categories(m
     unknown = 5 * sum(not may_teach_refusal(name) for name in ("axe", "ladder"))
     assert unknown > 0
     assert answer["refusal"]["100%"]["unknown"] == unknown
-    assert "macro" in output_of(main, "test", "predict", store.folder, "-m", made)
+    head = output_of(main, "test", "predict", store.folder, "-m", made).splitlines()[0]
+    assert head.split() == ["seen", "macro", "95", "%", "top", "3", "95", "%", "micro", "ECE", "accepted", "risk"]
 
 
 def test_the_router_may_be_asked_about_some_or_about_everything(made, store):
@@ -259,6 +261,14 @@ def test_the_router_may_be_asked_about_some_or_about_everything(made, store):
     assert asked("-c", "zigzag", "-c", "circle") == {"zigzag", "circle"}
     assert asked("--everything") == set(CATEGORIES)
     assert "never learned unicorn" in error_of(main, "test", "predict", store.folder, "-m", made, "-c", "unicorn")
+
+
+def test_a_confusion_that_cannot_be_read_is_refused(made, store, tmp_path, monkeypatch):
+    monkeypatch.setattr("codes.cli.test.MAX_CONFUSION", 2)
+    words = ["test", "predict", store.folder, "-m", made, "--confusion", tmp_path / "confusion.png"]
+    assert "up to 2 categories, not 3; choose with -c" in error_of(main, *words)
+    output_of(main, *words, "-c", "circle", "-c", "zigzag")
+    assert (tmp_path / "confusion.png").exists()
 
 
 @pytest.mark.parametrize(

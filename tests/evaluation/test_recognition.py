@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,30 @@ def test_confusion_counts_every_sketch_and_its_diagonal_is_the_hits(by_category)
     assert np.trace(table) / 18 == pytest.approx(measured.micro)
 
 
+def test_the_first_three_are_those_that_no_more_than_two_others_beat():
+    rng = np.random.default_rng(0)
+    groups = [rng.dirichlet(np.ones(6), size=20 + i) for i in range(6)]
+    groups[0][0] = 1 / 6  # the first of equals comes first
+    predictions = RouterPredictions(groups, [np.zeros(len(each)) for each in groups])
+    for i, (each, hits) in enumerate(zip(groups, predictions.hits_among(3), strict=True)):
+        before = [sum(p > row[i] or (p == row[i] and j < i) for j, p in enumerate(row)) for row in each.tolist()]
+        assert hits.tolist() == [float(count < 3) for count in before]
+        assert predictions.hits[i].tolist() == (each.argmax(axis=1) == i).astype(float).tolist()
+
+
+def test_top_3_accuracy_is_macro_with_an_interval():
+    """Every second sketch of the first category has it third; those of the others have theirs last of four."""
+    labels = [f"label {i}" for i in range(4)]
+    config = replace(ROUTE, model=replace(TINY_ROUTER, labels=4).to_dict(), categories=labels)
+    third, last = [0.2, 0.3, 0.4, 0.1], [0.1, 0.2, 0.3, 0.4]
+    groups = [np.array([third, last] * 10), *(np.roll([last] * 5, i, axis=1) for i in (1, 2, 3))]
+    tested = RouterTest(stirred_router(config=replace(TINY_ROUTER, labels=4)), config, labels)
+    measured = tested.quality(RouterPredictions(groups, [np.zeros(len(each)) for each in groups]))
+    assert measured.by_category_top3 == {"label 0": 0.5, "label 1": 0, "label 2": 0, "label 3": 0}
+    assert measured.macro_top3 == pytest.approx(0.125) and measured.macro == 0
+    assert measured.macro_top3_95[0] < 0.125 < measured.macro_top3_95[1]
+
+
 def test_the_risk_at_80_is_of_the_surest_four_in_five():
     """Of ten sketches of either category the eighth by confidence is wrong, all others right."""
     confidence = np.linspace(0.99, 0.6, 10)
@@ -90,7 +115,8 @@ def test_every_cut_has_the_rows_that_its_name_says(by_category):
     sketches = by_category["square"]
     lengths = {name: cut(sketches).lengths.tolist() for name, cut in all_cuts().items()}
     assert lengths["25%"] == [max(1, round(0.25 * len(rows))) for rows in sketches]
-    assert lengths["50% of strokes"] == [rows_by_strokes(rows, 0.5) for rows in sketches]
+    for share in (0.1, 0.3, 0.5):
+        assert lengths[f"{share:.0%} of strokes"] == [rows_by_strokes(rows, share) for rows in sketches]
     assert lengths["50% of strokes"] != lengths["50%"]
     assert all(round(len(rows) / 2) <= n <= len(rows) for rows, n in zip(sketches, lengths["U50"], strict=True))
     assert lengths["100%"] == [len(rows) for rows in sketches]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,10 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
         temporary.write_text("new")
     assert (tmp_path / "link.txt").is_symlink()
     assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_an_error_about_a_file_passes_from_process_to_process() -> None:
+    """A pool whose worker raised it was broken, because it could not be built again from its message alone."""
+    copy = pickle.loads(pickle.dumps(BadFile("a.npz", "is damaged")))
+    assert isinstance(copy, BadFile) and str(copy) == "a.npz: is damaged"
+    assert (copy.path, copy.reason) == (Path("a.npz"), "is damaged")

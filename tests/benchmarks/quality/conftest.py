@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from benchmarks.quality import __main__ as quality
 from benchmarks.quality.judge import (
@@ -20,6 +20,7 @@ from benchmarks.quality.judge_training import (
 from benchmarks.quality.trials import (
     CategorySketches,
     CategoryTrials,
+    HeadlineTrials,
     QualityPlan,
     TrialRunner,
 )
@@ -27,7 +28,7 @@ from codes.formats import npz
 from codes.inference.completer import Completer
 from tests.support.worlds import CATEGORIES, doodles
 
-TINY = QualityPlan(many=5, few=3, varied=2, variations=3)
+TINY = QualityPlan(many=5, few=3, varied=2, variations=3, from_nothing=4)
 
 
 def kind(category: str, count: int, seed: int = 0) -> list[np.ndarray]:
@@ -55,12 +56,26 @@ def trials(judge, bundle) -> CategoryTrials:
 
 
 @pytest.fixture(scope="module")
-def measured(store, bundle, judge_file, tmp_path_factory) -> Path:
+def headline(judge, bundle) -> HeadlineTrials:
+    return TrialRunner(Completer(bundle), judge, TINY).headline("circle", kind("circle", 7, seed=1)[: TINY.many])
+
+
+@pytest.fixture(scope="module")
+def measure(store, bundle, judge_file):
+    """Return a function that runs the command of quality on the tiny bundle, with these words more."""
+
+    def run(*words: object) -> Result:
+        usual = [store.folder, "-m", bundle.folder, "--judge", judge_file, "--quick", "--workers", 1]
+        return CliRunner().invoke(quality.main, [str(word) for word in [*usual, *words]])
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def measured(measure, tmp_path_factory) -> Path:
     """Return a folder with the figures that the commands write of the tiny bundle."""
     folder = tmp_path_factory.mktemp("figures")
     npz.write_splits(folder / "ladder.npz", {"test": doodles(5)})
-    words = [store.folder, "--rare", folder, "-m", bundle.folder, "--judge", judge_file, "--quick", "--workers", 1]
-    words += ["--wide-judge", judge_file]
-    result = CliRunner().invoke(quality.main, [str(word) for word in [*words, "-o", folder / "quality.json"]])
+    result = measure("--rare", folder, "-o", folder / "quality.json")
     assert result.exit_code == 0, result.output
     return folder

@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks import FIGURES as SHIPPED_FIGURES
-from benchmarks.quality import __main__ as quality
 from benchmarks.quality import tables, taught
 from benchmarks.quality.ending_classifiers import CLASSIFIERS
 from benchmarks.quality.judge_training import (
@@ -35,45 +34,66 @@ def test_one_command_measures_everything(measured):
 
 
 @pytest.mark.slow
-def test_the_headline_alone_is_the_same_and_leaves_other_figures_as_they_are(
-    measured, store, bundle, judge_file, tmp_path
-):
+@pytest.mark.parametrize(("part", "keys"), [("headline", {"headline"}), ("router", {"routing"})])
+def test_a_part_alone_is_the_same_and_leaves_other_figures_as_they_are(part, keys, measured, measure, tmp_path):
     figures, out = json.loads((measured / "quality.json").read_text()), tmp_path / "quality.json"
-    out.write_text(json.dumps({**figures, "headline": None}))
-    words = [
-        store.folder,
-        "--headline",
-        "-m",
-        bundle.folder,
-        "--judge",
-        judge_file,
-        "--wide-judge",
-        judge_file,
-        "--quick",
-        "--workers",
-        1,
-        "-o",
-        out,
-    ]
-    result = CliRunner().invoke(quality.main, [str(word) for word in words])
+    out.write_text(json.dumps({**figures, **dict.fromkeys(keys)}))
+    rare = ["--rare", measured] if part == "router" else []
+    result = measure("--part", part, *rare, "-o", out)
     assert result.exit_code == 0, result.output
     assert json.loads(out.read_text()) == figures
 
 
 @pytest.mark.slow
+def test_trials_of_some_categories_alone(measure, tmp_path):
+    result = measure("--part", "trials", "-c", "zigzag", "--sketches", 2, "-o", tmp_path / "quality.json")
+    assert result.exit_code == 0, result.output
+    figures = json.loads((tmp_path / "quality.json").read_text())
+    assert figures["completions"]["categories"].keys() == {"zigzag"} and "headline" not in figures
+    assert figures["completions"]["fractions"]["50%"]["true"]["count"] == figures["counts"]["many"] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--part", "router", "-c", "circle"], "--category does nothing without --part headline or trials"),
+        (["--part", "router", "--sketches", 3], "--sketches does nothing"),
+        (
+            ["--part", "headline", "--part", "trials", "--strangers", "kanji.npz"],
+            "--strangers does nothing without --part router",
+        ),
+        (["--strangers", "missing.npz"], "missing.npz"),
+        (["-c", "unicorn"], "do not all have unicorn"),
+        (["--part", "trials", "--judge", "missing.safetensors"], "missing.safetensors"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_sentence(words, said, measure, tmp_path):
+    result = measure(*words, "-o", tmp_path / "quality.json")
+    assert result.exit_code == 1 and result.output.startswith("Error: ") and result.output.count("\n") == 1
+    assert said in result.output and not list(tmp_path.iterdir())
+
+
+def test_figures_that_are_none_are_not_replaced(measure, tmp_path):
+    (tmp_path / "quality.json").write_text("[1, 2]")
+    result = measure("--part", "router", "-o", tmp_path / "quality.json")
+    assert result.exit_code == 1 and "no figures that were measured before" in result.output
+    assert (tmp_path / "quality.json").read_text() == "[1, 2]"
+
+
+@pytest.mark.slow
 def test_every_table_is_made_of_the_figures(measured):
     made = sections(measured)
-    assert made.keys() == tables.QUALITY.keys() | tables.HALVES.keys()
+    assert made.keys() == tables.SECTIONS.keys() - {"taught", "judge itself", "unseen"}
     assert tables.HEADLINE_WORDS.keys() == HEADLINE.keys()
     assert tables.CLASSIFIER_WORDS.keys() == CLASSIFIERS.keys() and tables.ROW_WORDS.keys() == set(ROWS)
     words = [*tables.JOIN_WORDS.values(), *tables.CLASSIFIER_WORDS.values()]
     assert all(f"| {each} |" in made["recognised"] for each in words)
     assert "Drawn from nothing" in made["recognised"]
-    lines = made["half sketches"].splitlines()
-    assert [line.split("|")[1].strip() for line in lines[2:]] == [*CATEGORIES, "mean"]
-    assert len({line.count("|") for line in lines}) == 1
+    assert len(made["row nats"].splitlines()) == 2 + len(ROWS)
+    assert "the median category adds" in made["recognised"]
+    assert "| among the first three, macro |" in made["recognition"]
     assert "**Few sketches" in made["what"]
-    assert "| circle |" in made["by category"] and "| zigzag |" in made["nats"]
+    assert made["nats"].splitlines()[0] == f"| nats per point | mean over {len(CATEGORIES)} categories |"
     widths = [line.count("|") for line in made["compared"].splitlines()]
     assert len(set(widths)) == 1 and len(widths) == 2 + len(TRIALS) - 3
 
@@ -97,7 +117,7 @@ def test_the_page_is_written_by_one_command(measured, tmp_path):
 def test_no_table_of_the_pages_is_other_than_its_figures_give():
     """A figure that was typed in, or left behind by a change of the code, is found here."""
     made = sections(SHIPPED_FIGURES)
-    assert {"recognition", "completions", "by category", "headline", "recognised", "limits"} <= made.keys()
+    assert {"recognition", "completions", "headline", "recognised", "limits"} <= made.keys()
     texts = [page.read_text() for page in tables.PAGES]
     for name in made:
         found = [(text.count(begin(name)), text.count(end(name))) for text in texts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.quality.__main__ import best_median_worst
 from benchmarks.quality.distances import (
     frechet_distance,
 )
@@ -14,6 +13,7 @@ from benchmarks.quality.trials import (
     COLUMNS,
     HEADLINE,
     TRIALS,
+    USUAL,
     TrialRunner,
     cut,
 )
@@ -40,22 +40,11 @@ def test_the_first_drawing_is_the_one_that_is_judged(trials, judge, bundle):
 def test_the_trials_have_a_row_a_sketch_and_a_column_a_measure(trials):
     assert trials.tables.keys() == TRIALS.keys()
     for name, table in trials.tables.items():
-        assert table.shape == (5 if TRIALS[name].on_many else 3, len(COLUMNS)), name
+        assert table.shape == (5 if name == USUAL else 3, len(COLUMNS)), name
         assert np.isin(table[:, :5], (0, 1)).all() and (table[:, 5] >= 0).all()
     assert [len(getattr(trials.variety, name)) for name in ("mean", "best", "spread", "kinds")] == [2] * 4
     assert (trials.variety.best <= trials.variety.mean).all() and (trials.variety.kinds >= 1).all()
     assert {len(trials.features.true), len(trials.features.others), *map(len, trials.features.completed)} == {4}
-
-
-def test_examples_are_the_worst_the_median_and_the_best(trials, bundle, judge):
-    probabilities = [example.probability for example in trials.examples]
-    assert probabilities == sorted(probabilities) and len(probabilities) == 3
-    for example in trials.examples:
-        assert judge.predict([example.sketch.points]).probability("circle")[0] == pytest.approx(
-            example.probability, abs=1e-5
-        )
-    captions = [cell.caption for cell in best_median_worst([trials]).rows[0]]
-    assert captions[0].startswith("circle ") and captions[-1].startswith("worst")
 
 
 def test_a_trial_completes_prefixes_of_the_fraction_that_was_asked_for(judge, bundle):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import replace
 
 import pytest
 
 import codes
-from benchmarks.live.browser import PHONE, Page, Screen, browsing, find_browser, on_paper, served
+from benchmarks.live.browser import PHONE, Page, Screen, on_paper, served
 from codes.checkpoints.bundle import SHIPPED, Bundle, write_catalogue
 from codes.inference.completer import Completer
 from codes.sketch.geometry import in_quickdraw_pixels
 from codes.web.app import make_app
+from tests.support.browser import browser_or_skip
 from tests.test_architecture import ROOT
 
 SKETCHES = ROOT / "examples" / "sketches"
@@ -44,11 +44,7 @@ def address(catalogued, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def driver():
-    if find_browser() is None:
-        missing = "there is no Chromium with its driver here; `make browser` installs it where it can"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with browsing() as browser:
-        yield browser
+    yield from browser_or_skip()
 
 
 @pytest.fixture
