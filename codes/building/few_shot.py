@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from codes.building.catalogue import add_catalogue
 from codes.checkpoints.bundle import COMMON, CRITIC, Bundle, part_folder, publish_bundle
 from codes.checkpoints.low_rank import difference, read_difference
-from codes.checkpoints.part import PartConfig, write_part
+from codes.checkpoints.part import DECODER_WEIGHTS, PartConfig, write_part
 from codes.checkpoints.tensors import StoragePrecision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
 from codes.data.store import read_labelled
@@ -188,7 +188,7 @@ def _write_decoder(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
         store = pack(scratch / "store", {"train": {task.name: kept}, "valid": {task.name: valid}})
         job = decoder_job(Splits.of(store), sizes, learning, scratch / "start.safetensors", config.rank)
         if common:
-            begin_at(job.model, read_difference(difference(begun, common, config.rank, "float32")))
+            begin_at(job.model, read_difference(difference(begun, common, config.rank, "float32", DECODER_WEIGHTS)))
         run = RunFolder(scratch / "teaching")
         run.path.mkdir()
         Trainer(job, learning, run, torch.device("cpu")).fit()

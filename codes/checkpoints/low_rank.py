@@ -20,9 +20,15 @@ LEFT, RIGHT = ".left", ".right"
 
 
 def difference(
-    tensors: Mapping[str, Tensor], common: Mapping[str, Tensor], rank: int, precision: StoragePrecision
+    tensors: Mapping[str, Tensor],
+    common: Mapping[str, Tensor],
+    rank: int,
+    precision: StoragePrecision,
+    prefix: str = "",
 ) -> dict[str, Tensor]:
     """Return what is stored of ``tensors``, given the common ones: the best approximation of this rank, quantised.
+
+    Names that do not begin with the prefix are left out: there the common tensors stand for these.
 
     Raises:
         ValueError: a name or a shape differs.
@@ -31,6 +37,8 @@ def difference(
         raise ValueError("the weights are not those of the common decoder's sizes")
     found: dict[str, Tensor] = {}
     for name, value in tensors.items():
+        if not name.startswith(prefix):
+            continue
         away = value.float() - common[name]
         if away.dim() == 2 and rank * sum(away.shape) < away.numel():
             left, sizes, right = torch.linalg.svd(away, full_matrices=False)  # Eckart and Young 1936
@@ -55,7 +63,10 @@ def read_difference(stored: Mapping[str, Tensor]) -> dict[str, LowRank | Tensor]
 def whole(away: Difference, common: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return weights from their difference; what does not fit the common ones stays, for the reader to refuse."""
     values = {name: each.whole() if isinstance(each, LowRank) else each for name, each in away.items()}
-    return {name: value + common[name] if _fits(value, common.get(name)) else value for name, value in values.items()}
+    fitting = {
+        name: value + common[name] if _fits(value, common.get(name)) else value for name, value in values.items()
+    }
+    return {**common, **fitting}
 
 
 def _fits(value: Tensor, other: Tensor | None) -> bool:

@@ -32,6 +32,7 @@ from codes.model.vae import SketchVAE
 PartKind = Literal["decoder", "router", "critic"]
 Sizes = TypeVar("Sizes", VAEConfig, RouterConfig, CriticConfig)
 Model = TypeVar("Model", bound=torch.nn.Module)
+DECODER_WEIGHTS = "decoder."  # begins the names of a model's weights that are not its encoder's
 CONFIG, WEIGHTS = FILES = ("config.json", "weights.safetensors")
 
 
@@ -46,7 +47,8 @@ class PartConfig:
         categories: what it was trained on, in the order of its labels.
         calibration: the router's temperature and thresholds, see :class:`codes.model.calibration.Calibration`.
         training: where the weights come from; for people.
-        rank: of the matrices in which a decoder differs from the bundle's common one; 0 where it is stored whole.
+        rank: of the matrices in which a decoder differs from the bundle's common one, whose encoder it shares; 0 where
+            it is stored whole.
     """
 
     kind: PartKind
@@ -72,11 +74,14 @@ def write_part(
 ) -> None:
     """Write a part into a folder, its weights stored in this precision.
 
-    With a rank, what is stored is its difference from ``common``, the weights of the bundle's common decoder.
+    With a rank, what is stored is its difference from ``common``, the weights of the bundle's common model, whose
+    encoder it shares.
     """
     folder.mkdir(parents=True, exist_ok=True)
     assert (common is not None) == (config.rank > 0)
-    stored = difference(tensors, common, config.rank, precision) if common else quantise(tensors, precision)
+    stored = (
+        difference(tensors, common, config.rank, precision, DECODER_WEIGHTS) if common else quantise(tensors, precision)
+    )
     save_tensors(folder / WEIGHTS, stored, {"kind": config.kind})
     with atomic_path(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(asdict(config), indent=1) + "\n")

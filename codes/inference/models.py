@@ -13,7 +13,7 @@ from functools import cached_property
 from threading import Lock
 
 from codes.checkpoints.bundle import Bundle
-from codes.checkpoints.part import PartConfig
+from codes.checkpoints.part import DECODER_WEIGHTS, PartConfig
 from codes.errors import BadFile
 from codes.inference.ranking import CriticScorer
 from codes.inference.router import Router
@@ -133,8 +133,11 @@ def _of_decoder(difference: Difference | None) -> Difference | None:
     """Return the part of a model's difference that is its decoder's."""
     if difference is None:
         return None
-    prefix = "decoder."
-    return {name.removeprefix(prefix): each for name, each in difference.items() if name.startswith(prefix)}
+    return {
+        name.removeprefix(DECODER_WEIGHTS): each
+        for name, each in difference.items()
+        if name.startswith(DECODER_WEIGHTS)
+    }
 
 
 class Models:

@@ -70,9 +70,10 @@ def decoder_job(
     difference of that rank is trained, see :mod:`codes.training.low_rank`.
     """
     torch.manual_seed(config.seed)
-    job = _job(SketchVAE(sizes), DecoderObjective, splits, config, start)
+    model = SketchVAE(sizes)
+    job = _job(model, DecoderObjective, splits, config, start)
     if rank:
-        train_low_rank(job.model, rank)
+        train_low_rank(model, rank)
     return job
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from codes.model.low_rank import Difference, LowRank
+from codes.model.vae import SketchVAE
 
 
 class AddedLowRank(nn.Module):
@@ -30,11 +31,16 @@ class AddedLowRank(nn.Module):
             return matrix + self.left.t() @ self.right
 
 
-def train_low_rank(model: nn.Module, rank: int) -> None:
-    """Let every matrix of a model change by no more than this rank; the smaller ones and all vectors, freely."""
+def train_low_rank(model: SketchVAE, rank: int) -> None:
+    """Let every matrix of a model's decoder change by no more than this rank; the smaller ones and all vectors, freely.
+
+    The encoder stays as it is: all categories of a bundle share it.
+    """
+    model.requires_grad_(False)
+    model.decoder.requires_grad_(True)
     matrices = [
         (module, name)
-        for module in model.modules()
+        for module in model.decoder.modules()
         for name, value in module.named_parameters(recurse=False)
         if value.dim() == 2 and rank * sum(value.shape) < value.numel()
     ]

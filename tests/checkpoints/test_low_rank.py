@@ -54,7 +54,15 @@ def test_another_decoder_s_weights_are_refused():
         difference({"matrix": torch.zeros(3, 3)}, common(), 2, "int8")
 
 
-@pytest.mark.parametrize("lost", ["matrix" + RIGHT, "matrix" + LEFT, "bias"])
+def test_what_is_left_out_is_the_common_one_s():
+    stored = difference(moved(4), common(), 4, "float32", "matr")
+    assert set(stored) == {"matrix" + LEFT, "matrix" + RIGHT}
+    found = whole(read_difference(stored), common())
+    assert torch.equal(found["bias"], common()["bias"])
+    torch.testing.assert_close(found["matrix"], moved(4)["matrix"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("lost", ["matrix" + RIGHT, "matrix" + LEFT])
 def test_what_is_missing_is_left_for_the_reader_to_find(lost):
     stored = difference(moved(4), common(), 4, "float32")
     del stored[lost]
