@@ -50,7 +50,7 @@ def difference(
 
 
 def read_difference(stored: Mapping[str, Tensor]) -> dict[str, LowRank | Tensor]:
-    """Invert :func:`difference`; half of a pair stays as it is, for :func:`whole` to pass on."""
+    """Invert :func:`difference`; half of a pair stays as it is, for :func:`add_difference` to refuse."""
     away: dict[str, LowRank | Tensor] = dict(dequantise(dict(stored)))
     for name in [name.removesuffix(LEFT) for name in away if name.endswith(LEFT)]:
         left, right = away[name + LEFT], away.get(name + RIGHT)
@@ -60,14 +60,21 @@ def read_difference(stored: Mapping[str, Tensor]) -> dict[str, LowRank | Tensor]
     return away
 
 
-def whole(away: Difference, common: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return weights from their difference; what does not fit the common ones stays, for the reader to refuse."""
-    values = {name: each.whole() if isinstance(each, LowRank) else each for name, each in away.items()}
-    fitting = {
-        name: value + common[name] if _fits(value, common.get(name)) else value for name, value in values.items()
-    }
-    return {**common, **fitting}
+@torch.no_grad()
+def add_difference(tensors: Mapping[str, Tensor], away: Difference) -> None:
+    """Add a difference to those of the tensors that it names, in place.
 
-
-def _fits(value: Tensor, other: Tensor | None) -> bool:
-    return other is not None and value.shape == other.shape
+    Raises:
+        ValueError: a name is unknown, a shape differs, or a number is not finite.
+    """
+    for name, each in away.items():
+        pair = each if isinstance(each, LowRank) else (each,)
+        if not all(half.isfinite().all() for half in pair):
+            raise ValueError(f"{name} is not finite")
+        shape = (each.left.shape[1], each.right.shape[1]) if isinstance(each, LowRank) else each.shape
+        if name not in tensors or tensors[name].shape != shape:
+            raise ValueError(f"{name} does not fit")
+        if isinstance(each, LowRank):
+            tensors[name].addmm_(each.left.t(), each.right)
+        else:
+            tensors[name].add_(each)

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeVar, get_args
 import torch
 from torch import Tensor
 
-from codes.checkpoints.low_rank import difference, read_difference, whole
+from codes.checkpoints.low_rank import add_difference, difference, read_difference
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise, save_tensors
 from codes.data.transforms import Normaliser
 from codes.errors import BadFile, BadOption
@@ -129,8 +129,8 @@ def read_decoder(folder: Path, common: SketchVAE | None = None) -> DecoderPart:
     Args:
         folder: of the part.
         common: the bundle's common model, from which this one may be stored as a difference. Then the model is a copy
-            of it with other weights, as making one anew takes longer than reading it; its rates of dropout, which
-            matter in training alone, are those of the common one.
+            of it with other weights, as making one anew takes longer than reading it, and shares with it what does
+            not differ; its rates of dropout, which matter in training alone, are those of the common one.
 
     Raises:
         BadFile: a file is missing or damaged, the part is of another kind, or it lacks its common decoder.
@@ -141,12 +141,17 @@ def read_decoder(folder: Path, common: SketchVAE | None = None) -> DecoderPart:
     sizes = _read_sizes(VAEConfig, config, folder)
     if not config.rank or common is None:
         return DecoderPart(_load_weights(SketchVAE(sizes), folder), config)
-    model, path = deepcopy(common), folder / WEIGHTS
-    away = read_difference(load_tensors(path)[0])
     if not sizes.is_like(common.config):
         raise BadFile(folder / CONFIG, "its sizes are not those of the common decoder from which it differs")
-    fill(model, whole(away, common.state_dict()), path)
-    return DecoderPart(model.requires_grad_(False), config, away)
+    path = folder / WEIGHTS
+    away = read_difference(load_tensors(path)[0])
+    shared = {id(value): value for name, value in common.named_parameters() if name not in away}
+    model = deepcopy(common, shared)
+    try:
+        add_difference(dict(model.named_parameters()), away)
+    except ValueError as error:
+        raise BadFile(path, f"the weights do not fit the common decoder's: {error}") from error
+    return DecoderPart(model, config, away)
 
 
 def read_router(folder: Path) -> tuple[RouterNet, PartConfig]:

@@ -23,7 +23,7 @@ from codes.model.stepper import Stepper, StepWeights
 from codes.model.vae import SketchVAE
 from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES
 
-MAX_DECODERS = 64  # in memory, 10 MB each at the starter's sizes
+MAX_DECODERS = 48  # in memory, 6 MB each at the starter's sizes
 
 
 @dataclass(frozen=True)

@@ -423,6 +423,8 @@ def test_a_difference_is_read_into_a_copy_of_the_common_decoder(tmp_path, monkey
     assert part.difference is not None and part.config.rank == 2
     assert all(torch.equal(value, before[name]) for name, value in common.state_dict().items())
     assert not torch.equal(part.vae.decoder.lstm.weight_hidden, before["decoder.lstm.weight_hidden"])
+    encoders = (each.encoder.forwards.weight_hidden.data_ptr() for each in (part.vae, common))
+    assert len(set(encoders)) == 1, "what does not differ is there once"
 
 
 def test_a_difference_of_other_sizes_than_the_common_decoder_is_refused(tmp_path):

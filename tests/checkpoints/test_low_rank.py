@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from codes.checkpoints.low_rank import LEFT, RIGHT, difference, read_difference, whole
+from codes.checkpoints.low_rank import LEFT, RIGHT, add_difference, difference, read_difference
 from tests.support.worlds import generator
 
 
@@ -21,18 +21,25 @@ def moved(rank: int, size: float = 0.1) -> dict[str, torch.Tensor]:
     return {"matrix": common()["matrix"] + away, "bias": common()["bias"] + 0.5}
 
 
+def whole(stored: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The common weights with this difference."""
+    tensors = common()
+    add_difference(tensors, read_difference(stored))
+    return tensors
+
+
 def test_a_difference_of_low_rank_is_kept_exactly():
     stored = difference(moved(4), common(), 4, "float32")
     assert set(stored) == {"matrix" + LEFT, "matrix" + RIGHT, "bias"}
     assert stored["matrix" + LEFT].shape == (4, 40)
-    for name, value in whole(read_difference(stored), common()).items():
+    for name, value in whole(stored).items():
         torch.testing.assert_close(value, moved(4)[name], rtol=0, atol=1e-5)
 
 
 def test_more_ranks_are_nearer():
     trained, errors = moved(12), []
     for rank in (1, 3, 6, 12):
-        found = whole(read_difference(difference(trained, common(), rank, "float32")), common())
+        found = whole(difference(trained, common(), rank, "float32"))
         errors.append(float((found["matrix"] - trained["matrix"]).norm()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 1e-3 < errors[-2]
@@ -41,7 +48,7 @@ def test_more_ranks_are_nearer():
 def test_eight_bits_are_near():
     stored = difference(moved(4), common(), 4, "int8")
     assert stored["matrix" + LEFT].dtype == torch.int8
-    found, expected = whole(read_difference(stored), common())["matrix"], moved(4)["matrix"]
+    found, expected = whole(stored)["matrix"], moved(4)["matrix"]
     assert float((found - expected).norm() / (expected - common()["matrix"]).norm()) < 0.02
 
 
@@ -57,15 +64,26 @@ def test_another_decoder_s_weights_are_refused():
 def test_what_is_left_out_is_the_common_one_s():
     stored = difference(moved(4), common(), 4, "float32", "matr")
     assert set(stored) == {"matrix" + LEFT, "matrix" + RIGHT}
-    found = whole(read_difference(stored), common())
+    found = whole(stored)
     assert torch.equal(found["bias"], common()["bias"])
     torch.testing.assert_close(found["matrix"], moved(4)["matrix"], rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("lost", ["matrix" + RIGHT, "matrix" + LEFT])
-def test_what_is_missing_is_left_for_the_reader_to_find(lost):
+def test_half_of_a_pair_is_refused(lost):
     stored = difference(moved(4), common(), 4, "float32")
     del stored[lost]
-    assert {name: value.shape for name, value in whole(read_difference(stored), common()).items()} != {
-        name: value.shape for name, value in common().items()
-    }
+    with pytest.raises(ValueError, match="does not fit"):
+        whole(stored)
+
+
+def test_what_is_not_finite_or_of_another_shape_is_refused():
+    stored = difference(moved(4), common(), 4, "float32")
+    with pytest.raises(ValueError, match="bias is not finite"):
+        whole({**stored, "bias": torch.full((40,), float("inf"))})
+    with pytest.raises(ValueError, match="matrix is not finite"):
+        whole({**stored, "matrix" + LEFT: torch.full((4, 40), float("nan"))})
+    with pytest.raises(ValueError, match="bias does not fit"):
+        whole({**stored, "bias": torch.zeros(1)})
+    with pytest.raises(ValueError, match="other does not fit"):
+        whole({**stored, "other": torch.zeros(1)})
