@@ -25,10 +25,13 @@ from tqdm import tqdm
 from websockets.sync.client import connect
 
 from benchmarks import ROOT
+from benchmarks.commands import Command
 from benchmarks.live.canvas import canvas
 from benchmarks.live.hostile import flood
 from benchmarks.live.simulation import Simulation
-from benchmarks.live.users import SentRequest, TimedMessage, User, user_messages
+from benchmarks.live.users import SentRequest, TimedMessage, User, example_sketches, user_messages
+from codes.checkpoints.bundle import Bundle
+from codes.errors import BadOption
 from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer, load
 from codes.inference.requests import StreamedPoint
@@ -38,6 +41,9 @@ from codes.sketch.stroke3 import Sketch
 START_TIMEOUT = 120.0  # seconds that a server may take to start
 MEMORY_READINGS = 12
 TOLERANCE = 0.01  # absolute and relative, within which an answer is right
+CATALOGUE = click.option(
+    "--catalogue", is_flag=True, help="Let everyone draw other things, of the bundle's catalogue, not the examples."
+)
 MODEL = click.option("-m", "--model", default="starter", show_default=True, help="Name or folder of the bundle.")
 
 
@@ -88,14 +94,15 @@ def main() -> None:
     """Measure the live canvas."""
 
 
-@main.command()
+@main.command(cls=Command)
 @click.option("--people", "count", default=30, show_default=True, help="Users at a time.")
 @click.option("--seconds", default=120.0, show_default=True, help="How long they draw.")
 @click.option("--draw", default=9, show_default=True, help="Variations that each user asks for.")
+@CATALOGUE
 @MODEL
-def people(count: int, seconds: float, draw: int, model: str) -> None:
+def people(count: int, seconds: float, draw: int, catalogue: bool, model: str) -> None:
     """Let users draw at a human pace, and compare every answer with what the Completer says alone."""
-    users = [User(number, seconds, draw) for number in range(count)]
+    users = [User(messages) for messages in messages_of(count, seconds, draw, model if catalogue else None)]
     with serving(model) as server:
         for category in load(model).categories:
             ask(server, category)
@@ -117,18 +124,33 @@ async def _draw(users: Sequence[User], server: Server, pause: float) -> list[flo
     return memory
 
 
-@main.command()
+@main.command(cls=Command)
 @click.option("--people", "count", default=30, show_default=True, help="Users at a time.")
 @click.option("--seconds", default=20.0, show_default=True, help="How long they draw.")
 @click.option("--draw", default=9, show_default=True, help="Variations that each user asks for.")
+@CATALOGUE
 @MODEL
-def engine(count: int, seconds: float, draw: int, model: str) -> None:
+def engine(count: int, seconds: float, draw: int, catalogue: bool, model: str) -> None:
     """Simulate the same users on the engine alone, in processor time: what else the machine does counts little."""
     use_threads(1)
-    simulation = Simulation(load(model), [user_messages(number, seconds, draw) for number in range(count)])
+    simulation = Simulation(load(model), messages_of(count, seconds, draw, model if catalogue else None))
     sent = simulation.run()
     figures = {"people": count, "seconds": seconds, "draw": draw, **waits(sent), **simulation.figures()}
     click.echo(json.dumps(figures))
+
+
+def messages_of(count: int, seconds: float, draw: int, model: str | None) -> list[Iterator[TimedMessage]]:
+    """Return what each user sends: of the examples, or each of other drawings of a bundle's catalogue.
+
+    Raises:
+        BadOption: the bundle has too few drawings.
+    """
+    if model is None:
+        return [user_messages(number, seconds, draw, example_sketches()) for number in range(count)]
+    drawings = list(Bundle.open(model).catalogue().values())
+    if len(drawings) < count:
+        raise BadOption(f"{model} has {len(drawings)} drawings in its catalogue, too few for {count} people")
+    return [user_messages(number, seconds, draw, drawings[number::count]) for number in range(count)]
 
 
 def waits(sent: Sequence[SentRequest]) -> dict[str, Any]:
@@ -195,7 +217,7 @@ def _near(values: Any, expected: Any) -> bool:
     return bool(np.allclose(np.reshape(values, -1), np.reshape(expected, -1), rtol=TOLERANCE, atol=TOLERANCE))
 
 
-@main.command()
+@main.command(cls=Command)
 @click.option("--messages", default=10_000, show_default=True, help="Hostile messages in all.")
 @click.option("--sockets", default=16, show_default=True, help="Over how many sockets they come.")
 @MODEL

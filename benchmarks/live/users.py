@@ -1,7 +1,7 @@
 """Simulated users of a live canvas: they draw at a human pace, ask as the page does, and note what comes when.
 
-A sketch is one of the examples, moved and scaled; its strokes are drawn at the speed of a hand, with rests between
-them. While a stroke is drawn only its category is asked for; at its end it is to be finished.
+A sketch is one of the examples, or of a bundle's catalogue, moved and scaled; its strokes are drawn at the speed of a
+hand, with rests between them. While a stroke is drawn only its category is asked for; at its end it is to be finished.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from benchmarks import EXAMPLES
 from codes.formats.registry import read
 from codes.sketch.geometry import bounds, resample
-from codes.sketch.stroke3 import Floats
+from codes.sketch.stroke3 import Floats, Sketch
 
 CANVAS = 1000.0
 UNIT = CANVAS / 280  # of a canvas, see codes.sketch.geometry
@@ -73,13 +73,18 @@ class TimedMessage:
     message: dict[str, Any]
 
 
-def user_messages(number: int, seconds: float, variations: int) -> Iterator[TimedMessage]:
-    """Yield what a user sends, sketch after sketch, until the time is over; a function of the user's number."""
+def example_sketches() -> list[Sketch]:
+    """Return the examples."""
+    return [read(file) for file in sorted(EXAMPLES.glob("*.svg"))]
+
+
+def user_messages(number: int, seconds: float, variations: int, sketches: Sequence[Sketch]) -> Iterator[TimedMessage]:
+    """Yield what a user sends, one of the sketches after another, until the time is over; a function of the number."""
     rng = np.random.default_rng(number)
     now, count = rng.uniform(0, 2), 0
     while now < seconds:
         done: list[Floats] = []
-        for stroke in _place_example(rng):
+        for stroke in _place(sketches[rng.integers(len(sketches))], rng):
             for begun in _begun_strokes(stroke):
                 yield TimedMessage(now, _message(count, [*done, begun], pen_down=True, draw=0))
                 now, count = now + ASK_EVERY, count + 1
@@ -92,8 +97,8 @@ def user_messages(number: int, seconds: float, variations: int) -> Iterator[Time
 class User:
     """A client at a socket that sends messages at their times."""
 
-    def __init__(self, number: int, seconds: float, variations: int) -> None:
-        self.messages = user_messages(number, seconds, variations)
+    def __init__(self, messages: Iterator[TimedMessage]) -> None:
+        self.messages = messages
         self.sent: list[SentRequest] = []
 
     async def draw(self, address: str) -> None:
@@ -120,10 +125,9 @@ def _message(number: int, strokes: list[Floats], pen_down: bool, draw: int) -> d
     return {"type": "ask", "id": number, "sketch": sketch, "draw": draw}
 
 
-def _place_example(rng: np.random.Generator) -> list[Floats]:
-    """Return an example's strokes somewhere on the canvas, as pen positions ``[k, 2]``."""
-    files = sorted(EXAMPLES.glob("*.svg"))
-    lines = read(files[rng.integers(len(files))]).polylines()
+def _place(sketch: Sketch, rng: np.random.Generator) -> list[Floats]:
+    """Return a sketch's strokes somewhere on the canvas, as pen positions ``[k, 2]``."""
+    lines = sketch.polylines()
     box = bounds(lines)
     scale = rng.uniform(0.5, 0.8) * CANVAS / box.longest
     corner = rng.uniform(0.05, 0.2, size=2) * CANVAS

@@ -10,9 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.live import __main__ as live
-from benchmarks.live.users import ASK_EVERY, SentRequest, user_messages
+from benchmarks.live.users import ASK_EVERY, SentRequest, example_sketches, user_messages
+from codes.checkpoints.bundle import write_catalogue
+from codes.errors import BadOption
 from codes.inference.completer import Completer
-from codes.sketch.stroke3 import MAX_POINTS
+from codes.sketch.stroke3 import MAX_POINTS, Sketch
+from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
 
 
 def run(*words: object) -> dict[str, float]:
@@ -23,7 +26,7 @@ def run(*words: object) -> dict[str, float]:
 
 
 def test_a_user_draws_stroke_by_stroke_and_asks_at_the_end_of_each():
-    messages = list(user_messages(3, 20.0, 4))
+    messages = list(user_messages(3, 20.0, 4, example_sketches()))
     times = [each.time for each in messages]
     assert times == sorted(times) and 15 < times[-1] < 40
     assert {each.message["draw"] for each in messages} == {0, 4}
@@ -33,7 +36,19 @@ def test_a_user_draws_stroke_by_stroke_and_asks_at_the_end_of_each():
             assert after.time - before.time == pytest.approx(ASK_EVERY)
             grown = [len(each.message["sketch"]["strokes"][-1]) for each in (before, after)]
             assert 0 < grown[0] <= grown[1] < MAX_POINTS
-    assert [each.message for each in user_messages(3, 20.0, 4)] == [each.message for each in messages]
+    again = user_messages(3, 20.0, 4, example_sketches())
+    assert [each.message for each in again] == [each.message for each in messages]
+
+
+def test_each_may_draw_other_things_of_the_catalogue(tmp_path):
+    bundle = tiny_bundle(tmp_path / "tiny")
+    with pytest.raises(BadOption, match="too few for 2 people"):
+        live.messages_of(2, 5.0, 4, str(bundle.folder))
+    shown = [Sketch(rows.astype(float), category=name) for name, rows in zip(CATEGORIES, doodles(3), strict=True)]
+    write_catalogue(bundle, shown)
+    first, second = (list(each) for each in live.messages_of(2, 5.0, 4, str(bundle.folder)))
+    assert [each.message for each in first] == [each.message for each in user_messages(0, 5.0, 4, shown[0::2])]
+    assert [each.message for each in second] == [each.message for each in user_messages(1, 5.0, 4, shown[1::2])]
 
 
 @pytest.mark.slow
@@ -46,7 +61,7 @@ def test_users_wait_and_every_answer_is_right(bundle):
 
 def test_an_answer_that_is_wrong_is_seen(bundle):
     completer = Completer(bundle)
-    message = next(each.message for each in user_messages(1, 5.0, 2) if each.message["draw"])
+    message = next(each.message for each in user_messages(1, 5.0, 2, example_sketches()) if each.message["draw"])
     sent = live.ask_engine(completer, message)
     assert live.check(completer, [sent]) == {"checked": 1, "wrong": 0}
     for change in (shift, lengthen, rename):
