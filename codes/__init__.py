@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from codes.formats.registry import read, read_all, write
     from codes.inference.completer import Completer, load
     from codes.inference.options import Completion, Route, SamplingOptions
-    from codes.sketch.stroke3 import Sketch
+    from codes.strokes.stroke3 import Sketch
 
 __version__ = "0.1.0"
 __all__ = ["Completer", "Completion", "Route", "SamplingOptions", "Sketch", "load", "read", "read_all", "write"]
@@ -27,7 +27,7 @@ _HOMES = {
     "Completion": "codes.inference.options",
     "Route": "codes.inference.options",
     "SamplingOptions": "codes.inference.options",
-    "Sketch": "codes.sketch.stroke3",
+    "Sketch": "codes.strokes.stroke3",
     "load": "codes.inference.completer",
     "read": "codes.formats.registry",
     "read_all": "codes.formats.registry",

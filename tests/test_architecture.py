@@ -25,7 +25,7 @@ ORDER = [
     "processes",
     "compiled",
     "vocabulary",
-    "sketch",
+    "strokes",
     "formats",
     "data",
     "model",
@@ -146,7 +146,7 @@ def test_no_benchmark_goes_through_the_command_line_s_own_modules():
 
 def test_a_sketch_needs_no_torch_and_a_model_no_files_and_no_flags():
     unknown = {
-        "sketch": {"torch", "matplotlib", "click"},
+        "strokes": {"torch", "matplotlib", "click"},
         "model": {"pathlib", "os", "io", "json", "click", "tqdm"},
     }
     known = [

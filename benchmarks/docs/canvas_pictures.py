@@ -17,7 +17,7 @@ from selenium.webdriver.common.keys import Keys
 from benchmarks import EXAMPLES, IMAGES, ROOT
 from benchmarks.live.browser import PHONE, Page, Screen, canvas_of, on_paper
 from codes.formats.registry import read
-from codes.sketch.stroke3 import Floats
+from codes.strokes.stroke3 import Floats
 
 DESKTOP = Screen(1280, 800, density=2.0, calm=True)
 STILLS = {"canvas.png": DESKTOP, "canvas-dark.png": replace(DESKTOP, dark=True), "canvas-phone.png": PHONE}

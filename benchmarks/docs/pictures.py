@@ -17,8 +17,8 @@ from codes.data.transforms import rows_by_points
 from codes.formats.registry import read, read_all, write_sheet
 from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
-from codes.sketch.layout import view_of
-from codes.sketch.sheet import Cell, Sheet
+from codes.strokes.layout import view_of
+from codes.strokes.sheet import Cell, Sheet
 
 SHOWN = ("half-a-bicycle", "half-a-cat", "half-a-crab", "half-a-sun", "half-an-alarm-clock")
 SEED = 4

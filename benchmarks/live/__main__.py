@@ -36,7 +36,7 @@ from codes.formats.polyline_json import sketch_from_record
 from codes.inference.completer import Completer, load
 from codes.inference.requests import StreamedPoint
 from codes.runtime import use_threads
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 START_TIMEOUT = 120.0  # seconds that a server may take to start
 MEMORY_READINGS = 12

@@ -22,8 +22,8 @@ from selenium.webdriver.common.keys import Keys
 from starlette.applications import Starlette
 
 from codes.inference.completer import load
-from codes.sketch.geometry import resample
-from codes.sketch.stroke3 import Floats, Sketch
+from codes.strokes.geometry import resample
+from codes.strokes.stroke3 import Floats, Sketch
 from codes.web.app import make_app
 from codes.web.limits import Limits
 from codes.web.server import ListeningSocket, make_server

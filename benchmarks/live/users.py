@@ -18,11 +18,11 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from benchmarks import EXAMPLES
 from codes.formats.registry import read
-from codes.sketch.geometry import bounds, resample
-from codes.sketch.stroke3 import Floats, Sketch
+from codes.strokes.geometry import bounds, resample
+from codes.strokes.stroke3 import Floats, Sketch
 
 CANVAS = 1000.0
-UNIT = CANVAS / 280  # of a canvas, see codes.sketch.geometry
+UNIT = CANVAS / 280  # of a canvas, see codes.strokes.geometry
 PEN_SPEED = 700.0  # canvas units a second
 SAMPLE_RATE = 60.0  # pen positions a second
 ASK_EVERY = 0.3  # seconds between two requests about an unfinished stroke

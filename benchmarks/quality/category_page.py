@@ -22,7 +22,7 @@ from benchmarks.quality.joins import JOINS
 from benchmarks.quality.trials import HEADLINE, ONE, ROUTED, USUAL
 from codes.errors import BadOption
 from codes.formats.files import atomic_path
-from codes.sketch.layout import ADDED_COLOUR, OWN_COLOUR
+from codes.strokes.layout import ADDED_COLOUR, OWN_COLOUR
 
 PAGE = ROOT / "docs" / "categories.html"
 TEMPLATE = Path(__file__).with_name("category_page.html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3, Floats
+from codes.strokes.stroke3 import LIFT, OFFSET, AnyStroke3, Floats
 
 SPACING = 2.0  # pixels between the points that stand for a line
 MIN_GAP = 0.1  # a category with a smaller gap between prefixes and true sketches is left out of its mean

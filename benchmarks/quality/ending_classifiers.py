@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.quality.told_apart import Classifier, Drawing, Examples
-from codes.sketch.geometry import QUICKDRAW_SIDE, resample
-from codes.sketch.stroke3 import Floats, Polylines
+from codes.strokes.geometry import QUICKDRAW_SIDE, resample
+from codes.strokes.stroke3 import Floats, Polylines
 
 SIDE = 48  # pixels of the network's pictures
 DRAWN_AT = 96  # pixels at which lines are drawn, before they are averaged down

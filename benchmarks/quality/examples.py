@@ -9,8 +9,8 @@ import numpy as np
 
 from benchmarks.quality.headline import Figures
 from benchmarks.quality.trials import HeadlineTrials, JudgedExample
-from codes.sketch.layout import pieces, view_of
-from codes.sketch.stroke3 import Floats
+from codes.strokes.layout import pieces, view_of
+from codes.strokes.stroke3 import Floats
 
 SIDE = 100  # of the frame of a drawing; coordinates are whole numbers
 

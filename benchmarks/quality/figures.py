@@ -28,7 +28,7 @@ from codes.checkpoints.part import sha256
 from codes.errors import BadFile
 from codes.evaluation.bootstrap import Estimate, bootstrap, bootstrap_of_means
 from codes.formats.files import atomic_path
-from codes.sketch.stroke3 import Floats
+from codes.strokes.stroke3 import Floats
 
 COMPARED = [name for name in TRIALS if name not in FRACTIONS]
 COUNTS = ("many", "few", "varied", "variations", "drawn", "from_nothing")  # of the plan that is measured by

@@ -19,7 +19,7 @@ from benchmarks.quality.row_nats import row_nats_figures
 from benchmarks.quality.told_apart import Drawing, Endings, tell_apart
 from benchmarks.quality.trials import COMPLETED, LENGTH, PREFIX, ROUTED, TRUE, USUAL, HeadlineTrials
 from codes.evaluation.bootstrap import bootstrap, bootstrap_of_means
-from codes.sketch.stroke3 import Floats
+from codes.strokes.stroke3 import Floats
 
 Figures = dict[str, Any]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import wasserstein_distance
 
 from codes.evaluation.bootstrap import bootstrap_of_means, resampled_means
-from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3, Floats
+from codes.strokes.stroke3 import LIFT, OFFSET, AnyStroke3, Floats
 
 REACH = 6.0  # QuickDraw pixels, of a box of 255
 JOINS = ("begins", "ends", "closes")

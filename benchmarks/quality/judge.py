@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codes.checkpoints.tensors import fill, load_tensors, save_tensors
-from codes.sketch.stroke3 import AnyStroke3, Floats, Polylines, to_polylines
+from codes.strokes.stroke3 import AnyStroke3, Floats, Polylines, to_polylines
 
 SHIPPED = Path(__file__).with_name("judge.safetensors")
 INPUT_SIDE = 40  # pixels of the network's input

@@ -34,7 +34,7 @@ from codes.checkpoints.tensors import load_tensors, save_tensors
 from codes.data.store import read_labelled
 from codes.errors import BadOption
 from codes.evaluation.bootstrap import bootstrap_of_means
-from codes.sketch.stroke3 import AnyStroke3, Floats, to_polylines
+from codes.strokes.stroke3 import AnyStroke3, Floats, to_polylines
 
 SAVE_EVERY = 200  # steps
 

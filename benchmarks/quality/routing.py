@@ -18,8 +18,8 @@ from codes.errors import BadOption, BadSketch
 from codes.evaluation.plots import draw_confusion, draw_risk
 from codes.evaluation.prefixes import FRACTIONS, all_cuts, never_learned
 from codes.evaluation.recognition import RouterPredictions, RouterTest, learned_categories
-from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.stroke3 import AnyStroke3, Floats, Polylines, from_polylines
+from codes.strokes.geometry import simplify_like_quickdraw
+from codes.strokes.stroke3 import AnyStroke3, Floats, Polylines, from_polylines
 
 NEVER_SEEN = "categories never seen"
 SYNTHETIC = ("scribbles", "dots", "letters", "shuffled")

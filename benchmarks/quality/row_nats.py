@@ -20,7 +20,7 @@ from codes.data.batches import Batch
 from codes.evaluation.bootstrap import bootstrap_of_means
 from codes.evaluation.prefixes import batches_by_length
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import OFFSET, UP, AnyStroke3, Floats
+from codes.strokes.stroke3 import OFFSET, UP, AnyStroke3, Floats
 from codes.training.objectives import PointNats, prefix_lengths
 
 ROWS = ("moved", "jumps", "stroke_ends")

@@ -29,7 +29,7 @@ from codes.evaluation.bootstrap import Estimate, bootstrap_of_means
 from codes.evaluation.prefixes import all_cuts
 from codes.evaluation.recognition import RouterTest
 from codes.inference.completer import Completer
-from codes.sketch.stroke3 import AnyStroke3, Floats
+from codes.strokes.stroke3 import AnyStroke3, Floats
 
 SEEN = ("50%", "100%")
 QUICK_STEPS = 2

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from codes.evaluation.bootstrap import Estimate, bootstrap
 from codes.evaluation.recognition import rank_auroc
-from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3, Floats, Polylines, to_polylines
+from codes.strokes.geometry import simplify_like_quickdraw
+from codes.strokes.stroke3 import LIFT, OFFSET, AnyStroke3, Floats, Polylines, to_polylines
 
 FOLDS = 4
 

@@ -27,7 +27,7 @@ from codes.inference.completer import Completer
 from codes.inference.options import Completion, LatentSource, SamplingOptions
 from codes.inference.requests import Completed, Event, SketchRequest
 from codes.inference.scheduler import Scheduler
-from codes.sketch.stroke3 import AnyStroke3, Floats, Sketch, Stroke3
+from codes.strokes.stroke3 import AnyStroke3, Floats, Sketch, Stroke3
 from codes.web.protocol import CANDIDATES
 
 PREFIX, COMPLETED, TRUE, NEVER_ENDED, ADDED_NOTHING, LENGTH = range(6)

@@ -16,7 +16,7 @@ from benchmarks.speed.timing import seconds, time_in_turn
 from benchmarks.speed.workload import Figures, Workload, make_completer, unfinished_sketches
 from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 ROWS = 60
 ADDED = 50

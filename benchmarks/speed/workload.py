@@ -26,7 +26,7 @@ from codes.model.calibration import Calibration
 from codes.model.config import DecoderConfig, EncoderConfig, RouterConfig, VAEConfig
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import PixelStroke3, Sketch
+from codes.strokes.stroke3 import PixelStroke3, Sketch
 
 Figures = dict[str, float | None]
 

@@ -12,8 +12,8 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.inference.ranking import router_score
 from codes.progress import progress
-from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.stroke3 import Sketch, sketch_from_polylines
+from codes.strokes.geometry import simplify_like_quickdraw
+from codes.strokes.stroke3 import Sketch, sketch_from_polylines
 
 FROM_NOTHING = SamplingOptions(variations=8, latent="prior")
 

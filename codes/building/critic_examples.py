@@ -25,8 +25,8 @@ from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
 from codes.inference.router import model_input
 from codes.processes import Processes
-from codes.sketch.ink import AddedInk, added_ink
-from codes.sketch.stroke3 import AnyStroke3, Sketch
+from codes.strokes.ink import AddedInk, added_ink
+from codes.strokes.stroke3 import AnyStroke3, Sketch
 
 TEMPERATURES = (0.4, 0.4, 0.4, 0.6, 0.8)  # each sketch is finished once at each; mostly at the default
 PREFIX_FRACTIONS = (0.1, 0.9)  # share of a sketch's points that is kept, uniform between these

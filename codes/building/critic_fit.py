@@ -27,8 +27,8 @@ from codes.model.critic import Critic, InkCritic, InkScorer, shared_classifier
 from codes.model.router import Classifier
 from codes.processes import ALONE, Processes
 from codes.progress import progress
-from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk
-from codes.sketch.stroke3 import AnyStroke3
+from codes.strokes.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk
+from codes.strokes.stroke3 import AnyStroke3
 from codes.training.config import TrainConfig
 
 REGRESSION_C = 1e-3  # scikit-learn's inverse strength of the ridge, features standardised; docs/log.md

@@ -38,8 +38,8 @@ from codes.inference.router import Router
 from codes.model.config import VAEConfig
 from codes.model.router import RouterNet
 from codes.progress import progress
-from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import AnyStroke3, Sketch
+from codes.strokes.geometry import in_quickdraw_pixels
+from codes.strokes.stroke3 import AnyStroke3, Sketch
 from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.loop import Trainer

@@ -38,7 +38,7 @@ from codes.formats.files import MEGABYTE, atomic_path, check_source
 from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from codes.vocabulary import find
 
 FORMAT = 6

@@ -29,7 +29,7 @@ from codes.data.store import Store
 from codes.errors import BadOption
 from codes.formats.npz import SPLITS, write_splits
 from codes.formats.registry import write_sheet
-from codes.sketch.sheet import contact_sheet
+from codes.strokes.sheet import contact_sheet
 
 SEED = option("--seed", type=int, default=0, show_default=True, section="Data", help="Same seed, same result.")
 OUT_NPZ = option("-o", "--out", type=PATH, required=True, section="Output", help="The .npz file to write.")

@@ -35,8 +35,8 @@ from codes.inference.completer import Completer, load
 from codes.inference.options import SamplingOptions
 from codes.progress import progress
 from codes.runtime import use_threads
-from codes.sketch.sheet import Cell, Sheet, contact_sheet
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.sheet import Cell, Sheet, contact_sheet
+from codes.strokes.stroke3 import Sketch
 from codes.vocabulary import find
 
 TEMPERATURES = (0.1, 0.25, 0.4, 0.6, 0.8, 1.0)

@@ -11,9 +11,9 @@ from pathlib import Path
 from codes.errors import BadFile
 from codes.formats.registry import WRITERS, write, write_sheet
 from codes.inference.options import Completion
-from codes.sketch.layout import view_of
-from codes.sketch.sheet import Cell, Sheet
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.layout import view_of
+from codes.strokes.sheet import Cell, Sheet
+from codes.strokes.stroke3 import Sketch
 
 PICTURES = (".svg", ".png", ".gif")
 

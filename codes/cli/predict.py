@@ -37,7 +37,7 @@ from codes.inference.completer import Completer, load
 from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions, result_record
 from codes.progress import progress
 from codes.runtime import use_threads
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 Row = tuple[Sketch, Sequence[Completion], str]
 

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from codes.data.store import PackedSplit
 from codes.data.transforms import Augmentation, Normaliser, RaggedSketches
-from codes.sketch.stroke3 import DOWN, END, LIFT, OFFSET, UP
+from codes.strokes.stroke3 import DOWN, END, LIFT, OFFSET, UP
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from codes.formats.files import bad_sketches_of, check_source
 from codes.formats.npz import SPLITS
 from codes.formats.registry import READERS, read
 from codes.progress import progress
-from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import PixelStroke3, Sketch
+from codes.strokes.geometry import in_quickdraw_pixels
+from codes.strokes.stroke3 import PixelStroke3, Sketch
 
 MAX_FILE = 1 << 40
 

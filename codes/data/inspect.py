@@ -21,9 +21,9 @@ from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.files import atomic_path, bad_sketches_of
 from codes.formats.registry import read_all
-from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.layout import ADDED_COLOUR, OWN_COLOUR
-from codes.sketch.stroke3 import PixelStroke3, Sketch
+from codes.strokes.geometry import in_quickdraw_pixels
+from codes.strokes.layout import ADDED_COLOUR, OWN_COLOUR
+from codes.strokes.stroke3 import PixelStroke3, Sketch
 
 SplitsByName = dict[str, PackedSplit]
 QUANTILES = {"median": 0.5, "95 %": 0.95, "99 %": 0.99}

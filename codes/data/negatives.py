@@ -12,8 +12,8 @@ from collections.abc import Callable
 import numpy as np
 
 from codes.data.store_writer import as_int16
-from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.stroke3 import Floats, PixelStroke3, Polylines, from_polylines
+from codes.strokes.geometry import simplify_like_quickdraw
+from codes.strokes.stroke3 import Floats, PixelStroke3, Polylines, from_polylines
 
 Random = np.random.Generator
 PAPER_SIDE = 200.0  # side of the square in which scribbles and dots are placed, before simplification

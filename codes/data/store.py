@@ -30,8 +30,8 @@ from codes.formats.files import MEGABYTE, disk_errors_of, read_text
 from codes.formats.npz import SPLITS, read_split
 from codes.formats.registry import read_all
 from codes.formats.strict_json import NotJson, parse
-from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import AnyStroke3, PixelStroke3
+from codes.strokes.geometry import in_quickdraw_pixels
+from codes.strokes.stroke3 import AnyStroke3, PixelStroke3
 
 FORMAT = 1
 MAX_FACTS = 16 * MEGABYTE

@@ -21,7 +21,7 @@ from codes.data.store import FORMAT, Store
 from codes.errors import BadFile, BadSketch
 from codes.formats.files import disk_errors_of
 from codes.formats.npz import SPLITS
-from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3, PixelStroke3
+from codes.strokes.stroke3 import LIFT, OFFSET, AnyStroke3, PixelStroke3
 
 SketchesByCategory = Mapping[str, Iterable[AnyStroke3]]
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from codes.data.store import PackedSplit
 from codes.errors import BadSketch
-from codes.sketch.stroke3 import DX, DY, LIFT, OFFSET, AnyStroke3
+from codes.strokes.stroke3 import DX, DY, LIFT, OFFSET, AnyStroke3
 
 MAX_CHUNKS = 64
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from codes.checkpoints.part import PartConfig
 from codes.evaluation.prefixes import batches_by_length
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import AnyStroke3
+from codes.strokes.stroke3 import AnyStroke3
 from codes.training.objectives import PointNats, prefix_lengths
 
 

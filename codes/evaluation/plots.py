@@ -23,7 +23,7 @@ from codes.inference.generate import CategorySampler
 from codes.inference.models import LoadedDecoder
 from codes.inference.options import SamplingOptions
 from codes.model.vae import SketchVAE
-from codes.sketch.sheet import contact_sheet
+from codes.strokes.sheet import contact_sheet
 from codes.training.loop import Job
 from codes.training.run_folder import RunFolder
 

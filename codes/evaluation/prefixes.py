@@ -18,7 +18,7 @@ from codes.data.quickdraw import may_teach_refusal
 from codes.data.store import read_labelled
 from codes.data.transforms import PREFIX_RULES, Normaliser, PrefixRule, u50_lengths
 from codes.errors import BadOption
-from codes.sketch.stroke3 import AnyStroke3
+from codes.strokes.stroke3 import AnyStroke3
 
 FRACTIONS = (0.1, 0.25, 0.5, 0.75, 1.0)
 STROKE_FRACTIONS = (0.1, 0.3, 0.5)

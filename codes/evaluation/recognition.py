@@ -18,7 +18,7 @@ from codes.evaluation.bootstrap import Estimate, Floats, RiskCurve, bootstrap, b
 from codes.evaluation.prefixes import CutFunction, Prefixes, all_cuts, batches_by_length
 from codes.model.calibration import Calibration, in_distribution_scores
 from codes.model.router import RouterNet
-from codes.sketch.stroke3 import AnyStroke3
+from codes.strokes.stroke3 import AnyStroke3
 
 BINS = 15  # of the expected calibration error
 

@@ -1,7 +1,7 @@
 """Write sketches as pictures: PNG files, and GIF files that draw themselves stroke by stroke.
 
-This module knows files, palettes and timing. How a drawing becomes pixels is for :mod:`codes.sketch.render` and
-:mod:`codes.sketch.sheet` to know.
+This module knows files, palettes and timing. How a drawing becomes pixels is for :mod:`codes.strokes.render` and
+:mod:`codes.strokes.sheet` to know.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from codes.errors import BadOption
 from codes.formats.files import atomic_path
-from codes.sketch.layout import (
+from codes.strokes.layout import (
     ADDED_COLOUR,
     CAPTION_COLOUR,
     OWN_COLOUR,
@@ -24,9 +24,9 @@ from codes.sketch.layout import (
     ink_length,
     view_of,
 )
-from codes.sketch.render import Pixels, image, paced_frames
-from codes.sketch.sheet import Sheet, contact_sheet, longest_ink_length, sheet_frames, sheet_image
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.render import Pixels, image, paced_frames
+from codes.strokes.sheet import Sheet, contact_sheet, longest_ink_length, sheet_frames, sheet_image
+from codes.strokes.stroke3 import Sketch
 
 if TYPE_CHECKING:
     from PIL import Image

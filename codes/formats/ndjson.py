@@ -18,8 +18,8 @@ from codes.errors import BadFile, BadSketch
 from codes.formats import strict_json
 from codes.formats.files import MEGABYTE, atomic_path, check_source, disk_errors_of
 from codes.formats.strict_json import NotJson
-from codes.sketch.geometry import in_quickdraw_pixels, simplify_like_quickdraw
-from codes.sketch.stroke3 import MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
+from codes.strokes.geometry import in_quickdraw_pixels, simplify_like_quickdraw
+from codes.strokes.stroke3 import MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
 
 MAX_FILE = 1 << 40
 MAX_LINE = 8 * MEGABYTE

@@ -26,8 +26,8 @@ from codes.errors import BadFile
 from codes.formats import safe_pickle
 from codes.formats.files import MEGABYTE, atomic_path, bad_sketches_of, check_source, disk_errors_of
 from codes.formats.safe_pickle import NotArrays
-from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import LIFT, AnyStroke3, Sketch
+from codes.strokes.geometry import in_quickdraw_pixels
+from codes.strokes.stroke3 import LIFT, AnyStroke3, Sketch
 
 SPLITS = ("train", "valid", "test")
 MAX_FILE = 256 * MEGABYTE

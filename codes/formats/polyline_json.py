@@ -24,8 +24,8 @@ from codes.errors import BadFile, BadSketch
 from codes.formats import strict_json
 from codes.formats.files import MEGABYTE, atomic_path, read_text
 from codes.formats.strict_json import NotJson
-from codes.sketch.geometry import bounds, unit_of_canvas
-from codes.sketch.stroke3 import LIFT, MAX_POINTS, Floats, Polylines, Sketch, from_polylines, sketch_from_polylines
+from codes.strokes.geometry import bounds, unit_of_canvas
+from codes.strokes.stroke3 import LIFT, MAX_POINTS, Floats, Polylines, Sketch, from_polylines, sketch_from_polylines
 
 MAX_FILE = 64 * MEGABYTE
 SIGNIFICANT_DIGITS = 10

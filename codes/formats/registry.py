@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codes.errors import BadFile, BadOption, BadSketch
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 if TYPE_CHECKING:
-    from codes.sketch.sheet import Sheet
+    from codes.strokes.sheet import Sheet
 
 READERS = {
     ".npz": "codes.formats.npz",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
-from codes.sketch.stroke3 import MAX_COORDINATE
+from codes.strokes.stroke3 import MAX_COORDINATE
 
 
 class NotJson(ValueError):

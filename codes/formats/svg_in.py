@@ -21,8 +21,8 @@ from codes.errors import BadFile
 from codes.formats import svg_shapes
 from codes.formats.files import MEGABYTE, bad_sketches_of, read_text
 from codes.formats.svg_shapes import NotSvg, Size, Subpath
-from codes.sketch.geometry import Bounds, bounds, unit_of_canvas
-from codes.sketch.stroke3 import MAX_COORDINATE, MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
+from codes.strokes.geometry import Bounds, bounds, unit_of_canvas
+from codes.strokes.stroke3 import MAX_COORDINATE, MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
 
 MAX_FILE = 10 * MEGABYTE
 MAX_ELEMENTS = 50_000
@@ -59,7 +59,7 @@ class _Context:
 class _Shape:
     """Hold the lines of one element in the coordinates of the picture.
 
-    ``continues`` is true if the pen did not lift before it (``data-joined``, see :mod:`codes.sketch.render`).
+    ``continues`` is true if the pen did not lift before it (``data-joined``, see :mod:`codes.strokes.render`).
     """
 
     paths: list[Subpath]

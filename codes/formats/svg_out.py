@@ -1,6 +1,6 @@
 """Write sketches as SVG files; a name that ends in ``.anim.svg`` asks for a picture that draws itself.
 
-This module knows files. How a drawing becomes SVG is for :mod:`codes.sketch.render` to know.
+This module knows files. How a drawing becomes SVG is for :mod:`codes.strokes.render` to know.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from codes.formats.files import atomic_path
-from codes.sketch.render import ANIMATION_SECONDS, animated_svg_text, svg_text
-from codes.sketch.sheet import Sheet, contact_sheet, sheet_svg
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.render import ANIMATION_SECONDS, animated_svg_text, svg_text
+from codes.strokes.sheet import Sheet, contact_sheet, sheet_svg
+from codes.strokes.stroke3 import Sketch
 
 ANIMATED = ".anim.svg"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from codes.sketch.stroke3 import MAX_POINTS, Floats
+from codes.strokes.stroke3 import MAX_POINTS, Floats
 
 Curve = Floats
 """Control points, ``[2, 2]`` for a line, ``[3, 2]`` and ``[4, 2]`` for curves; ``[1, 2]`` for a dot."""

@@ -18,7 +18,7 @@ from codes.inference.models import Models
 from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions
 from codes.inference.requests import Completed, Event, PointsDrawn, Refused, SketchRequest, StreamedPoint
 from codes.inference.scheduler import Scheduler, categories_to_draw
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 MAX_ACTIVE = 512  # drawings that are stepped together, unless one request alone has more
 RANKING_BATCH = 32  # candidates that are looked at together while others are still being drawn

@@ -22,7 +22,7 @@ from codes.model.decoder import DecoderState
 from codes.model.mixture import apply_temperature, draw_noise
 from codes.model.stepper import Stepper, StepWeights
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import DX, DY, END, LIFT, PEN, UP
+from codes.strokes.stroke3 import DX, DY, END, LIFT, PEN, UP
 
 Options = SamplingOptions | Sequence[SamplingOptions]  # of all prefixes, or of each
 

@@ -18,7 +18,7 @@ from codes.inference.models import LoadedDecoder, Models
 from codes.inference.options import SamplingOptions
 from codes.inference.router import model_input
 from codes.inference.variations import draw_all, variations_from_codes
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 
 class CategorySampler:

@@ -21,7 +21,7 @@ from codes.model import fused_draw, fused_ink
 from codes.model.low_rank import Difference
 from codes.model.stepper import Stepper, StepWeights
 from codes.model.vae import SketchVAE
-from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES
+from codes.strokes.ink import STROKE_FEATURES, SUMMARY_FEATURES
 
 MAX_DECODERS = 48  # in memory, 6 MB each at the starter's sizes
 

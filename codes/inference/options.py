@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from codes.errors import BadOption
 from codes.formats.polyline_json import record_of
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 LatentSource = Literal["prefix", "zero", "prior"]
 Decision = Literal["known", "unsure", "unknown"]

@@ -21,7 +21,7 @@ from codes.inference.decoding import Continuation
 from codes.inference.options import Route
 from codes.inference.router import Pixels, Router
 from codes.model.critic import Critic
-from codes.sketch.ink import AddedInk, added_ink
+from codes.strokes.ink import AddedInk, added_ink
 
 CRITIC_WEIGHT = 0.8  # of the critic's log odds beside the router's log probability; chosen in docs/log.md
 FIRST_ROUND = 8  # candidates of a variation that are made before any is looked at

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from codes.errors import SketchError
 from codes.inference.options import Completion, Route, SamplingOptions
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 OUR_MISTAKE = "something went wrong in the server; its log says what"
 

@@ -20,8 +20,8 @@ from codes.data.batches import collate
 from codes.inference.options import Decision, Route, check_names
 from codes.model.calibration import Calibration, in_distribution_scores
 from codes.model.router import RouterNet
-from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.geometry import in_quickdraw_pixels
+from codes.strokes.stroke3 import Sketch
 
 Pixels = NDArray[np.float64]
 ROUTER_BATCH = 256  # sketches

@@ -33,7 +33,7 @@ from codes.inference.requests import (
 from codes.inference.router import model_input
 from codes.inference.variations import DecoderBatch, Variation, decide, variations_of
 from codes.model.stepper import StepWeights
-from codes.sketch.stroke3 import DX, DY, END, OFFSET, UP
+from codes.strokes.stroke3 import DX, DY, END, OFFSET, UP
 
 LOG = logging.getLogger(__name__)
 MAX_RANKED = 32  # candidates after which newcomers are served before more are looked at

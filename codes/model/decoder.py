@@ -18,7 +18,7 @@ from codes.model.fused_ink import Pen, Table
 from codes.model.ink import InkAttention, InkMemory, table_rows
 from codes.model.lstm import LSTM, CellState
 from codes.model.mixture import PointDistribution, outputs_for, without_end
-from codes.sketch.stroke3 import DOWN, UP
+from codes.strokes.stroke3 import DOWN, UP
 
 TENSORS = ("hidden", "cell", "lifted", "outputs", "member")  # of a state, each ``[B, ...]``
 

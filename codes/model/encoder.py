@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from codes.model.config import EncoderConfig
 from codes.model.lstm import LSTM
-from codes.sketch.stroke3 import OFFSET
+from codes.strokes.stroke3 import OFFSET
 
 POINT = 5
 POSITION = 2

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from codes.model.config import ImageConfig
-from codes.sketch.stroke3 import OFFSET, UP
+from codes.strokes.stroke3 import OFFSET, UP
 
 CHANNELS = 2  # ink, and how late it was drawn
 # Added to positions, in cells: else the middle of an upright line lies between two cells, and rounding errors choose.

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from codes.model.anchors import Anchors
 from codes.model.fused_draw import can_draw, draw_points
 from codes.model.fused_ink import AnchorNoise
-from codes.sketch.stroke3 import END, OFFSET, PEN
+from codes.strokes.stroke3 import END, OFFSET, PEN
 
 PEN_STATES = 3  # DOWN, UP, END
 OFFSET_SIZE = 2

@@ -19,7 +19,7 @@ from codes.model.encoder import POINT, POSITION, POSITION_SCALE
 from codes.model.fused_lstm import double_candidate, step_cell
 from codes.model.low_rank import Difference, LowRank
 from codes.model.packed_linear import packed_linear
-from codes.sketch.stroke3 import OFFSET, UP
+from codes.strokes.stroke3 import OFFSET, UP
 
 ALONE = 0  # the number of a decoder that shares its weights with no other
 LSTM, INK, JOINT, OUTPUT = "lstm", "ink", "joint", "output"  # the products of a step

@@ -19,7 +19,7 @@ from codes.data.batches import Batch
 from codes.model.mixture import PointDistribution
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import DOWN, END, OFFSET, PEN
+from codes.strokes.stroke3 import DOWN, END, OFFSET, PEN
 from codes.training.config import DecoderTrainConfig, TrainConfig
 
 ROUTER_FRACTIONS = (0.25, 0.5, 0.75, 1.0)  # of each sketch, that a router sees when it is validated and calibrated

@@ -15,7 +15,7 @@ from codes.formats import ndjson, svg_in
 from codes.formats.registry import encode
 from codes.formats.strict_json import NotJson, short_repr
 from codes.formats.svg_shapes import NotSvg
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from codes.web.limits import Limits, check_limit
 
 MEDIA_TYPES: Mapping[str, str] = MappingProxyType(

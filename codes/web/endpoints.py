@@ -25,7 +25,7 @@ from codes.formats.polyline_json import record_of
 from codes.inference.options import SamplingOptions, result_record
 from codes.inference.requests import Classified, Completed, Event, Refused, SketchRequest, Stopped
 from codes.runtime import resident_megabytes
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from codes.vocabulary import words_for
 from codes.web.context import ServerContext
 from codes.web.conversion import ConvertedFile, convert, read_bytes

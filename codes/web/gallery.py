@@ -19,7 +19,7 @@ from codes.formats import ndjson
 from codes.formats.files import disk_errors_of
 from codes.formats.polyline_json import record_of
 from codes.formats.registry import read
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from codes.web.limits import Counters, Limits, check_limit
 
 NAME = re.compile(r"\d{8}-\d{6}-\d{6}-[0-9a-f]{8}\.ndjson")

@@ -22,8 +22,8 @@ from codes.formats.polyline_json import sketch_from_record
 from codes.formats.strict_json import NotJson
 from codes.inference.options import Completion, SamplingOptions, route_record
 from codes.inference.requests import OUR_MISTAKE, Classified, Completed, Event, PointsDrawn, Refused, Started
-from codes.sketch.geometry import simplify_drawn
-from codes.sketch.stroke3 import LIFT, Sketch
+from codes.strokes.geometry import simplify_drawn
+from codes.strokes.stroke3 import LIFT, Sketch
 from codes.web.limits import Limits, check_limit
 
 LOG = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from codes.checkpoints.bundle import CATALOGUE, CRITIC, Bundle, write_critic
 from codes.errors import BadFile
 from codes.inference.completer import Completer
 from codes.inference.options import SamplingOptions
-from codes.sketch.geometry import simplify_like_quickdraw
-from codes.sketch.stroke3 import sketch_from_polylines
+from codes.strokes.geometry import simplify_like_quickdraw
+from codes.strokes.stroke3 import sketch_from_polylines
 from tests.checkpoints.test_bundle import critic_part
 from tests.support.worlds import CATEGORIES, sketch_of
 

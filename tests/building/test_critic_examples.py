@@ -17,8 +17,8 @@ from codes.building.critic_examples import (
     evenly_spaced,
 )
 from codes.inference.options import SamplingOptions
-from codes.sketch.ink import AddedInk, added_ink
-from codes.sketch.stroke3 import AnyStroke3
+from codes.strokes.ink import AddedInk, added_ink
+from codes.strokes.stroke3 import AnyStroke3
 from tests.support.worlds import doodles
 
 

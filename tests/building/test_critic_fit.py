@@ -29,8 +29,8 @@ from codes.model.config import CriticConfig
 from codes.model.critic import InkCritic, shared_classifier
 from codes.model.router import Classifier
 from codes.processes import Processes
-from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
-from codes.sketch.stroke3 import Stroke3, from_polylines
+from codes.strokes.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
+from codes.strokes.stroke3 import Stroke3, from_polylines
 from tests.support.worlds import CATEGORIES, doodles, generator, tiny_bundle
 
 

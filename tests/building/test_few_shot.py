@@ -23,7 +23,7 @@ from codes.checkpoints.part import sha256, write_part
 from codes.errors import BadOption
 from codes.evaluation.likelihood import decoder_quality
 from codes.inference.completer import Completer
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from codes.training.jobs import decoder_job
 from tests.support.worlds import BACKGROUND, CATEGORIES, batch_of, doodles, generator, stirred_router, tiny_bundle
 

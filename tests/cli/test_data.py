@@ -18,7 +18,7 @@ from codes.data.quickdraw import ATTRIBUTION
 from codes.data.store import Store
 from codes.formats import npz
 from codes.formats.registry import write
-from codes.sketch.stroke3 import sketch_from_polylines
+from codes.strokes.stroke3 import sketch_from_polylines
 from tests.data.test_download import Site, serving
 from tests.data.test_importing import official
 from tests.support import running

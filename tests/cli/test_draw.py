@@ -16,7 +16,7 @@ from codes.cli.main import train_or_test as maker
 from codes.formats.registry import read, read_all, write
 from codes.inference.completer import Completer
 from codes.inference.options import Route
-from codes.sketch.stroke3 import sketch_from_polylines
+from codes.strokes.stroke3 import sketch_from_polylines
 from tests.support.running import error_of, output_of
 from tests.support.worlds import tiny_bundle
 

@@ -13,7 +13,7 @@ from PIL import Image
 from codes.cli.main import predict_client as main
 from codes.formats import npz
 from codes.formats.registry import read, read_all, write
-from codes.sketch.stroke3 import sketch_from_polylines
+from codes.strokes.stroke3 import sketch_from_polylines
 from tests.support.running import error_of, output_of, run
 from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
 

@@ -15,7 +15,7 @@ from codes.cli.main import train_or_test as main
 from codes.data.store_writer import pack
 from codes.formats import npz
 from codes.inference.completer import load
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from tests.support.running import error_of, flags, output_of, run
 from tests.support.worlds import CATEGORIES, doodles, sketch_of, tiny_bundle

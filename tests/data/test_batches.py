@@ -17,7 +17,7 @@ import torch
 from codes.data.batches import Batch, BatchSource, collate, ordered_batches, prefetch
 from codes.data.store_writer import pack
 from codes.data.transforms import Augmentation, Normaliser
-from codes.sketch.stroke3 import END, LIFT, OFFSET, PEN, UP
+from codes.strokes.stroke3 import END, LIFT, OFFSET, PEN, UP
 from tests.support.worlds import CATEGORIES, SCALE, doodles
 
 UNCHANGED = Augmentation(scale=0.0, drop=0.0)

@@ -15,7 +15,7 @@ import pytest
 from codes.data.download import OFFICIAL, RemoteFile, RetryPolicy, download
 from codes.errors import BadFile, BadOption
 from codes.formats import npz
-from codes.sketch.stroke3 import LIFT
+from codes.strokes.stroke3 import LIFT
 
 QUICK = RetryPolicy(tries=3, seconds=0.001)
 

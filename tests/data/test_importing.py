@@ -23,8 +23,8 @@ from codes.data.store import Store
 from codes.errors import BadFile, BadOption
 from codes.formats import ndjson, npz
 from codes.formats.registry import write
-from codes.sketch.geometry import in_quickdraw_pixels
-from codes.sketch.stroke3 import LIFT, OFFSET, Sketch, sketch_from_polylines
+from codes.strokes.geometry import in_quickdraw_pixels
+from codes.strokes.stroke3 import LIFT, OFFSET, Sketch, sketch_from_polylines
 
 # By their SHA-256 "ant" and "apple" may not teach refusal; "airplane" and "axe" may.
 TEACHING, TESTING = ("airplane", "axe"), ("ant", "apple")

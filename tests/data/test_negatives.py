@@ -8,7 +8,7 @@ import pytest
 from codes.data import negatives
 from codes.data.negatives import MAX_ROWS, synthetic_negatives
 from codes.data.quickdraw import may_teach_refusal
-from codes.sketch.stroke3 import to_polylines
+from codes.strokes.stroke3 import to_polylines
 
 
 def test_equal_seeds_give_equal_drawings_for_any_count():

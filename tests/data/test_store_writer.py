@@ -10,7 +10,7 @@ import pytest
 from codes.data.store import Store
 from codes.data.store_writer import as_int16, check_destination, new_store, pack
 from codes.errors import BadFile, BadSketch
-from codes.sketch.stroke3 import OFFSET
+from codes.strokes.stroke3 import OFFSET
 
 
 def sketch(rows: int, start: int = 0) -> np.ndarray:

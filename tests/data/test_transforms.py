@@ -21,7 +21,7 @@ from codes.data.transforms import (
     rows_by_strokes,
     u50_lengths,
 )
-from codes.sketch.stroke3 import LIFT, OFFSET
+from codes.strokes.stroke3 import LIFT, OFFSET
 from codes.training.config import DecoderTrainConfig
 from codes.training.jobs import Splits, decoder_job
 from codes.training.objectives import prefix_lengths

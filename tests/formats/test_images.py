@@ -13,10 +13,10 @@ from PIL import Image
 from codes.errors import BadOption
 from codes.formats import images, svg_out
 from codes.formats.registry import write_sheet
-from codes.sketch.layout import ADDED_COLOUR, OWN_COLOUR, PAPER_COLOUR, view_of
-from codes.sketch.render import image, svg_text
-from codes.sketch.sheet import Cell, Sheet, sheet_image
-from codes.sketch.stroke3 import Sketch, sketch_from_polylines
+from codes.strokes.layout import ADDED_COLOUR, OWN_COLOUR, PAPER_COLOUR, view_of
+from codes.strokes.render import image, svg_text
+from codes.strokes.sheet import Cell, Sheet, sheet_image
+from codes.strokes.stroke3 import Sketch, sketch_from_polylines
 
 
 def spiral(turns: float = 2.0, **fields: object) -> Sketch:

@@ -13,7 +13,7 @@ import pytest
 
 from codes.errors import BadFile
 from codes.formats import ndjson
-from codes.sketch.geometry import simplify_like_quickdraw
+from codes.strokes.geometry import simplify_like_quickdraw
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 SIMPLE: dict[str, Any] = {"word": "line", "key_id": "5", "drawing": [[[0, 255], [10, 20]], [[7], [8]]]}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from codes.errors import BadFile
 from codes.formats import npz
 from codes.formats.registry import read_all
-from codes.sketch.stroke3 import LIFT
+from codes.strokes.stroke3 import LIFT
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 ROWS = np.array([[10, 0, 0], [0, 10, 1], [5, 5, 0], [-5, 0, 1]])

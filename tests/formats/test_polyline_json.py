@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from codes.errors import BadFile
 from codes.formats import polyline_json
-from codes.sketch.stroke3 import LIFT, Sketch
+from codes.strokes.stroke3 import LIFT, Sketch
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 

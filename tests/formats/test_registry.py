@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import codes
 from codes.errors import BadFile, BadOption, BadSketch, SketchError
 from codes.formats import npz, registry
-from codes.sketch.stroke3 import sketch_from_polylines
+from codes.strokes.stroke3 import sketch_from_polylines
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 SEVERAL = (".npz", ".ndjson", ".json")

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from codes.errors import BadFile
 from codes.formats import registry, svg_in
-from codes.sketch.geometry import bounds
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.geometry import bounds
+from codes.strokes.stroke3 import Sketch
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 BOX = 'viewBox="0 0 100 100"'

@@ -18,7 +18,7 @@ from codes.inference.completer import Completer
 from codes.inference.decoding import Drawings
 from codes.inference.options import Completion, SamplingOptions
 from codes.inference.router import model_input
-from codes.sketch.stroke3 import Sketch, sketch_from_polylines
+from codes.strokes.stroke3 import Sketch, sketch_from_polylines
 from tests.support.worlds import CATEGORIES, prefixes, sketch_of, tiny_bundle
 
 LATENTS = ["prefix", "zero", "prior"]

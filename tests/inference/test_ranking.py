@@ -28,8 +28,8 @@ from codes.inference.router import model_input
 from codes.inference.variations import Variation
 from codes.model.config import CriticConfig
 from codes.model.critic import Critic
-from codes.sketch.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
-from codes.sketch.stroke3 import Stroke3, from_polylines, sketch_from_polylines
+from codes.strokes.ink import STROKE_FEATURES, SUMMARY_FEATURES, AddedInk, added_ink
+from codes.strokes.stroke3 import Stroke3, from_polylines, sketch_from_polylines
 from tests.support.worlds import SCALE, prefixes, stirred, tiny_bundle
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from starlette.testclient import TestClient, WebSocketTestSession
 
 from codes.formats.polyline_json import record_of
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 HOST = "127.0.0.1:8000"
 

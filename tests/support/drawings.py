@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from codes.sketch.stroke3 import Polylines, Sketch, sketch_from_polylines
+from codes.strokes.stroke3 import Polylines, Sketch, sketch_from_polylines
 
 HOUSE: Polylines = [
     np.array([[20.0, 250.0], [20, 120], [120, 30], [220, 120], [220, 250], [20, 250]]),

@@ -18,7 +18,7 @@ from codes.data.batches import Batch, collate
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, RouterConfig, VAEConfig
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
-from codes.sketch.stroke3 import Sketch, from_polylines
+from codes.strokes.stroke3 import Sketch, from_polylines
 
 CATEGORIES = ("circle", "square", "zigzag")
 BACKGROUND = "scribble"  # the router knows it, nothing draws it

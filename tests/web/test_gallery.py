@@ -13,7 +13,7 @@ from codes.data.store import Store
 from codes.formats.polyline_json import sketch_from_record
 from codes.formats.registry import read
 from codes.inference.completer import Completer
-from codes.sketch.geometry import in_quickdraw_pixels
+from codes.strokes.geometry import in_quickdraw_pixels
 from tests.support.asks import sketch_record
 from tests.support.running import output_of
 from tests.support.worlds import sketch_of

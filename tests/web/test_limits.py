@@ -12,7 +12,7 @@ import pytest
 from starlette.websockets import WebSocketDisconnect
 
 from codes.inference.completer import Completer
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from codes.web.limits import Counters, Limits, TokenBucket
 from codes.web.socket import Outbox
 from tests.support.asgi import run, running

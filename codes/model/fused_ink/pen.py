@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from codes.sketch.stroke3 import OFFSET, UP
+from codes.strokes.stroke3 import OFFSET, UP
 
 X, Y, REACH_X, REACH_Y, BEGINS, STROKE = range(6)  # columns of a place
 PLACE = 6

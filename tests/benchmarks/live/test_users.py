@@ -14,7 +14,7 @@ from benchmarks.live.users import ASK_EVERY, SentRequest, example_sketches, user
 from codes.checkpoints.bundle import write_catalogue
 from codes.errors import BadOption
 from codes.inference.completer import Completer
-from codes.sketch.stroke3 import MAX_POINTS, Sketch
+from codes.strokes.stroke3 import MAX_POINTS, Sketch
 from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
 
 

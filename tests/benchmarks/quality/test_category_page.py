@@ -22,7 +22,7 @@ from benchmarks.quality.headline import WORST, worst_categories
 from benchmarks.quality.tables import worst
 from benchmarks.quality.trials import HEADLINE, ONE, ROUTED, USUAL, JudgedExample
 from codes.data.quickdraw import categories
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 from tests.support.browser import browser_or_skip
 from tests.support.worlds import CATEGORIES, doodle
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.quality.joins import JOINS, joins_figures, measure_all_joins, measure_joins, segment_distances
-from codes.sketch.stroke3 import from_polylines
+from codes.strokes.stroke3 import from_polylines
 from tests.benchmarks.quality.conftest import kind
 
 

@@ -9,7 +9,7 @@ import torch
 from benchmarks.quality import ending_classifiers
 from benchmarks.quality.ending_classifiers import CLASSIFIERS, GRID, SIDE, line_features, pictures, score_features
 from benchmarks.quality.told_apart import FOLDS, Classifier, Drawing, Endings, Examples, tell_apart
-from codes.sketch.stroke3 import from_polylines, to_polylines
+from codes.strokes.stroke3 import from_polylines, to_polylines
 from tests.benchmarks.quality.conftest import kind
 
 

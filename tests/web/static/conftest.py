@@ -11,7 +11,7 @@ import codes
 from benchmarks.live.browser import PHONE, Page, Screen, on_paper, served
 from codes.checkpoints.bundle import SHIPPED, Bundle, write_catalogue
 from codes.inference.completer import Completer
-from codes.sketch.geometry import in_quickdraw_pixels
+from codes.strokes.geometry import in_quickdraw_pixels
 from codes.web.app import make_app
 from tests.support.browser import browser_or_skip
 from tests.test_architecture import ROOT

@@ -9,8 +9,8 @@ import pytest
 
 from benchmarks.live.browser import SIDE, Page
 from codes.formats.polyline_json import sketch_from_record
-from codes.sketch.geometry import bounds, unit_of_canvas
-from codes.sketch.stroke3 import LIFT
+from codes.strokes.geometry import bounds, unit_of_canvas
+from codes.strokes.stroke3 import LIFT
 from codes.vocabulary import WORDS, find
 from tests.web.static.test_files import MODULES, exported
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from codes.sketch.ink import NOWHERE, STROKE_FEATURES, SUMMARY_FEATURES, added_ink
-from codes.sketch.stroke3 import from_polylines, to_polylines
+from codes.strokes.ink import NOWHERE, STROKE_FEATURES, SUMMARY_FEATURES, added_ink
+from codes.strokes.stroke3 import from_polylines, to_polylines
 from tests.support.worlds import doodles
 
 CONTINUES, FIRST, EARLIER, BEGIN, END, INNER = 0, 1, 3, 5, 9, slice(17, 20)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codes.errors import BadSketch
-from codes.sketch.stroke3 import LIFT, OFFSET, Floats, Polylines, Sketch, from_polylines
+from codes.strokes.stroke3 import LIFT, OFFSET, Floats, Polylines, Sketch, from_polylines
 
 QUICKDRAW_SIDE = 255.0
 QUICKDRAW_SPACING = 1.0

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codes.errors import BadSketch
-from codes.sketch.geometry import (
+from codes.strokes.geometry import (
     MAX_SAMPLES,
     Bounds,
     bounds,
@@ -25,7 +25,7 @@ from codes.sketch.geometry import (
     simplify_like_quickdraw,
     unit_of_canvas,
 )
-from codes.sketch.stroke3 import LIFT, OFFSET, Sketch, sketch_from_polylines
+from codes.strokes.stroke3 import LIFT, OFFSET, Sketch, sketch_from_polylines
 
 SQUARE = np.array([[0.0, 0.0], [10, 0], [10, 10], [0, 10], [0, 0]])
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from codes.sketch.stroke3 import LIFT, OFFSET, AnyStroke3
+from codes.strokes.stroke3 import LIFT, OFFSET, AnyStroke3
 
 Numbers = NDArray[np.float32]
 Indices = NDArray[np.int64]

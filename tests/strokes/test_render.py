@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from codes.errors import BadOption
-from codes.sketch.layout import ADDED_COLOUR, CAPTION_COLOUR, OWN_COLOUR, PAPER_COLOUR, SHEET_COLOUR, View, view_of
-from codes.sketch.render import Pixels, animated_svg_text, image, paced_frames, svg_text
-from codes.sketch.sheet import Cell, Sheet, contact_sheet, sheet_frames, sheet_image, sheet_svg
-from codes.sketch.stroke3 import Sketch, sketch_from_polylines
+from codes.strokes.layout import ADDED_COLOUR, CAPTION_COLOUR, OWN_COLOUR, PAPER_COLOUR, SHEET_COLOUR, View, view_of
+from codes.strokes.render import Pixels, animated_svg_text, image, paced_frames, svg_text
+from codes.strokes.sheet import Cell, Sheet, contact_sheet, sheet_frames, sheet_image, sheet_svg
+from codes.strokes.stroke3 import Sketch, sketch_from_polylines
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOSTILE = 'cat"></title><script>alert(1)</script>&amp; \x00\x1b\ud800 <b>'

@@ -1,7 +1,7 @@
 """Draw one sketch, as SVG text or as pixels, still or while it grows.
 
 This module knows SVG and Pillow's drawing calls. It knows no files and no display, and never changes the sketch it is
-given. :mod:`codes.sketch.layout` says what is drawn where and in which colour, and :mod:`codes.sketch.sheet` draws
+given. :mod:`codes.strokes.layout` says what is drawn where and in which colour, and :mod:`codes.strokes.sheet` draws
 many sketches together.
 
 In SVG, coordinates stay in the sketch's own units, so the picture lies exactly over the drawing it was made from. One
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codes.errors import BadOption
-from codes.sketch.layout import (
+from codes.strokes.layout import (
     LINE_WIDTH,
     PAPER_COLOUR,
     Piece,
@@ -33,7 +33,7 @@ from codes.sketch.layout import (
     split_by_length,
     view_of,
 )
-from codes.sketch.stroke3 import Floats, Sketch
+from codes.strokes.stroke3 import Floats, Sketch
 
 Pixels = NDArray[np.uint8]
 

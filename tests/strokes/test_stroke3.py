@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codes.errors import BadSketch
-from codes.sketch.stroke3 import MAX_POINTS, Sketch, checked, from_polylines, sketch_from_polylines, to_polylines
+from codes.strokes.stroke3 import MAX_POINTS, Sketch, checked, from_polylines, sketch_from_polylines, to_polylines
 from tests.support.worlds import doodles
 
 position = st.tuples(st.integers(-300, 300), st.integers(-300, 300))

@@ -1,6 +1,6 @@
 """Draw many sketches on one sheet, in rows, with captions: as SVG text or as pixels, still or growing together.
 
-This module knows sizes, texts, SVG and Pillow's masks. How one sketch is drawn is for :mod:`codes.sketch.render` to
+This module knows sizes, texts, SVG and Pillow's masks. How one sketch is drawn is for :mod:`codes.strokes.render` to
 know. Where everything lies is decided once, by :class:`Sheet` and :func:`text_labels`; both kinds of picture follow.
 """
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from codes.errors import BadOption
-from codes.sketch.layout import (
+from codes.strokes.layout import (
     CAPTION_COLOUR,
     OWN_COLOUR,
     PAPER_COLOUR,
@@ -26,7 +26,7 @@ from codes.sketch.layout import (
     split_by_length,
     view_of,
 )
-from codes.sketch.render import (
+from codes.strokes.render import (
     ANIMATION_STYLE,
     MAX_SIDE,
     SUPERSAMPLING,
@@ -38,7 +38,7 @@ from codes.sketch.render import (
     title_markup,
     view_box,
 )
-from codes.sketch.stroke3 import Sketch
+from codes.strokes.stroke3 import Sketch
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFont

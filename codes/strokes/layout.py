@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from codes.sketch.geometry import bounds
-from codes.sketch.stroke3 import OFFSET, Floats, Sketch
+from codes.strokes.geometry import bounds
+from codes.strokes.stroke3 import OFFSET, Floats, Sketch
 
 # A whole Quick, Draw! sketch is 255 pixels long and was drawn on a canvas of about 280.
 MARGIN = 0.05
