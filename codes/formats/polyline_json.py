@@ -8,6 +8,7 @@ sketches are a list of such objects. Fields beside ``strokes``:
 ``drawn``: true by default, which says that the points are as a pen gave them.
 ``pen_down``: true if the last stroke is not finished.
 ``prefix_rows``: in a completion, how many rows of stroke-3 the person drew.
+``page``: left, top, width and height of the paper that it lies on; the unit follows from it if it is left out.
 """
 
 from __future__ import annotations
@@ -25,13 +26,22 @@ from codes.formats import strict_json
 from codes.formats.files import MEGABYTE, atomic_path, read_text
 from codes.formats.strict_json import NotJson
 from codes.strokes.geometry import bounds, unit_of_canvas
-from codes.strokes.stroke3 import LIFT, MAX_POINTS, Floats, Polylines, Sketch, from_polylines, sketch_from_polylines
+from codes.strokes.stroke3 import (
+    LIFT,
+    MAX_POINTS,
+    Floats,
+    Page,
+    Polylines,
+    Sketch,
+    from_polylines,
+    sketch_from_polylines,
+)
 
 MAX_FILE = 64 * MEGABYTE
 SIGNIFICANT_DIGITS = 10
 SMALLEST_UNIT = 1e-9
 
-FIELDS = frozenset({"strokes", "unit", "category", "drawn", "pen_down", "prefix_rows"})
+FIELDS = frozenset({"strokes", "unit", "category", "drawn", "pen_down", "prefix_rows", "page"})
 
 
 def iterate(path: Path) -> Iterator[Sketch]:
@@ -78,7 +88,8 @@ def sketch_from_record(record: Any) -> Sketch:
     if unknown:
         raise NotJson(f"the field {unknown[0][:40]!r} is not known; known are {', '.join(sorted(FIELDS))}")
     strokes = _strokes(record["strokes"])
-    sketch = sketch_from_polylines(strokes, unit=_unit(record, strokes), **_texts_and_flags(record))
+    page = _page(record)
+    sketch = sketch_from_polylines(strokes, unit=_unit(record, strokes, page), page=page, **_texts_and_flags(record))
     return _with_pen(sketch, record)
 
 
@@ -94,6 +105,8 @@ def record_of(sketch: Sketch) -> dict[str, Any]:
         record["category"] = sketch.category
     if sketch.points[-1, LIFT] == 0:
         record["pen_down"] = True
+    if sketch.page is not None:
+        record["page"] = list(sketch.page[:4])
     # A first row that only repeats the origin is not among the strokes.
     missing = len(sketch) - len(from_polylines(strokes)[0])
     if sketch.prefix_rows is not None and sketch.prefix_rows > missing:
@@ -126,9 +139,21 @@ def _line(stroke: list[Any]) -> Floats:
     return np.array(stroke, dtype=np.float64)
 
 
-def _unit(record: dict[str, Any], strokes: Polylines) -> float:
+def _page(record: dict[str, Any]) -> Page | None:
+    page = record.get("page")
+    if page is None:
+        return None
+    if not isinstance(page, list) or len(page) != 4 or not all(map(strict_json.is_coordinate, page)):
+        raise NotJson('the "page" is not [left, top, width, height]')
+    if min(page[2:]) <= 0:
+        raise NotJson(f'the "page" is {page[2]:g} wide and {page[3]:g} high; both must be above 0')
+    left, top, width, height = map(float, page)
+    return Page(left, top, width, height)
+
+
+def _unit(record: dict[str, Any], strokes: Polylines, page: Page | None) -> float:
     if "unit" not in record:
-        return unit_of_canvas(bounds(strokes), None)
+        return unit_of_canvas(bounds(strokes), (page.width, page.height) if page else None)
     unit = record["unit"]
     if not strict_json.is_coordinate(unit) or unit <= 0:
         raise NotJson(f'the "unit" is {strict_json.short_repr(unit)}, not a positive number')

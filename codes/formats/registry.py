@@ -5,17 +5,15 @@ This module knows which module reads and writes which suffix, and imports it whe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from codes.errors import BadFile, BadOption, BadSketch
+from codes.strokes.sheet import Sheet, Sketches
 from codes.strokes.stroke3 import Sketch
-
-if TYPE_CHECKING:
-    from codes.strokes.sheet import Sheet
 
 READERS = {
     ".npz": "codes.formats.npz",
@@ -57,32 +55,56 @@ def read(path: str | Path, index: int = 0) -> Sketch:
     raise BadFile(path, f"has no sketch of number {index}")
 
 
-def read_all(path: str | Path, split: str | None = None) -> list[Sketch]:
+def read_all(path: str | Path, split: str | None = None) -> Sketches:
     """Return all sketches in the file, or in one split of an ``.npz`` file.
 
     Raises:
         BadFile: the file cannot be read, or holds no sketch.
         BadOption: ``split`` is given for a format that has none.
     """
-    sketches = list(_iterate(Path(path), split))
+    sketches = Sketches(_iterate(Path(path), split))
     if not sketches:
         raise BadFile(path, "holds no sketches" if split is None else f"has no sketches in split {split!r}")
     return sketches
 
 
-def write(path: str | Path, sketches: Sketch | Sequence[Sketch]) -> None:
-    """Write one sketch or several; nothing is left behind if it fails.
+class HasSketch(Protocol):
+    """Stand for what holds a finished sketch, such as a completion."""
+
+    @property
+    def sketch(self) -> Sketch:
+        """Return it."""
+
+
+Drawing = Sketch | HasSketch
+
+
+def write(path: str | Path, drawings: Drawing | Iterable[Drawing]) -> None:
+    """Write one sketch or several, or completions; nothing is left behind if it fails.
 
     Raises:
         BadFile: the suffix is unknown, or the file cannot be written.
-        BadSketch: there is no sketch to write.
+        BadSketch: there is no sketch to write, or something is none.
     """
     path = Path(path)
-    listed = [sketches] if isinstance(sketches, Sketch) else list(sketches)
+    listed = _sketches_of(drawings)
     writer = _module(path, WRITERS, "written")
     if not listed:
         raise BadSketch(f"{path}: there is no sketch to write")
     writer.write(path, listed)
+
+
+def _sketches_of(drawings: object) -> list[Sketch]:
+    if isinstance(drawings, Iterable) and not isinstance(drawings, Sketch):
+        return [_sketch_of(each) for each in drawings]
+    return [_sketch_of(drawings)]
+
+
+def _sketch_of(drawing: object) -> Sketch:
+    found = getattr(drawing, "sketch", drawing)
+    if not isinstance(found, Sketch):
+        raise BadSketch(f"sketches and completions can be written, not {type(drawing).__name__}")
+    return found
 
 
 def write_sheet(path: str | Path, sheet: Sheet) -> None:

@@ -10,6 +10,7 @@ and every expansion. So are ``<use>`` elements, which can multiply without end.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,13 +23,14 @@ from codes.formats import svg_shapes
 from codes.formats.files import MEGABYTE, bad_sketches_of, read_text
 from codes.formats.svg_shapes import NotSvg, Size, Subpath
 from codes.strokes.geometry import Bounds, bounds, unit_of_canvas
-from codes.strokes.stroke3 import MAX_COORDINATE, MAX_POINTS, Floats, Polylines, Sketch, sketch_from_polylines
+from codes.strokes.stroke3 import MAX_COORDINATE, MAX_POINTS, Floats, Page, Polylines, Sketch, sketch_from_polylines
 
 MAX_FILE = 10 * MEGABYTE
 MAX_ELEMENTS = 50_000
 MAX_DEPTH = 200
 FLATNESS = 0.05
 
+LENGTH = re.compile(r"(?=[0-9.]*[1-9])[0-9]{0,9}(\.[0-9]{1,9})?(px|pt|pc|mm|cm|in|em|rem)?")
 NAMESPACES = ("", "{http://www.w3.org/2000/svg}")
 CONTAINERS = frozenset({"svg", "g", "a", "switch"})
 
@@ -93,8 +95,9 @@ def decode(text: str) -> Sketch:
         NotSvg: the text is no SVG, is unsafe or too large, or nothing is drawn in it.
         BadSketch: there are too many points.
     """
-    strokes, unit = _strokes(_collect(text))
-    return sketch_from_polylines(strokes, unit=unit, drawn=True)
+    picture = _collect(text)
+    strokes, unit = _strokes(picture)
+    return sketch_from_polylines(strokes, unit=unit, drawn=True, page=_page(picture))
 
 
 class _ShapeCollector:
@@ -103,6 +106,7 @@ class _ShapeCollector:
     def __init__(self) -> None:
         self.shapes: list[_Shape] = []
         self.canvas: Bounds | None = None
+        self.printed: tuple[str, str] | None = None
         self.open: list[_Context] = []
         self.elements = 0
         self.tokens = 0
@@ -116,7 +120,7 @@ class _ShapeCollector:
         if self.open:
             self.open.append(self.enter(tag, attributes, self.open[-1]))
         elif tag == "svg":
-            self.canvas = _canvas(attributes)
+            self.canvas, self.printed = _canvas(attributes), _printed(attributes)
             size = (self.canvas.width, self.canvas.height) if self.canvas else (100.0, 100.0)
             self.open.append(_inherited(attributes, _Context(_IDENTITY, size)))
         else:
@@ -200,6 +204,17 @@ def _canvas(attributes: Mapping[str, str]) -> Bounds | None:
         return None
     width, height = (svg_shapes.parse_length(size, 0.0) for size in sizes)
     return Bounds(0.0, 0.0, width, height) if width > 0 and height > 0 else None
+
+
+def _printed(attributes: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return width and height as the file says them, if both are plain lengths."""
+    width, height = (attributes.get(name, "").strip() for name in ("width", "height"))
+    return (width, height) if LENGTH.fullmatch(width) and LENGTH.fullmatch(height) else None
+
+
+def _page(picture: _ShapeCollector) -> Page | None:
+    canvas = picture.canvas
+    return Page(canvas.left, canvas.top, canvas.width, canvas.height, picture.printed) if canvas else None
 
 
 def _view_box(attributes: Mapping[str, str]) -> Bounds | None:

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from codes.checkpoints.bundle import Bundle
-from codes.errors import BadOption, NotRecognised
+from codes.errors import BadOption, BadSketch, NotRecognised
 from codes.inference.generate import CategorySampler
 from codes.inference.models import Models
-from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions
+from codes.inference.options import (
+    MAX_DRAWINGS,
+    Changes,
+    Completion,
+    Completions,
+    Route,
+    SamplingOptions,
+    with_changes,
+)
 from codes.inference.requests import Completed, Event, PointsDrawn, Refused, SketchRequest, StreamedPoint
 from codes.inference.scheduler import Scheduler, categories_to_draw
 from codes.strokes.stroke3 import Sketch
@@ -46,40 +54,54 @@ class Completer:
         """Return what it can draw."""
         return self.bundle.categories
 
+    def __repr__(self) -> str:
+        return f"<Completer {self.bundle.folder.name!r}: {len(self.categories)} categories>"
+
     def classify(self, sketch: Sketch, only: Sequence[str] = ()) -> Route:
         """Return what a sketch, whole or begun, is recognised as: ``only`` one of these, if there are any.
 
         Raises:
+            BadSketch: it is no sketch.
             ModelNotFound: a name is none of the categories.
         """
         return self.classify_many([sketch], only)[0]
 
     def classify_many(self, sketches: Sequence[Sketch], only: Sequence[str] = ()) -> list[Route]:
         """Return what each of many sketches is recognised as, in few batches; see :meth:`classify`."""
+        for sketch in sketches:
+            check_sketch(sketch)
         return self.models.router.classify(sketches, only)
 
-    def complete(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> list[Completion]:
-        """Finish a sketch: ``options.variations`` ways for each category drawn, the likeliest category first.
+    def complete(
+        self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Unpack[Changes]
+    ) -> Completions:
+        """Finish a sketch: ``variations`` ways for each category drawn, the likeliest category first.
+
+        Options are given by name, as in ``complete(sketch, variations=9, temperature=0.4)``; all are explained by
+        :class:`codes.SamplingOptions`.
 
         Raises:
+            BadSketch: it is no sketch.
             NotRecognised: it looks like none of the categories, and neither ``category`` nor ``draw_unknown`` is given.
             BadOption: ``changes`` names an option that does not exist, or a value out of range.
             ModelNotFound: there is no such category.
         """
         return self.finish(sketch, self.classify(sketch), with_changes(options, changes))
 
-    def finish(self, sketch: Sketch, route: Route, options: SamplingOptions) -> list[Completion]:
+    def finish(self, sketch: Sketch, route: Route, options: SamplingOptions) -> Completions:
         """Finish a sketch that is classified already, as :meth:`complete` does."""
         route = self.models.router.among(route, options.only)
         self._check(route, options)
-        return self._draw([sketch], [route], options)[0]
+        return Completions(self._draw([sketch], [route], options)[0])
 
     def complete_many(self, sketches: Sequence[Sketch], options: SamplingOptions) -> list[list[Completion]]:
         """Finish many sketches, each as its likeliest category (or as ``options.category``), whatever was decided."""
         routes = self.classify_many(sketches, options.only)
         return self._draw(sketches, routes, replace(options, top=1, draw_unknown=True))
 
-    def stream(self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Any) -> Iterator[StreamedPoint]:
+    def stream(
+        self, sketch: Sketch, options: SamplingOptions | None = None, **changes: Unpack[Changes]
+    ) -> Iterator[StreamedPoint]:
         """Finish a sketch as one category and yield each point as soon as it is settled.
 
         The first stroke of each variation is not chosen, so its points come the moment they are drawn. Candidates are
@@ -87,7 +109,7 @@ class Completer:
         every point comes when it is drawn, and the drawings are those of :meth:`complete`.
 
         Raises:
-            NotRecognised, ModelNotFound: as :meth:`complete`.
+            BadSketch, NotRecognised, ModelNotFound: as :meth:`complete`.
             BadOption: as :meth:`complete`; or ``top`` is not 1.
         """
         options = with_changes(options, changes)
@@ -150,17 +172,18 @@ class Completer:
             scheduler.run_once()
 
 
-def with_changes(options: SamplingOptions | None, changes: dict[str, Any]) -> SamplingOptions:
-    """Return the options with some of them changed.
+def check_sketch(sketch: object) -> None:
+    """Refuse what is no sketch, and say how to get one.
 
     Raises:
-        BadOption: an unknown name or a value out of range.
+        BadSketch: it is none.
     """
-    names = [each.name for each in fields(SamplingOptions)]
-    unknown = sorted(changes.keys() - names)
-    if unknown:
-        raise BadOption(f"no option '{unknown[0]}'; there are {', '.join(names)}")
-    return replace(options or SamplingOptions(), **changes)
+    if isinstance(sketch, str | Path):
+        raise BadSketch(f"{str(sketch)!r} is the name of a file; read it first: codes.read({str(sketch)!r})")
+    if not isinstance(sketch, Sketch):
+        raise BadSketch(
+            f"a sketch is needed, not {type(sketch).__name__}; codes.read makes one of a file, codes.sketch of points"
+        )
 
 
 def _check_size(options: SamplingOptions) -> None:

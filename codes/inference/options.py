@@ -6,14 +6,17 @@ Knows sketches, and how a result is written as plain values for JSON: one form f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from difflib import get_close_matches
 from math import inf, log
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from codes.errors import BadOption
 from codes.formats.polyline_json import record_of
-from codes.strokes.stroke3 import Sketch
+from codes.strokes.layout import pieces
+from codes.strokes.sheet import Sketches
+from codes.strokes.stroke3 import Polylines, Sketch
 
 LatentSource = Literal["prefix", "zero", "prior"]
 Decision = Literal["known", "unsure", "unknown"]
@@ -43,7 +46,7 @@ class SamplingOptions:
     temperature: float = 0.4
     seed: int = 0
     category: str | None = None
-    only: tuple[str, ...] = ()
+    only: Sequence[str] = ()
     top: int = 1
     latent: LatentSource = "prefix"
     candidates: int = 24
@@ -70,10 +73,42 @@ class SamplingOptions:
         if self.category is not None and self.top != 1:
             raise BadOption("category names the one to draw, top draws several; give one of the two")
         check_names(self.only)
+        object.__setattr__(self, "only", tuple(self.only))
         if self.category is not None and self.only:
             raise BadOption("category names the one to draw, only says what it may be; give one of the two")
         if self.latent not in ("prefix", "zero", "prior"):
             raise BadOption(f"latent must be prefix, zero or prior, not '{self.latent}'")
+
+
+class Changes(TypedDict, total=False):
+    """Name the options that calls take by keyword; their meaning and defaults are those of :class:`SamplingOptions`."""
+
+    variations: int
+    temperature: float
+    seed: int
+    category: str | None
+    only: Sequence[str]
+    top: int
+    latent: LatentSource
+    candidates: int
+    max_points: int
+    draw_unknown: bool
+
+
+def with_changes(options: SamplingOptions | None, changes: Changes) -> SamplingOptions:
+    """Return the options with some of them changed.
+
+    Raises:
+        BadOption: these are no options, a name is unknown, or a value is out of range.
+    """
+    if options is not None and not isinstance(options, SamplingOptions):
+        raise BadOption(f"options are given by name, as in variations=9, or as SamplingOptions, not as {options!r}")
+    names = [each.name for each in fields(SamplingOptions)]
+    if unknown := sorted(changes.keys() - set(names)):
+        near = get_close_matches(unknown[0], names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+        raise BadOption(f"no option '{unknown[0]}'; {hint}")
+    return replace(options or SamplingOptions(), **changes)
 
 
 def check_names(only: Sequence[str]) -> None:
@@ -86,7 +121,7 @@ def check_names(only: Sequence[str]) -> None:
         raise BadOption(f"only must be a list of categories, not {only!r}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Route:
     """Hold what a sketch was recognised as.
 
@@ -112,8 +147,12 @@ class Route:
         probability = self.probabilities[category]
         return log(probability) if probability else -inf
 
+    def __repr__(self) -> str:
+        likeliest = ", ".join(f"{name} {each:.0%}" for name, each in list(self.probabilities.items())[:3])
+        return f"<Route: {self.decision}; {likeliest}>"
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Completion:
     """Hold a finished sketch.
 
@@ -137,6 +176,31 @@ class Completion:
     def adds(self) -> bool:
         """Return true if anything was drawn at all."""
         return len(self.sketch) > (self.sketch.prefix_rows or 0)
+
+    @property
+    def added(self) -> Polylines:
+        """Return what was drawn, and no more: absolute positions ``[k, 2]`` of each stroke, in the sketch's units.
+
+        The first continues the person's last stroke, and begins where that ended, if the pen had not lifted.
+        """
+        return [piece.line for piece in pieces(self.sketch) if not piece.own]
+
+    def __repr__(self) -> str:
+        points = len(self.sketch) - (self.sketch.prefix_rows or 0)
+        end = "" if self.ended else ", cut off"
+        return f"<Completion: {self.category} ({self.probability:.0%}), {points} points added{end}>"
+
+    def _repr_svg_(self) -> str:
+        """Return the picture that a notebook shows."""
+        return self.sketch._repr_svg_()
+
+
+class Completions(list[Completion]):
+    """Hold what was drawn of one sketch, the likeliest category first; a list that a notebook shows as a sheet."""
+
+    def _repr_svg_(self) -> str | None:
+        """Return the picture that a notebook shows; None of nothing."""
+        return Sketches(each.sketch for each in self)._repr_svg_()
 
 
 def result_record(route: Route, completions: Sequence[Completion]) -> dict[str, Any]:

@@ -87,24 +87,27 @@ class Candidate:
     Attributes:
         drawn: what was added.
         score: of the finished sketch, in nats, see :func:`candidate_scores`; 0 where nothing is chosen among.
+        on_page: false if it leaves the page that the sketch lies on.
     """
 
     drawn: Continuation
     score: float = 0.0
+    on_page: bool = True
 
     @property
-    def rank(self) -> tuple[bool, float]:
+    def rank(self) -> tuple[bool, bool, float]:
         """Return what candidates are compared by; the largest is the best.
 
         One that its decoder ended goes before one that was cut off, and one that adds something before one that adds
-        nothing: otherwise a sketch that is recognised already would be left as it is.
+        nothing: otherwise a sketch that is recognised already would be left as it is. One that stays on the page goes
+        before one that leaves it.
         """
-        return self.drawn.ended and len(self.drawn.points) > 0, self.score
+        return self.drawn.ended and len(self.drawn.points) > 0, self.on_page, self.score
 
     @property
     def good_enough(self) -> bool:
         """Return true if no more candidates need to be made."""
-        return self.rank >= (True, GOOD_ENOUGH)
+        return self.rank >= (True, True, GOOD_ENOUGH)
 
 
 def candidate_scores(

@@ -33,6 +33,7 @@ from codes.inference.requests import (
 from codes.inference.router import model_input
 from codes.inference.variations import DecoderBatch, Variation, decide, variations_of
 from codes.model.stepper import StepWeights
+from codes.strokes.geometry import room_of
 from codes.strokes.stroke3 import DX, DY, END, OFFSET, UP
 
 LOG = logging.getLogger(__name__)
@@ -261,6 +262,7 @@ def _variations(newcomers: Sequence[SubRequest]) -> list[Variation]:
         for each, candidates in zip(variations, owner.candidates, strict=True):
             each.options = replace(each.options, candidates=candidates)
             each.owner, each.opens = owner, owner.request.streams and candidates > 1
+            each.room = room_of(owner.request.sketch)
     return [each for variations in made for each in variations]
 
 

@@ -34,6 +34,8 @@ from codes.inference.options import SamplingOptions
 from codes.inference.ranking import FIRST_ROUND, Candidate, candidate_scores
 from codes.inference.router import Pixels
 from codes.model.stepper import StepWeights
+from codes.strokes.geometry import Bounds
+from codes.strokes.stroke3 import OFFSET
 
 BLANK = np.zeros((0, 3))
 MAX_TOGETHER = 64  # variations that :func:`draw_all` draws together
@@ -50,6 +52,7 @@ class Variation:
         options: how; ``candidates`` of it are made at most.
         key: of its first candidate.
         start: ``[1]``, where its candidates begin.
+        room: what its drawings should not leave, in QuickDraw pixels from where the prefix begins; None for no bounds.
         opening: what was drawn before its candidates begin, perhaps nothing.
         opens: true until the opening was drawn; never where there is to be none.
         n_made: candidates that were begun so far.
@@ -66,6 +69,7 @@ class Variation:
     options: SamplingOptions
     key: NoiseKey
     start: ActiveBatch
+    room: Bounds | None = None
     opening: Continuation = NOTHING
     opens: bool = False
     n_made: int = 0
@@ -96,6 +100,14 @@ class Variation:
     def finished(self, drawn: Continuation) -> Pixels:
         """Return the prefix and what was added, as models see it."""
         return np.concatenate([self.prefix, self.decoder.config.normaliser.undo(drawn.points)])
+
+    def stays_in_room(self, finished: Pixels) -> bool:
+        """Return true if what was added to the prefix does not leave its room."""
+        if self.room is None:
+            return True
+        x, y = finished[:, OFFSET].cumsum(axis=0)[len(self.prefix) :].T
+        left, top, right, bottom = self.room
+        return bool(((x >= left) & (x <= right) & (y >= top) & (y <= bottom)).all())
 
     def consider(self, candidates: Sequence[Candidate]) -> None:
         """Keep the best so far, and decide whether it is good enough; of equals the first is the best.
@@ -242,5 +254,10 @@ def decide(models: Models | None, rounds: Sequence[tuple[Variation, Sequence[Con
     if sketches:
         assert models, "there is nobody to choose"
         scores = iter(candidate_scores(models.router, models.critic, sketches, rows, categories))
+    finished = iter(sketches)
     for variation, drawn in rounds:
-        variation.consider([Candidate(each, next(scores) if variation.chooses else 0.0) for each in drawn])
+        if variation.chooses:
+            seen = ((each, next(scores), variation.stays_in_room(next(finished))) for each in drawn)
+            variation.consider([Candidate(*each) for each in seen])
+        else:
+            variation.consider([Candidate(each) for each in drawn])

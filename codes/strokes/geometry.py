@@ -69,6 +69,15 @@ def bounds(polylines: Sequence[Floats]) -> Bounds:
     return Bounds(left, top, right, bottom)
 
 
+def room_of(sketch: Sketch) -> Bounds | None:
+    """Return the page of a sketch in Quick, Draw! pixels from its origin, a pixel wider; None if it has no page."""
+    if sketch.page is None:
+        return None
+    (x, y), page, unit = sketch.origin, sketch.page, sketch.unit
+    left, top = (page.left - x) / unit - 1, (page.top - y) / unit - 1
+    return Bounds(left, top, left + page.width / unit + 2, top + page.height / unit + 2)
+
+
 def resample(line: Floats, spacing: float) -> Floats:
     """Return points at equal steps along the line, then its last point; ``[k, 2]`` to ``[m, 2]``.
 
@@ -157,7 +166,7 @@ def in_quickdraw_pixels(sketch: Sketch) -> Sketch:
     fewer = simplify_drawn(sketch)
     points = np.column_stack([fewer.points[:, OFFSET] / sketch.unit, fewer.points[:, LIFT]])
     x, y = fewer.origin
-    return replace(fewer, points=points, origin=(x / sketch.unit, y / sketch.unit), unit=1.0)
+    return replace(fewer, points=points, origin=(x / sketch.unit, y / sketch.unit), unit=1.0, page=None)
 
 
 def unit_of_canvas(box: Bounds, canvas: tuple[float, float] | None) -> float:

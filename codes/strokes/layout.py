@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from codes.strokes.geometry import bounds
-from codes.strokes.stroke3 import OFFSET, Floats, Sketch
+from codes.strokes.stroke3 import OFFSET, Floats, Page, Sketch
 
 # A whole Quick, Draw! sketch is 255 pixels long and was drawn on a canvas of about 280.
 MARGIN = 0.05
@@ -61,6 +61,17 @@ def view_of(*sketches: Sketch) -> View:
     box = bounds([line for sketch in sketches for line in sketch.polylines()])
     margin = MARGIN * box.longest or sketches[0].unit * DOT_SIDE / 2
     return View(box.left - margin, box.top - margin, box.width + 2 * margin, box.height + 2 * margin)
+
+
+def view_of_page(sketch: Sketch, page: Page) -> View:
+    """Return the page that a sketch lies on, grown on each side where the drawing leaves it."""
+    box, room = bounds(sketch.polylines()), LINE_WIDTH * view_of(sketch).side / 2
+    right, bottom = page.left + page.width, page.top + page.height
+    left = page.left if box.left >= page.left else box.left - room
+    top = page.top if box.top >= page.top else box.top - room
+    right = right if box.right <= right else box.right + room
+    bottom = bottom if box.bottom <= bottom else box.bottom + room
+    return View(left, top, right - left, bottom - top)
 
 
 class Piece(NamedTuple):

@@ -32,11 +32,13 @@ from codes.strokes.layout import (
     segments,
     split_by_length,
     view_of,
+    view_of_page,
 )
 from codes.strokes.stroke3 import Floats, Sketch
 
 Pixels = NDArray[np.uint8]
 
+NUMBER = re.compile(r"[0-9.]+")
 NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # Coordinates are precise enough if a frame counts at least this many pixels a side.
@@ -64,9 +66,12 @@ ANIMATION_STYLE = """<style>
 """
 
 
-def svg_text(sketch: Sketch) -> str:
-    """Return a still picture, framed by the sketch's bounds and a margin."""
-    return _document(sketch, strokes_markup(sketch, view_of(sketch)))
+def svg_text(sketch: Sketch, paper: bool = False) -> str:
+    """Return a still picture: the sketch's page, grown where the drawing leaves it, or its bounds and a margin.
+
+    It has no background, so that it can lie over another, unless it is to have the colour of ``paper``.
+    """
+    return _document(sketch, strokes_markup(sketch, view_of(sketch)), paper)
 
 
 def animated_svg_text(sketch: Sketch, seconds: float = ANIMATION_SECONDS) -> str:
@@ -128,14 +133,36 @@ def format_number(value: float, digits: int) -> str:
     return "0" if text == "-0" else text
 
 
-def _document(sketch: Sketch, body: str) -> str:
-    view = view_of(sketch)
+def _document(sketch: Sketch, body: str, paper: bool = False) -> str:
+    view, size = _frame(sketch)
     box = view_box(view, decimals(sketch.unit, view.side))
-    width, height = view.size(DEFAULT_SIDE)
+    background = f' style="background:{PAPER_COLOUR}"' if paper else ""
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="{box}" role="img" '
-        f'style="background:{PAPER_COLOUR}">\n{title_markup(sketch.category)}{body}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg"{size} viewBox="{box}" role="img"{background}>\n'
+        f"{title_markup(sketch.category)}{body}</svg>\n"
     )
+
+
+def _frame(sketch: Sketch) -> tuple[View, str]:
+    """Return what a picture shows, and the attributes that say how large that is."""
+    page = sketch.page
+    if page is None:
+        view = view_of(sketch)
+        columns, rows = view.size(DEFAULT_SIDE)
+        return view, f' width="{columns}" height="{rows}"'
+    view = view_of_page(sketch, page)
+    if page.printed is None:
+        return view, ""
+    width = _grown(page.printed[0], view.width / page.width)
+    height = _grown(page.printed[1], view.height / page.height)
+    return view, f' width="{width}" height="{height}"'
+
+
+def _grown(length: str, factor: float) -> str:
+    """Return a length such as ``210mm``, so many times as long."""
+    number = NUMBER.match(length)
+    assert number, "a page's lengths begin with numbers"
+    return length if factor == 1 else f"{format_number(float(number[0]) * factor, 4)}{length[number.end() :]}"
 
 
 def _path(piece: Piece, digits: int, timing: str) -> str:

@@ -152,6 +152,14 @@ class Sheet:
         )
 
 
+class Sketches(list[Sketch]):
+    """Hold several sketches; a list that a notebook shows as a sheet."""
+
+    def _repr_svg_(self) -> str | None:
+        """Return the picture that a notebook shows; None of nothing."""
+        return sheet_svg(contact_sheet(self)) if self else None
+
+
 class TextLabel(NamedTuple):
     """Hold a text and its anchor: the middle of its line, at its left end or (``centred``) at its centre."""
 

@@ -14,8 +14,8 @@ polylines: a list of ``[k, 2]`` arrays of absolute positions, one for each strok
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +41,24 @@ MAX_POINTS = 20_000
 MAX_COORDINATE = 1e6
 
 
-@dataclass(frozen=True, eq=False)
+class Page(NamedTuple):
+    """Hold the paper that a sketch lies on, in the sketch's units; y grows downwards.
+
+    Attributes:
+        left, top, width, height: where it lies and how large it is.
+        printed: its width and height as an SVG file says them, such as ``("210mm", "297mm")``; None if nobody does.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    printed: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Sketch:
-    """Hold a drawing in its own units.
+    """Hold a drawing in its own units. Two are equal if everything they hold is.
 
     Attributes:
         points: stroke-3 rows, ``[n, 3]`` float64, read-only, ``1 <= n <= MAX_POINTS``.
@@ -54,9 +69,11 @@ class Sketch:
             QuickDraw's simplification. Drawn sketches are simplified before a model sees them.
         category: the name of what it shows, if known.
         prefix_rows: in a completion, how many of the rows the person drew; None for any other sketch.
+        page: the paper that it lies on, if that is known. Completions stay on it where they can.
 
     Raises:
-        BadSketch: the points are no sketch (see :func:`checked`), or the unit or the origin is no finite number.
+        BadSketch: the points are no sketch (see :func:`checked`), or the unit, the origin or the page is no finite
+            number.
     """
 
     points: Stroke3
@@ -64,7 +81,8 @@ class Sketch:
     unit: float = 1.0
     drawn: bool = False
     category: str | None = None
-    prefix_rows: int | None = field(default=None)
+    prefix_rows: int | None = None
+    page: Page | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "points", checked(self.points))
@@ -72,9 +90,39 @@ class Sketch:
             raise BadSketch(f"a Quick, Draw! pixel must be more than 0 units, not {self.unit}")
         if not np.isfinite(self.origin).all():
             raise BadSketch("the origin is not finite")
+        if self.page and not (np.isfinite(self.page[:4]).all() and min(self.page.width, self.page.height) > 0):
+            raise BadSketch(f"a page has a finite place and a width and a height above 0, unlike {self.page[:4]}")
 
     def __len__(self) -> int:
         return len(self.points)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sketch) and self._value() == other._value()
+
+    def __hash__(self) -> int:
+        return hash(self._value())
+
+    def __repr__(self) -> str:
+        lines = self.polylines()
+        width, height = np.ptp(np.concatenate(lines), axis=0).tolist()
+        strokes = "1 stroke" if len(lines) == 1 else f"{len(lines)} strokes"
+        shows = f" of {self.category!r}" if self.category else ""
+        return f"<Sketch{shows}: {strokes}, {len(self)} points, {width:.4g} x {height:.4g}>"
+
+    def _repr_svg_(self) -> str:
+        """Return the picture that a notebook shows."""
+        from codes.strokes.render import svg_text
+
+        return svg_text(self, paper=True)
+
+    def __reduce__(self) -> tuple[type[Sketch], tuple[Any, ...]]:
+        return Sketch, (self.points, *self._others())
+
+    def _value(self) -> tuple[Any, ...]:
+        return self.points.tobytes(), *self._others()
+
+    def _others(self) -> tuple[Any, ...]:
+        return self.origin, self.unit, self.drawn, self.category, self.prefix_rows, self.page
 
     def prefix(self, rows: int) -> Sketch:
         """Return the first ``rows`` rows with their pen states as drawn, since a prefix is not an ended sketch."""

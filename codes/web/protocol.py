@@ -48,7 +48,7 @@ class LiveOptions(Struct, kw_only=True, forbid_unknown_fields=True):
     temperature: float = SamplingOptions.temperature
     seed: Seed = SamplingOptions.seed
     category: str | None = SamplingOptions.category
-    only: tuple[str, ...] = SamplingOptions.only
+    only: tuple[str, ...] = ()
     top: Count = SamplingOptions.top
     max_points: Count = SamplingOptions.max_points
     draw_unknown: bool = SamplingOptions.draw_unknown

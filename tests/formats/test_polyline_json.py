@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from codes.errors import BadFile
 from codes.formats import polyline_json
-from codes.strokes.stroke3 import LIFT, Sketch
+from codes.strokes.stroke3 import LIFT, Page, Sketch
 from tests.support.drawings import HOUSE, assert_same_strokes, house
 
 
@@ -56,10 +56,10 @@ def test_a_dot_is_a_sketch(tmp_path: Path, content: Any) -> None:
 
 
 def test_all_fields_make_the_round_trip(tmp_path: Path) -> None:
-    sketch = replace(house(unit=1.7, drawn=True, category="house"), prefix_rows=3)
+    sketch = replace(house(unit=1.7, drawn=True, category="house"), prefix_rows=3, page=Page(-5.0, 0.0, 300.0, 200.0))
     again = round_trip(tmp_path / "a.json", sketch)
     np.testing.assert_allclose(again.points, sketch.points, atol=1e-6)
-    for name in ("origin", "unit", "drawn", "category", "prefix_rows"):
+    for name in ("origin", "unit", "drawn", "category", "prefix_rows", "page"):
         assert getattr(again, name) == getattr(sketch, name), name
 
 
@@ -109,6 +109,9 @@ BAD_FILES: dict[str, Any] = {
     "category": {"strokes": [[[1, 2]]], "category": 3},
     "drawn": {"strokes": [[[1, 2]]], "drawn": 1},
     "pen": {"strokes": [[[1, 2]]], "pen_down": "no"},
+    "page-flat": {"strokes": [[[1, 2], [3, 4]]], "page": [0, 0, 10, 0]},
+    "page-size": {"strokes": [[[1, 2], [3, 4]]], "page": [10, 10]},
+    "page-text": {"strokes": [[[1, 2], [3, 4]]], "page": "a4"},
     "rows-zero": {"strokes": [[[1, 2], [3, 4]]], "prefix_rows": 0},
     "rows-many": {"strokes": [[[1, 2], [3, 4]]], "prefix_rows": 2},
     "rows-flag": {"strokes": [[[1, 2], [3, 4]]], "prefix_rows": True},

@@ -18,7 +18,7 @@ from codes.inference.completer import Completer
 from codes.inference.decoding import Drawings
 from codes.inference.options import Completion, SamplingOptions
 from codes.inference.router import model_input
-from codes.strokes.stroke3 import Sketch, sketch_from_polylines
+from codes.strokes.stroke3 import Page, Sketch, sketch_from_polylines
 from tests.support.worlds import CATEGORIES, prefixes, sketch_of, tiny_bundle
 
 LATENTS = ["prefix", "zero", "prior"]
@@ -378,3 +378,23 @@ def test_what_is_none_of_the_categories_is_refused(completer):
     for ask in (completer.complete, completer.classify):
         with pytest.raises(BadOption, match="list of categories"):
             ask(prefixes(1)[0], only="circle")
+
+
+def test_of_several_drawings_one_that_stays_on_the_page_is_kept(completer):
+    """A4 paper, say: what leaves it is lost."""
+    sketch = codes.sketch([[(10, 10), (40, 12), (42, 40)]], canvas=(60, 60))
+    (anywhere,) = completer.complete(replace(sketch, page=None), category="zigzag", candidates=24)
+    x = np.concatenate(anywhere.added)[:, 0]
+    page = Page(0.0, 0.0, float(x.max()) - 3, 1e4)
+    for paper in (page, Page(float(x.min()) + 3, -1e4, 1e4, 2e4)):
+        (kept,) = completer.complete(replace(sketch, page=paper), category="zigzag", candidates=24)
+        assert off_page(anywhere, paper) > 2
+        assert off_page(kept, paper) <= sketch.unit
+
+
+def off_page(completion: Completion, page: Page) -> float:
+    """How far what was added leaves a page, in its units; 0 or less if it stays."""
+    positions = np.concatenate(completion.added)
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    corner = np.array([page.left, page.top])
+    return float(max((corner - low).max(), (high - corner - [page.width, page.height]).max()))

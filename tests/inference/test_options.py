@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from codes.errors import BadOption
-from codes.inference.completer import with_changes
-from codes.inference.options import SamplingOptions
+from codes.inference.options import SamplingOptions, with_changes
 
 
 @pytest.mark.parametrize(

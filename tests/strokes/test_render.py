@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from codes.errors import BadOption
+from codes.formats import svg_in
 from codes.strokes.layout import ADDED_COLOUR, CAPTION_COLOUR, OWN_COLOUR, PAPER_COLOUR, SHEET_COLOUR, View, view_of
 from codes.strokes.render import Pixels, animated_svg_text, image, paced_frames, svg_text
 from codes.strokes.sheet import Cell, Sheet, contact_sheet, sheet_frames, sheet_image, sheet_svg
@@ -370,3 +371,34 @@ def test_last_frame_of_a_sheet_is_its_image():
 def test_impossible_sheets_are_refused(sheet, message):
     with pytest.raises(BadOption, match=message):
         sheet()
+
+
+PAGE = (
+    '<svg xmlns="http://www.w3.org/2000/svg"{size} viewBox="{box}"><path d="M20 30L80 30L80 70" stroke="#000"/></svg>'
+)
+
+
+@pytest.mark.parametrize("size", ["", ' width="210mm" height="148.5mm"', ' width="400" height="283"'])
+def test_a_picture_keeps_the_page_that_it_was_read_from(size):
+    """So that it lies over the original; there is no background unless it is asked for."""
+    text = svg_text(svg_in.decode(PAGE.format(size=size, box="0 0 100 70.75")))
+    assert f'<svg xmlns="http://www.w3.org/2000/svg"{size} viewBox="0 0 100 70.75"' in text
+    assert "background" not in text
+    assert "background" in svg_text(svg_in.decode(PAGE.format(size=size, box="0 0 100 70.75")), paper=True)
+
+
+@pytest.mark.parametrize("size", [' width="50%" height="20"', ' width="auto" height="auto"', ' width="0" height="0"'])
+def test_a_size_that_is_no_length_is_left_out(size):
+    assert '"http://www.w3.org/2000/svg" viewBox=' in svg_text(svg_in.decode(PAGE.format(size=size, box="0 0 100 70")))
+
+
+def test_a_page_grows_only_where_the_drawing_leaves_it():
+    """And its printed size with it, so that everything stays as large as it was."""
+    text = svg_text(svg_in.decode(PAGE.format(size=' width="100mm" height="50mm"', box="0 0 60 60")))
+    x, y, width, height = map(float, re.search(r'viewBox="([^"]+)"', text)[1].split())
+    assert (x, y) == (0, 0)
+    assert 80 < width < 82
+    assert 70 < height < 72
+    wide, high = (float(re.search(rf'{name}="([0-9.]+)mm"', text)[1]) for name in ("width", "height"))
+    assert wide / 100 == pytest.approx(width / 60, rel=1e-3)
+    assert high / 50 == pytest.approx(height / 60, rel=1e-3)
