@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from benchmarks import ROOT
 from benchmarks.speed import __main__ as speed
+from benchmarks.speed import first_use
 from benchmarks.speed.__main__ import BEGIN, END
 from benchmarks.speed.memory import STATUS, peaks_of_training
 from benchmarks.speed.serving import import_seconds
@@ -93,3 +94,13 @@ def test_memory_and_start_are_measured_in_processes_of_their_own(tmp_path):
     assert {*memory, *start} <= speed.MEANINGS.keys()
     assert 0.5 < memory["memory_ratio"] < 2
     assert 0 < start["import_ms"] < 60_000
+
+
+def test_each_category_of_a_bundle_is_used_once(bundle, monkeypatch):
+    monkeypatch.setattr(first_use, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(first_use, "use_threads", lambda threads: None)
+    figures = first_use.use_all(str(bundle.folder))
+    assert figures["categories"] == len(bundle.categories)
+    assert 0 < figures["first_use_ms"] <= figures["first_use_p95_ms"]
+    assert figures["bundle_mb"] < 1 < figures["all_used_mb"]
+    assert figures.keys() <= speed.MEANINGS.keys()
