@@ -17,7 +17,7 @@ from codes.building.calibration_fit import calibrate, prefix_logits
 from codes.building.catalogue import add_catalogue
 from codes.building.critic_examples import critic_sketches
 from codes.building.critic_fit import add_critic
-from codes.checkpoints.bundle import COMMON, Bundle, part_folder, publish_bundle
+from codes.checkpoints.bundle import COMMON, Bundle, check_bundle_folder, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, PartKind, read_decoder, write_part
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise
 from codes.data.batches import ordered_batches
@@ -83,9 +83,11 @@ def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None, proces
         processes: that draw for the critic, a category each.
 
     Raises:
-        BadFile: a run is none, or the store has no training sketches for a critic.
+        BadFile: a run is none, the store has no training sketches for a critic, or there is something else than a
+            bundle in the folder.
         BadOption: router, decoders and store do not belong together.
     """
+    check_bundle_folder(folder)
     sketches = critic_sketches(plan.store, tuple(plan.decoders), plan.critic_sketches)
     card = card or DEFAULT_CARD.format(name=folder.name, categories=", ".join(plan.decoders))
     bundle = _build_parts(plan, folder, card)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from codes.errors import BadFile, BadOption, BadSketch
+from codes.formats.files import disk_errors_of
 from codes.sketch.stroke3 import Sketch
 
 if TYPE_CHECKING:
@@ -93,6 +94,32 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
         BadFile: the file cannot be written.
     """
     import_module(WRITERS[Path(path).suffix.lower()]).write_sheet(path, sheet)
+
+
+def check_sheet(suffix: str, sheet: Sheet) -> None:
+    """Refuse a sheet that is larger than a picture with this suffix may be, before its sketches are drawn.
+
+    Raises:
+        BadOption: it is too large.
+    """
+    if suffix in (".png", ".gif"):
+        import_module(WRITERS[suffix]).check_sheet(suffix, sheet)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files that can be read in a folder and in its folders, sorted; not those that are hidden.
+
+    Raises:
+        BadFile: there is none, or the folder is a packed store.
+    """
+    if (folder / "store.json").exists():
+        raise BadFile(folder, "is a packed store, not a folder of files of sketches")
+    with disk_errors_of(folder):
+        found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in READERS and file.is_file())
+    visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+    if not visible:
+        raise BadFile(folder, f"the folder holds no file that can be read ({', '.join(READERS)})")
+    return visible
 
 
 def encode(sketch: Sketch, suffix: str) -> bytes:

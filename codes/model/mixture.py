@@ -77,8 +77,8 @@ def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
 
     The paper divides the pen's logits by the temperature too. An end is never likely at any single point, so ends
     become rare that way and drawings too long. Here the pen's logits are divided by the eighth root of the temperature
-    (docs/log.md), and near 0 in proportion to it, so that a cold drawing is the same every time. At 0 nothing is left of
-    the noise, see :func:`greedy_noise`.
+    (docs/log.md), and near 0 in proportion to it, so that a cold drawing is the same every time. At 0 nothing of the
+    noise is left, see :func:`greedy_noise`.
     """
     temperature = temperature.unsqueeze(-1)
     pen = torch.minimum(temperature**PEN_POWER, temperature * PEN_COLD)

@@ -259,7 +259,8 @@ def test_at_temperature_0_a_sketch_is_finished_alike_whatever_the_seed_and_drawn
     monkeypatch.setattr(Drawings, "join", lambda self, some: joined.append(len(some.active)) or real(self, some))
     for category in CATEGORIES:
         drawn = [
-            completer.complete(sketch_of(keep=0.5), category=category, temperature=0, seed=seed)[0] for seed in (0, 1, 99)
+            completer.complete(sketch_of(keep=0.5), category=category, temperature=0, seed=seed)[0]
+            for seed in (0, 1, 99)
         ]
         assert all(np.array_equal(each.sketch.points, drawn[0].sketch.points) for each in drawn)
         assert [each.log_likelihood for each in drawn] == [drawn[0].log_likelihood] * 3
