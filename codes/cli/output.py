@@ -10,9 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
+import numpy as np
 
 from codes.cli.common import PATH, STREAM, Command, option
 from codes.errors import BadFile, BadOption
@@ -26,7 +28,7 @@ from codes.sketch.stroke3 import DX, DY, LIFT, Sketch
 
 PICTURES = (".svg", ".png", ".gif")
 LEGEND = "black: drawn, red: added, %: how sure"
-HARDLY_ANY = 0.02  # of the length of all lines; so little is added to a sketch that was finished
+HARDLY_ANY = 0.1  # of the length of all lines; to four fifths of a sketch about a fifth is added
 
 
 def output_options(what: str, overwrites: bool = True) -> Callable[[Command], Command]:
@@ -171,10 +173,17 @@ def planned_sheet(sketches: Sequence[Sketch], categories: int, variations: int) 
 def _rows_of(figures: Figures) -> list[list[Cell]]:
     view = view_of(figures.sketch, *(each.sketch for each in figures.completions))
     name = printable(Path(figures.name).name)
-    first = Cell(figures.sketch, name if figures.completions else f"{name}: none of these", view)
-    later = [Cell(each.sketch, _caption(each), view) for each in figures.completions]
+    first = Cell(figures.sketch, f"{_remark(figures.completions)}{name}", view)
+    later = [Cell(each.sketch, f"{each.category} {each.probability:.0%}", view) for each in figures.completions]
     categories = len({each.category for each in figures.completions})
     return _arranged(first, later, _columns(categories, len(later) // max(1, categories)))
+
+
+def _remark(completions: Sequence[Completion]) -> str:
+    """Return what is said of a sketch before its name, which may be too long to be shown whole."""
+    if not completions:
+        return "none of these: "
+    return "looks finished: " if looks_finished(completions) else ""
 
 
 def _columns(categories: int, variations: int) -> int:
@@ -188,17 +197,17 @@ def _arranged(first: Cell, later: Sequence[Cell], columns: int) -> list[list[Cel
     return [[first if start == 0 else Cell(None), *later[start : start + columns]] for start in starts]
 
 
-def _caption(completion: Completion) -> str:
-    return f"{completion.category} {completion.probability:.0%}" + (": finished" if hardly_adds(completion) else "")
+def looks_finished(completions: Sequence[Completion]) -> bool:
+    """Return true if the model ends a sketch with hardly anything added, in most of its completions."""
+    added = [_share_added(each.sketch) for each in completions if each.ended]
+    return bool(added) and len(added) == len(completions) and median(added) <= HARDLY_ANY
 
 
-def hardly_adds(completion: Completion) -> bool:
-    """Return true if the model ended a sketch with next to nothing added: it looks finished already."""
-    points, begin = completion.sketch.points, completion.sketch.prefix_rows or 0
-    lengths = (points[:, DX] ** 2 + points[:, DY] ** 2) ** 0.5
-    drawn = [True, *(points[:-1, LIFT] == 0)]
-    added = (lengths * drawn)[begin:].sum()
-    return bool(completion.ended and added <= HARDLY_ANY * (lengths * drawn).sum())
+def _share_added(sketch: Sketch) -> float:
+    """Return how much of the length of all lines was added to the prefix, from 0 to 1."""
+    pen_down = np.array([True, *(sketch.points[:-1, LIFT] == 0)])
+    lengths = np.hypot(sketch.points[:, DX], sketch.points[:, DY]) * pen_down
+    return float(lengths[sketch.prefix_rows or 0 :].sum() / max(lengths.sum(), np.finfo(float).tiny))
 
 
 def printable(name: str) -> str:

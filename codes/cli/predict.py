@@ -31,7 +31,7 @@ from codes.cli.output import (
     Figures,
     check_overwritten,
     figures_sheet,
-    hardly_adds,
+    looks_finished,
     output_of,
     output_options,
     planned_sheet,
@@ -200,7 +200,7 @@ def _drawn_finding(figures: Figures, route: Route) -> str:
         return f"{finding(route)}; name a category to have it drawn"
     drawn = dict.fromkeys(each.category for each in figures.completions)
     as_asked = "" if list(drawn) == [route.category] else f", drawn as {', '.join(drawn)}"
-    finished = ", looks finished already" if all(map(hardly_adds, figures.completions)) else ""
+    finished = ", looks finished already" if looks_finished(figures.completions) else ""
     return f"{finding(route)}{as_asked}{finished}"
 
 
