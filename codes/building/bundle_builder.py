@@ -28,6 +28,7 @@ from codes.model.config import RouterConfig
 from codes.model.router import RouterNet
 from codes.processes import ALONE, Processes
 from codes.training.run_folder import RunFolder
+from codes.vocabulary import resolve
 
 COMMANDS: dict[PartKind, str] = {"decoder": "train draw", "router": "train predict"}
 DEFAULT_CARD = (
@@ -104,7 +105,7 @@ def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFold
 
     Raises:
         BadFile: there is no run of a single category.
-        BadOption: one of the categories has no run.
+        ModelNotFound: one of the categories, in any case, spacing and number, has no run.
     """
     found = [folder] if (folder / "best.safetensors").exists() else sorted(folder.glob("*/"))
     runs: dict[str, RunFolder] = {}
@@ -114,9 +115,8 @@ def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFold
             runs[learned[0]] = run
     if not runs:
         raise BadFile(folder, "holds no run of a single category's decoder")
-    if missing := [category for category in categories if category not in runs]:
-        raise BadOption(f"{folder} has no run of {', '.join(missing)}; there are {', '.join(runs)}")
-    return {category: runs[category] for category in categories or runs}
+    names = [resolve(category, list(runs)) for category in categories]
+    return {category: runs[category] for category in names or runs}
 
 
 def _build_parts(plan: BundlePlan, folder: Path, card: str) -> Bundle:
