@@ -5,6 +5,7 @@ Knows click and dataclasses; imports nothing that takes time, so that a command 
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import re
@@ -81,6 +82,10 @@ class ErrorHandlingGroup(click.Group):
             return super().invoke(ctx)
         except SketchError as error:
             raise UserError(str(error)) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise UserError("standard output cannot be written (no space left on device)") from error
         except KeyboardInterrupt:
             click.echo("Stopped; what was saved is kept.", err=True)
             ctx.exit(130)

@@ -15,7 +15,7 @@ import click
 
 from codes.cli.common import PATH, STREAM, Command, option
 from codes.errors import BadFile, BadOption, BadSketch
-from codes.formats.files import MEGABYTE
+from codes.formats.files import MEGABYTE, disk_errors_of
 from codes.formats.registry import READERS, files_in, read
 from codes.formats.streams import STANDARD_INPUT, read_bytes
 from codes.sketch.stroke3 import Sketch
@@ -79,7 +79,8 @@ def read_inputs(files: Sequence[Path], index: int, source_format: str | None) ->
     errors: list[BadFile] = []
     for file in files:
         try:
-            members = files_in(file) if file.is_dir() else [file]
+            with disk_errors_of(file):
+                members = files_in(file) if file.is_dir() else [file]
         except BadFile as error:
             errors.append(error)
             continue

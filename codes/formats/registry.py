@@ -130,6 +130,9 @@ def encode(sketch: Sketch, suffix: str) -> bytes:
 
 
 def _iterate(path: Path, split: str | None) -> Iterator[Sketch]:
+    with disk_errors_of(path):
+        if not path.exists():
+            raise BadFile(path, "there is no such file")
     reader = _module(path, READERS, "read")
     if split is not None and path.suffix.lower() != ".npz":
         raise BadOption(f"{path}: only .npz files have splits")

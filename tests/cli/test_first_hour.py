@@ -261,3 +261,18 @@ def test_no_color_is_kept(half, model, monkeypatch, no_color, bold):
     monkeypatch.setenv("NO_COLOR", no_color)
     words = ["classify", str(half), *map(str, model)]
     assert ("\x1b[" in CliRunner().invoke(main, words, color=True).stdout) == bold
+
+
+@pytest.mark.parametrize("command", ["classify half.svg", "complete half.svg -n 1 -o -"])
+def test_a_full_disk_behind_standard_output_is_one_sentence(half, model, command):
+    done = shell(f"predict_client {command} {shlex.join(map(str, model))} > /dev/full")
+    assert done.returncode == 2 and b"Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1] == b"Error: standard output cannot be written (no space left on device)"
+
+
+@pytest.mark.parametrize(("name", "part"), [("missing", "there is no such file"), ("a" * 300, "file name too long")])
+def test_a_name_of_which_there_is_nothing_is_one_sentence(half, model, name, part):
+    result = run(main, "classify", name, half, *model)
+    assert result.exit_code == 2 and "half.svg: " in result.stdout
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"Error: {name}: ") and part in line
