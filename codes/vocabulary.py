@@ -1,4 +1,8 @@
-"""Find a category by what people call it: "bike", "puppies", "tv"; knows words and nothing of models."""
+"""Find a category by what people call it: "bike", "puppies", "tv"; knows words and nothing of models.
+
+Where a category is named, as by ``--only``, :func:`resolve` takes a name in any case, spacing and number. Another word
+for a category is only suggested, since it may mean another thing.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,11 @@ from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
+from codes.errors import ModelNotFound
+
 WORDS = Path(__file__).with_name("vocabulary.json")  # other words for the categories of Quick, Draw!
+FEW_CATEGORIES = 12  # that one sentence can name
+MAX_SUGGESTED = 3
 ALIKE = 0.6  # how much of a misspelled word must be right
 # How well a word fits, best first.
 NAME, SYNONYM, BEGINS, WORD_BEGINS, SYNONYM_BEGINS, INSIDE, MISSPELLED = range(7)
@@ -30,6 +38,48 @@ def find(text: str, categories: Sequence[str]) -> list[str]:
         return sorted(found, key=lambda name: fits[name])
     similarity = {name: max(_similarity(form, word) for form in wanted for word in _words(name)) for name in categories}
     return sorted((name for name in categories if similarity[name] >= ALIKE), key=lambda name: -similarity[name])
+
+
+def resolve(text: str, categories: Sequence[str]) -> str:
+    """Return the category that is named by a word, in any case, spacing and number.
+
+    Raises:
+        ModelNotFound: there is none; the sentence is :func:`no_category`.
+    """
+    if name := same_name(text, categories):
+        return name
+    raise ModelNotFound(no_category(text, categories))
+
+
+def same_name(text: str, categories: Sequence[str]) -> str | None:
+    """Return the category whose name differs from the text in case, spaces and number at most, if it is the only one.
+
+    A name that is spelled exactly so goes before all others, and one in the same number before one in another.
+    """
+    wanted = _joined(text)
+    steps = (
+        lambda name: name == text,
+        lambda name: _joined(name) == wanted,
+        lambda name: _joined(name) in map(_joined, _forms(text)) or wanted in map(_joined, _forms(name)),
+    )
+    for fits in steps:
+        found = [name for name in categories if fits(name)]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
+
+
+def no_category(text: str, categories: Sequence[str]) -> str:
+    """Return the sentence about a name that is none of the categories, with what may have been meant."""
+    alike = find(text, categories)[:MAX_SUGGESTED] if text.strip() else []
+    hint = f"did you mean {' or '.join(repr(each) for each in alike)}? " if alike else ""
+    if len(categories) <= FEW_CATEGORIES:
+        return f"no category '{text}'; {hint}there are {', '.join(categories)}"
+    return f"no category '{text}'; {hint}draw_client.py list shows all {len(categories)}"
+
+
+def _joined(text: str) -> str:
+    return _plain(text).replace(" ", "")
 
 
 def _fit(wanted: str, category: str) -> int:

@@ -23,7 +23,7 @@ from benchmarks.quality.figures import Figures, read_figures, worst_gap
 from benchmarks.quality.headline import WORST_RULE, worst_categories
 from benchmarks.quality.routing import NEVER_SEEN
 from benchmarks.quality.trials import HEADLINE, ROUTED, USUAL
-from codes.checkpoints.bundle import FEW_CATEGORIES
+from codes.vocabulary import FEW_CATEGORIES
 
 PAGES = (
     ROOT / "docs" / "results.md",

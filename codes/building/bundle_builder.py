@@ -17,7 +17,7 @@ from codes.building.calibration_fit import calibrate, prefix_logits
 from codes.building.catalogue import add_catalogue
 from codes.building.critic_examples import critic_sketches
 from codes.building.critic_fit import add_critic
-from codes.checkpoints.bundle import COMMON, Bundle, part_folder, publish_bundle
+from codes.checkpoints.bundle import COMMON, Bundle, check_bundle_folder, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, PartKind, read_decoder, write_part
 from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise
 from codes.data.batches import ordered_batches
@@ -28,6 +28,7 @@ from codes.model.config import RouterConfig
 from codes.model.router import RouterNet
 from codes.processes import ALONE, Processes
 from codes.training.run_folder import RunFolder
+from codes.vocabulary import resolve
 
 COMMANDS: dict[PartKind, str] = {"decoder": "train draw", "router": "train predict"}
 DEFAULT_CARD = (
@@ -83,9 +84,11 @@ def build_bundle(plan: BundlePlan, folder: Path, card: str | None = None, proces
         processes: that draw for the critic, a category each.
 
     Raises:
-        BadFile: a run is none, or the store has no training sketches for a critic.
+        BadFile: a run is none, the store has no training sketches for a critic, or there is something else than a
+            bundle in the folder.
         BadOption: router, decoders and store do not belong together.
     """
+    check_bundle_folder(folder)
     sketches = critic_sketches(plan.store, tuple(plan.decoders), plan.critic_sketches)
     card = card or DEFAULT_CARD.format(name=folder.name, categories=", ".join(plan.decoders))
     bundle = _build_parts(plan, folder, card)
@@ -102,7 +105,7 @@ def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFold
 
     Raises:
         BadFile: there is no run of a single category.
-        BadOption: one of the categories has no run.
+        ModelNotFound: one of the categories, in any case, spacing and number, has no run.
     """
     found = [folder] if (folder / "best.safetensors").exists() else sorted(folder.glob("*/"))
     runs: dict[str, RunFolder] = {}
@@ -112,9 +115,8 @@ def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFold
             runs[learned[0]] = run
     if not runs:
         raise BadFile(folder, "holds no run of a single category's decoder")
-    if missing := [category for category in categories if category not in runs]:
-        raise BadOption(f"{folder} has no run of {', '.join(missing)}; there are {', '.join(runs)}")
-    return {category: runs[category] for category in categories or runs}
+    names = [resolve(category, list(runs)) for category in categories]
+    return {category: runs[category] for category in names or runs}
 
 
 def _build_parts(plan: BundlePlan, folder: Path, card: str) -> Bundle:

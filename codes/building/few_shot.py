@@ -21,9 +21,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from codes.building.catalogue import add_catalogue
-from codes.checkpoints.bundle import COMMON, CRITIC, Bundle, part_folder, publish_bundle
+from codes.checkpoints.bundle import COMMON, CRITIC, Bundle, check_bundle_folder, part_folder, publish_bundle
 from codes.checkpoints.low_rank import difference, read_difference
-from codes.checkpoints.part import DECODER_WEIGHTS, PartConfig, write_part
+from codes.checkpoints.part import DECODER_WEIGHTS, PartConfig, copy_part, write_part
 from codes.checkpoints.tensors import StoragePrecision, load_tensors, save_tensors
 from codes.data.batches import Batch, BatchSource
 from codes.data.store import read_labelled
@@ -46,6 +46,7 @@ from codes.training.loop import Trainer
 from codes.training.low_rank import begin_at
 from codes.training.objectives import cut_lengths
 from codes.training.run_folder import RunFolder
+from codes.vocabulary import same_name
 
 MIN_DRAWINGS, MAX_DRAWINGS = 10, 50
 VALID_EVERY = 5  # every fifth drawing is not trained on, but used to choose the best weights
@@ -106,16 +107,19 @@ def teach(bundle: Bundle, task: TeachingTask, folder: Path) -> Bundle:
     Raises:
         BadOption: the bundle draws this category already, or its name is too like another's; or there are no other
             sketches that the router knows.
+        BadFile: there is something else than a bundle in the folder.
     """
+    check_bundle_folder(folder)
+    check_new_category(bundle, task.name)
+    _check_others(bundle, task)
     part = part_folder(task.name)
-    _check(bundle, task, part)
     catalogue = bundle.catalogue()
     building = folder.with_name(f".{folder.name}.building")
     shutil.rmtree(building, ignore_errors=True)
     try:
         optional = {COMMON: bundle.has_common, CRITIC: bundle.has_critic}
         for kept in [*bundle.decoders.values(), *(part for part, there in optional.items() if there)]:
-            shutil.copytree(bundle.folder / kept, building / kept)
+            copy_part(bundle.folder / kept, building / kept)
         _write_decoder(bundle, task, building / part)
         _write_router(bundle, task, building / "router")
         card = (bundle.folder / "README.md").read_text() + NOTE.format(name=task.name, count=len(task.drawings))
@@ -157,10 +161,19 @@ def _as_pixels(sketches: Iterable[Sketch]) -> list[AnyStroke3]:
     return [np.rint(sketch.points).astype(np.int16) for sketch in sketches]
 
 
-def _check(bundle: Bundle, task: TeachingTask, part: str) -> None:
-    """Refuse what cannot be taught before any time is spent on it."""
-    if task.name in bundle.categories or part in bundle.decoders.values():
-        raise BadOption(f"{bundle.folder} draws '{task.name}', or something of nearly that name, already")
+def check_new_category(bundle: Bundle, name: str) -> None:
+    """Refuse to teach a bundle what it draws already.
+
+    Raises:
+        BadOption: it draws this category, or one whose name is too like it.
+    """
+    known = same_name(name, bundle.categories)
+    if known or part_folder(name) in bundle.decoders.values():
+        raise BadOption(f"{bundle.folder} draws '{known or name}', or something of nearly that name, already")
+
+
+def _check_others(bundle: Bundle, task: TeachingTask) -> None:
+    """Refuse what the new category cannot be told from before any time is spent on it."""
     labels = bundle.router()[1].categories
     if task.name in labels:
         return
@@ -225,7 +238,7 @@ def _write_router(bundle: Bundle, task: TeachingTask, folder: Path) -> None:
     """Give the router one label more, unless it had that label all along."""
     net, config = bundle.router()
     if task.name in config.categories:
-        shutil.copytree(bundle.folder / "router", folder)
+        copy_part(bundle.folder / "router", folder)
         return
     wider = replace(config, categories=[*config.categories, task.name])
     shares = ({task.name: task.drawings}, ROUTER_BATCHES), (task.others, ROUTER_BATCHES * len(task.others))

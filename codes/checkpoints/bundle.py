@@ -39,12 +39,11 @@ from codes.model.critic import Critic
 from codes.model.router import RouterNet
 from codes.model.vae import SketchVAE
 from codes.strokes.stroke3 import Sketch
-from codes.vocabulary import find
+from codes.vocabulary import no_category
 
 FORMAT = 6
 CRITIC, COMMON, CATALOGUE = "critic", "common", "catalogue.ndjson"
 MAX_CATALOGUE = 16 * MEGABYTE  # 345 drawings take 140 kB
-FEW_CATEGORIES = 12  # that one sentence can name
 PACKAGE = Path(__file__).parents[1]
 INSTALLED = PACKAGE / "bundles"  # where setup.py puts them; a checkout has no such folder
 SHIPPED = INSTALLED if INSTALLED.is_dir() else PACKAGE.parent / "examples" / "models"
@@ -197,18 +196,13 @@ class Bundle:
 
 
 def check_category(name: str, categories: Sequence[str]) -> None:
-    """Refuse what is none of the categories.
+    """Refuse what is none of the categories, spelled as they are.
 
     Raises:
-        ModelNotFound: the sentence names all there are, or of many those that are spelled most like it.
+        ModelNotFound: the sentence of :func:`codes.vocabulary.no_category`.
     """
-    if name in categories:
-        return
-    if len(categories) <= FEW_CATEGORIES:
-        raise ModelNotFound(f"no category '{name}'; there are {', '.join(categories)}")
-    alike = find(name, categories)[:3]
-    hint = f"did you mean {' or '.join(repr(each) for each in alike)}? " if alike else ""
-    raise ModelNotFound(f"no category '{name}'; {hint}draw_client.py list shows all {len(categories)}")
+    if name not in categories:
+        raise ModelNotFound(no_category(name, categories))
 
 
 def shipped_bundles() -> list[str]:
@@ -238,7 +232,12 @@ def part_folder(category: str) -> str:
 
 
 def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], card: str) -> Bundle:
-    """Write the table of contents of the parts in ``building``, and move it all to ``folder`` in one go."""
+    """Write the table of contents of the parts in ``building``, and move it all to ``folder`` in one go.
+
+    Raises:
+        BadFile: see :func:`check_bundle_folder`.
+    """
+    check_bundle_folder(folder)
     (building / "README.md").write_text(card)
     _write_contents(building, decoders, _part_hashes(building, decoders))
     if folder.exists():
@@ -250,6 +249,16 @@ def publish_bundle(building: Path, folder: Path, decoders: Mapping[str, str], ca
     else:
         building.rename(folder)
     return Bundle.open(folder)
+
+
+def check_bundle_folder(folder: Path) -> None:
+    """Refuse to replace anything but a bundle, such as the folder of the runs or drawings that one is made of.
+
+    Raises:
+        BadFile: there is something else.
+    """
+    if folder.exists() and not _is_bundle(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise BadFile(folder, "is no bundle, so it is not replaced by one; name a new folder")
 
 
 def write_critic(bundle: Bundle, critic: Critic, config: PartConfig) -> Bundle:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
@@ -195,6 +196,11 @@ def _load_weights(model: Model, folder: Path) -> Model:
     path = folder / WEIGHTS
     fill(model, dequantise(load_tensors(path)[0]), path)
     return model.requires_grad_(False)
+
+
+def copy_part(source: Path, folder: Path) -> None:
+    """Copy a part into a new folder; its files get the mode of any new file, not that of the source."""
+    shutil.copytree(source, folder, copy_function=shutil.copyfile)
 
 
 def sha256(path: Path) -> str:

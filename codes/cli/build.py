@@ -14,20 +14,27 @@ from codes.building.few_shot import (
     MAX_DRAWINGS,
     TEACHING,
     TeachingTask,
+    check_new_category,
     read_drawings,
     sketches_from_data,
     sketches_from_decoders,
 )
 from codes.building.few_shot import teach as teach_bundle
-from codes.checkpoints.bundle import Bundle
+from codes.checkpoints.bundle import Bundle, check_bundle_folder
 from codes.checkpoints.tensors import StoragePrecision
 from codes.cli.common import MODEL, PATH, SectionedCommand, option, options_of, refuse
+from codes.cli.next_steps import after_bundle, after_teaching, say_next
 from codes.cli.train import side_by_side
 from codes.data.store import Store
 from codes.errors import BadOption
+from codes.formats.files import MEGABYTE, read_text
+from codes.formats.registry import files_in
 from codes.inference.options import SamplingOptions
 from codes.runtime import keep_freed_memory, use_threads
 from codes.training.run_folder import RunFolder
+from codes.vocabulary import same_name
+
+MAX_CARD = MEGABYTE
 
 
 @click.command(cls=SectionedCommand)
@@ -109,14 +116,16 @@ def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out:
     """
     if not options["common"]:
         refuse(ctx, ("rank",), "without --common: decoders are stored whole")
+    check_bundle_folder(out)
+    card = read_text(options["card"], MAX_CARD) if options["card"] else None
     runs = find_runs(decoders, options["categories"])
-    card = options["card"].read_text() if options["card"] else None
     common = RunFolder(options["common"]) if options["common"] else None
     parts = (options["precision"], options["critic_sketches"], common, options["rank"], options["catalogue"])
     plan = BundlePlan(RunFolder(router), runs, Store(data), *parts)
     made = build_bundle(plan, out, card, side_by_side(options["jobs"]))
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     click.echo(f"{made.folder}: {len(runs)} categories, {size / 1e6:.1f} MB")
+    say_next(after_bundle(data, made.folder))
 
 
 @click.command(cls=SectionedCommand)
@@ -151,11 +160,12 @@ def bundle(ctx: click.Context, /, router: Path, decoders: Path, data: Path, out:
 )
 @option("-o", "--out", type=PATH, required=True, section="Output", help="The folder of the new bundle.")
 def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out: Path, **options: int) -> None:
-    """Teach a bundle the category NAME from the drawings in FILES (.svg, .npz, .ndjson, .json); 20 to 50 are enough.
+    """Teach a bundle the category NAME from the drawings in FILES; 20 to 50 are enough.
 
-    The bundle itself is left alone; --out is a copy that knows NAME as well. What the router knows already is taken
-    from --data, the better way, or is drawn by the bundle's own decoders, which know nothing of the categories that are
-    only background to it. Takes a minute or two on two cores.
+    FILES are .svg, .npz, .ndjson or .json files, or folders of these. The bundle itself is left alone; --out is a copy
+    that knows NAME as well. What the router knows already is taken from --data, the better way, or is drawn by the
+    bundle's own decoders, which know nothing of the categories that are only background to it. Takes a minute or two on
+    two cores.
 
     \b
     Examples:
@@ -163,18 +173,26 @@ def teach(name: str, files: tuple[Path, ...], model: str, data: Path | None, out
       train_or_test.py teach hand hand.npz --data datasets/router -o my-model
     """
     bundle = Bundle.open(model)
-    known = name in bundle.router()[1].categories
-    if data and known and name not in bundle.categories:
-        raise BadOption(f"--data does nothing here: the router tells '{name}' from all else already")
+    check_bundle_folder(out)
+    if out.resolve() == bundle.folder.resolve():
+        raise BadOption(f"{out} is the bundle itself, which is left alone; name another folder")
+    check_new_category(bundle, name)
+    files = tuple(each for file in files for each in (files_in(file) if file.is_dir() else [file]))
     drawings = read_drawings(files, options["max_drawings"])
     config = replace(TEACHING, steps=options["steps"], seed=options["seed"])
     task = TeachingTask(name, drawings, {}, config)
+    labels = bundle.router()[1].categories
+    known = same_name(name, labels)
+    task = replace(task, name=known or name)
+    if data and known:
+        raise BadOption(f"--data does nothing here: the router tells '{known}' from all else already")
     if not known:
         others = sketches_from_data(bundle, data) if data else sketches_from_decoders(bundle, options["seed"])
         task = replace(task, others=others)
     keep_freed_memory()
     made = teach_bundle(bundle, task, out)
-    click.echo(f"{made.folder}: {len(made.categories)} categories, {name} from {len(drawings)} drawings")
+    click.echo(f"{made.folder}: {len(made.categories)} categories, {task.name} from {len(drawings)} drawings")
+    say_next(after_teaching(made.folder, task.name, files[0]))
 
 
 @click.command(cls=SectionedCommand)

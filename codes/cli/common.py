@@ -5,12 +5,15 @@ Knows click and dataclasses; imports nothing that takes time, so that a command 
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import re
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
@@ -73,10 +76,16 @@ class ErrorHandlingGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Errors that a user can cause are told; our own are raised."""
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be more than a terminal can show
         try:
             return super().invoke(ctx)
         except SketchError as error:
             raise UserError(str(error)) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise UserError("standard output cannot be written (no space left on device)") from error
         except KeyboardInterrupt:
             click.echo("Stopped; what was saved is kept.", err=True)
             ctx.exit(130)
@@ -206,6 +215,7 @@ def options_from(kind: Callable[..., Any], options: dict[str, Any]) -> Any:
 
 
 PATH = click.Path(path_type=Path)
+STREAM = Path("-")  # standard input or output
 STORE = click.argument("store", type=PATH)
 AS_JSON = option("--json", "as_json", is_flag=True, section="Output", help="Print one JSON object and nothing else.")
 MODEL = option(
@@ -216,13 +226,7 @@ MODEL = option(
     section="Model",
     help="A bundle: the name of one that ships, or a folder.",
 )
-OUT = option(
-    "-o",
-    "--out",
-    type=PATH,
-    section="Output",
-    help="A picture (.svg, .png, .gif, .anim.svg), or data (.json, .ndjson, .npz).",
-)
+RESULT = "A picture (.svg, .png, .gif, .anim.svg) or data (.json, .ndjson, .npz); - is standard output."
 SPLIT = option("--split", default="test", show_default=True, section="Data", help="Which split of the data.")
 FRACTION = option(
     "--fraction",

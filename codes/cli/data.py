@@ -11,6 +11,7 @@ from typing import Any, get_args
 import click
 
 from codes.cli.common import AS_JSON, PATH, STORE, ErrorHandlingGroup, option, print_json, refuse
+from codes.cli.next_steps import after_import, say_next
 from codes.data.download import OFFICIAL, DownloadKind, DownloadResult, RemoteFile, download
 from codes.data.importing import ImportRules, find_refusal_sources, find_sources, import_sketches
 from codes.data.inspect import (
@@ -26,10 +27,12 @@ from codes.data.inspect import (
 from codes.data.negatives import synthetic_negatives
 from codes.data.quickdraw import ATTRIBUTION, NONE_OF_THESE, categories
 from codes.data.store import Store
+from codes.data.store_writer import check_destination
 from codes.errors import BadOption
 from codes.formats.npz import SPLITS, write_splits
 from codes.formats.registry import write_sheet
 from codes.strokes.sheet import contact_sheet
+from codes.vocabulary import resolve, same_name
 
 SEED = option("--seed", type=int, default=0, show_default=True, section="Data", help="Same seed, same result.")
 OUT_NPZ = option("-o", "--out", type=PATH, required=True, section="Output", help="The .npz file to write.")
@@ -71,6 +74,7 @@ def import_(ctx: click.Context, /, files: tuple[Path, ...], folder: Path, as_jso
       train_or_test.py data import drawings/snail -o datasets/snail --category snail --split 0.7 0.2 0.1
     """
     rules = ImportRules(options["shares"], options["seed"], options["longest"])
+    check_destination(folder, replace=options["force"])
     sources = find_sources(files, options["category"])
     if options["other"] is not None:
         sources += find_refusal_sources(options["other"], excluded=[source.category for source in sources])
@@ -83,6 +87,10 @@ def import_(ctx: click.Context, /, files: tuple[Path, ...], folder: Path, as_jso
     click.echo(f"{folder}: {_import_line(imported.counts)}.")
     if imported.left_out:
         click.echo(f"Left out as longer than {rules.longest} rows: {imported.left_out}.")
+    for name in ("train", "valid"):
+        if empty := [category for category, counts in imported.counts.items() if not counts[name]]:
+            click.echo(f"Cannot be trained, as there are none in {name}: {', '.join(empty)}.")
+    say_next(after_import(folder, files, list(imported.counts)))
 
 
 def _import_line(counts: dict[str, dict[str, int]]) -> str:
@@ -104,6 +112,7 @@ def export(store: Path, out: Path, category: str) -> None:
     """
     _check_npz(out)
     opened = Store(store)
+    category = resolve(category, opened.categories)
     splits = {name: list(opened.split(name).only(category).sketches()) for name in opened.splits}
     write_splits(out, {name: splits.get(name, []) for name in SPLITS})
     click.echo(f"{out}: {', '.join(f'{len(sketches)} {name}' for name, sketches in splits.items())}.")
@@ -222,7 +231,7 @@ def download_(names: tuple[str, ...], everything: bool, folder: Path, as_json: b
     if bool(names) == everything:
         raise BadOption("name the categories to download, or give --all")
     kind = (options["kind"], options["full"], options["base_url"])
-    remotes = [RemoteFile(name, *kind) for name in (categories() if everything else names)]
+    remotes = [RemoteFile(name, *kind) for name in (categories() if everything else map(_official, names))]
     results = []
     for remote in remotes:
         results.append(download(remote, folder))
@@ -232,6 +241,11 @@ def download_(names: tuple[str, ...], everything: bool, folder: Path, as_json: b
         print_json({"files": [_download_record(result) for result in results], "attribution": ATTRIBUTION})
     else:
         click.echo(ATTRIBUTION)
+
+
+def _official(name: str) -> str:
+    """Return the official spelling of a category, or the name itself if there is none."""
+    return same_name(name, categories()) or name
 
 
 def _download_line(result: DownloadResult) -> str:

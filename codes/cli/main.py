@@ -11,6 +11,7 @@ import codes
 from codes.cli.common import LazyCommand, LazyGroup
 
 IMPORTS = LazyCommand("codes.cli.data:data", "Get sketches, make packed stores of them, and see what is in them.")
+CLASSIFY = LazyCommand("codes.cli.predict:classify", "Say what each of FILES shows, and draw nothing.")
 COMPLETE = LazyCommand("codes.cli.predict:complete", "Say what each of FILES shows and finish it.")
 DATA_SET = LazyCommand(
     "codes.cli.predict:data", "Cut every sketch of FILE short, classify what is left, and finish it."
@@ -57,20 +58,21 @@ draw_client = LazyGroup(
 predict_client = LazyGroup(
     "predict_client.py",
     help="Recognise sketches that are not finished, and finish them.",
-    lazy_commands={"complete": COMPLETE, "data": DATA_SET, "live": LIVE},
+    lazy_commands={"classify": CLASSIFY, "complete": COMPLETE, "data": DATA_SET, "live": LIVE},
 )
 
 halfdrawn = LazyGroup(
     "halfdrawn",
     help="""Draw half a sketch; it recognises what you are drawing and finishes it.
 
-    The commands are those of the scripts in a checkout: complete, live and complete-data of predict_client.py, where
-    the last is called data; draw has those of draw_client.py; data, train, test, bundle, teach and catalogue are
-    those of train_or_test.py.
+    The commands are those of the scripts in a checkout: classify, complete, live and complete-data of
+    predict_client.py, where the last is called data; draw has those of draw_client.py; data, train, test, bundle, teach
+    and catalogue are those of train_or_test.py.
     """,
     params=[click.Option(["--version"], is_flag=True, expose_value=False, is_eager=True, callback=print_version,
                          help="Show the version and end.")],
     lazy_commands={
+        "classify": CLASSIFY,
         "complete": COMPLETE,
         "live": LIVE,
         "draw": LazyCommand("codes.cli.main:draw_client", "Let a category's model draw by itself."),

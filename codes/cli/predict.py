@@ -1,11 +1,10 @@
-"""``predict_client.py complete`` and ``data``: begun sketches in, their category and finished drawings out.
+"""``predict_client.py classify``, ``complete`` and ``data``: begun sketches in, categories and finished drawings out.
 
 Knows files, tables and what a person reads; which category a sketch is and how it goes on is the completer's.
 """
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,129 +17,204 @@ from codes.cli.common import (
     AS_JSON,
     FRACTION,
     MODEL,
-    OUT,
     PATH,
+    RESULT,
     SPLIT,
     SectionedCommand,
     option,
-    options_from,
     options_of,
     print_json,
     refuse,
 )
-from codes.cli.output import check_suffix, write_results
+from codes.cli.inputs import Input, Inputs, read_inputs, sketch_inputs
+from codes.cli.output import (
+    Figures,
+    check_overwritten,
+    figures_sheet,
+    looks_finished,
+    output_of,
+    output_options,
+    planned_sheet,
+)
+from codes.cli.recognised import finding, say_meanings, say_route
+from codes.cli.sampling import DRAWING, ONLY, SAMPLING, resolve_all, sampling_from
 from codes.data.transforms import PREFIX_RULES, PrefixRule
 from codes.errors import BadFile, NotRecognised
+from codes.formats.files import check_destination
 from codes.formats.npz import write_arrays
-from codes.formats.registry import read, read_all
-from codes.inference.completer import Completer, load
-from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions, result_record
+from codes.formats.registry import read_all
+from codes.inference.completer import Completer, check_size, load
+from codes.inference.options import MAX_DRAWINGS, Completion, Route, SamplingOptions, result_record, route_record
 from codes.progress import progress
 from codes.runtime import use_threads
 from codes.strokes.stroke3 import Sketch
 
-Row = tuple[Sketch, Sequence[Completion], str]
-
 CATEGORY = option("-c", "--category", section="Drawing", help="Draw this category, whatever the sketch looks like.")
-ONLY = option(
-    "--only",
-    default="",
-    callback=lambda ctx, parameter, text: tuple(filter(None, map(str.strip, text.split(",")))),
-    section="Drawing",
-    help="What it may be: categories with commas between; anything by default.",
-)
-DRAWING = ("temperature", "seed", "max_points", "latent", "candidates")
-SAMPLING = options_of(SamplingOptions, *DRAWING, section="Drawing")
+SHOWN = 3  # categories of each sketch that are printed
 CHUNK = 256
 
 
 @click.command(cls=SectionedCommand)
-@click.argument("files", nargs=-1, required=True, type=PATH)
+@sketch_inputs()
 @MODEL
-@option("--index", type=int, default=0, show_default=True, section="Data",
-        help="Which sketch of a file that holds several, from 0.")  # fmt: skip
+@ONLY
+@option("--top", type=click.IntRange(min=1), default=SHOWN, show_default=True, section="Output",
+        help="How many of the likeliest categories are printed.")  # fmt: skip
+@AS_JSON
+@click.pass_context
+def classify(ctx: click.Context, /, model: str, only: tuple[str, ...], top: int, as_json: bool, **options: Any) -> None:
+    """Say what each of FILES shows, and draw nothing.
+
+    FILES are sketches as complete takes them: .svg, .ndjson, .json or .npz, folders of these, or - for standard input.
+    draw_client.py list shows what the model knows. The exit code is 2 where a file could not be read, and 1 where
+    nothing was recognised.
+
+    \b
+    Examples:
+      predict_client.py classify my-drawing.svg
+      predict_client.py classify drawings --only cat,dog,pig --top 1
+    """
+    if as_json:
+        refuse(ctx, ("top",), "with --json, which has all categories")
+    use_threads(1)
+    inputs = read_inputs(**options)
+    completer = load(model)
+    started = time.perf_counter()
+    routes = _routes(completer, inputs, resolve_all(only, completer.categories))
+    if as_json:
+        results = [{"file": each.name, **route_record(route)} for each, route in zip(inputs.read, routes, strict=True)]
+        print_json(_answer(results, inputs, started))
+    else:
+        for each, route in zip(inputs.read, routes, strict=True):
+            say_route(click.echo, each.name, finding(route), route, top)
+        say_meanings(click.echo, routes)
+    _exit(ctx, inputs, any(route.decision != "unknown" for route in routes))
+
+
+@click.command(cls=SectionedCommand)
+@sketch_inputs()
+@MODEL
 @CATEGORY
 @ONLY
 @options_of(SamplingOptions, "top", section="Drawing")
 @option("--draw-unknown", is_flag=True, section="Drawing",
         help="Draw the nearest category also where nothing is recognised.")  # fmt: skip
 @option("-n", "--variations", type=int, default=9, show_default=True, section="Drawing",
-        help="How many ways to finish it, of each category drawn.")  # fmt: skip
+        help="How many ways to finish it, of each category drawn; one at temperature 0.")  # fmt: skip
 @SAMPLING
-@OUT
+@output_options(RESULT)
 @AS_JSON
 @click.pass_context
 def complete(
     ctx: click.Context,
     /,
     files: tuple[Path, ...],
-    model: str,
     index: int,
-    out: Path | None,
+    source_format: str | None,
+    model: str,
     as_json: bool,
     **options: Any,
 ) -> None:
     """Say what each of FILES shows and finish it.
 
-    FILES are .svg, .ndjson, .json or .npz sketches. Each is classified first; one that looks like nothing the model
-    knows is not drawn, unless --category or --draw-unknown asks for it. With -o ending in .svg, .png or .gif the
-    result is a sheet with a row for each file: the input and its variations. With -n 1 and one file it is the
-    finished sketch itself, in the place and units of the input. The exit code is 1 where nothing was recognised.
+    FILES are .svg, .ndjson, .json or .npz sketches, folders of these, or - for standard input. Each is classified
+    first; one that looks like nothing the model knows is not drawn, unless --category or --draw-unknown asks for it.
+    Without -o and --json nothing is drawn at all.
+
+    With -o ending in .svg, .png or .gif the result is a sheet: each input with its variations beside it. With -n 1 and
+    one file it is the finished sketch itself, in the place and units of the input. The exit code is 2 where a file
+    could not be read (the others are finished), and 1 where nothing was recognised.
 
     \b
     Examples:
       predict_client.py complete half-a-bicycle.svg -o bicycle.svg
       predict_client.py complete half-a-cat.svg -n 1 --seed 7 -o cat.gif
       predict_client.py complete mine.svg --top 3 -n 3 -o guesses.png
-      predict_client.py complete mine.svg --only cat,dog,pig
+      predict_client.py complete mine.svg --only cat,dog,pig -o guesses.png
+      predict_client.py complete - -n 1 --to png -o - < mine.svg > finished.png
     """
-    if out is not None:
-        check_suffix(out)
     if options["category"] is not None:
         refuse(ctx, ("draw_unknown",), "where --category says what to draw")
+    output = output_of(options, as_json)
     use_threads(1)
-    completer, sampling = load(model), options_from(SamplingOptions, options)
-    sketches = [read(file, index) for file in files]
+    check_size(sampling_from(ctx, dict(options)))
+    inputs = read_inputs(files, index, source_format)
+    output.check(inputs.files)
+    completer = load(model)
+    sampling = sampling_from(ctx, options, completer.categories)
+    if inputs.read and output.path is not None:
+        output.check_sheet(planned_sheet([each.sketch for each in inputs.read], sampling.top, sampling.variations))
     started = time.perf_counter()
-    routes = completer.classify_many(sketches, sampling.only)
-    rows = [_finish(completer, sketch, route, sampling) for sketch, route in zip(sketches, routes, strict=True)]
-    seconds = time.perf_counter() - started
-    drawn = any(completions for _, completions, _ in rows)
-    if out is not None and drawn:
-        write_results(out, rows)
+    routes = _routes(completer, inputs, sampling.only)
+    if output.path is None and not as_json:
+        _only_recognise(ctx, inputs, routes)
+        return
+    rows = [_finish(completer, each, route, sampling) for each, route in zip(inputs.read, routes, strict=True)]
+    drawn = any(row.completions for row in rows)
     if as_json:
-        print_json({"results": _records(files, routes, rows), "seconds": seconds})
+        results = [
+            {"file": row.name, **result_record(route, row.completions)} for row, route in zip(rows, routes, strict=True)
+        ]
+        print_json(_answer(results, inputs, started))
     else:
-        _print_rows(files, routes, rows)
-        _print_written(out if drawn else None)
-    if not drawn:
-        ctx.exit(1)
+        for row, route in zip(rows, routes, strict=True):
+            say_route(output.say, row.name, _drawn_finding(row, route), route, SHOWN)
+        say_meanings(output.say, routes)
+    if drawn and output.path is not None:
+        finished = [completion.sketch for row in rows for completion in row.completions]
+        output.write(finished, figures_sheet(rows) if len(rows) + len(finished) > 2 else None, silent=as_json)
+    _exit(ctx, inputs, drawn)
 
 
-def _finish(completer: Completer, sketch: Sketch, route: Route, options: SamplingOptions) -> Row:
+def _routes(completer: Completer, inputs: Inputs, only: Sequence[str]) -> list[Route]:
+    """Tell what could not be read, and recognise the rest."""
+    for error in inputs.errors:
+        click.echo(f"Error: {error}", err=True)
+    return completer.classify_many([each.sketch for each in inputs.read], only) if inputs.read else []
+
+
+def _only_recognise(ctx: click.Context, inputs: Inputs, routes: Sequence[Route]) -> None:
+    """Say what sketches are, and how to have them finished."""
+    for each, route in zip(inputs.read, routes, strict=True):
+        say_route(click.echo, each.name, finding(route), route, SHOWN)
+    say_meanings(click.echo, routes)
+    recognised = any(route.decision != "unknown" for route in routes)
+    if routes:
+        name = f"finished-{routes[0].category.replace(' ', '-')}.svg" if len(routes) == 1 else "finished.svg"
+        named = "" if recognised else f'-c "{routes[0].category}" '
+        click.echo(f"Nothing is drawn yet: add {named}-o {name} to see it finished.")
+    _exit(ctx, inputs, recognised)
+
+
+def _finish(completer: Completer, each: Input, route: Route, options: SamplingOptions) -> Figures:
     try:
-        completions = completer.finish(sketch, route, options)
-    except NotRecognised as error:
-        return sketch, [], str(error)
-    return sketch, completions, "yours"
+        return Figures(each.name, each.sketch, completer.finish(each.sketch, route, options))
+    except NotRecognised:
+        return Figures(each.name, each.sketch, [])
 
 
-def _records(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Return each file's result as plain values."""
-    return [
-        {"file": str(file), **result_record(route, completions)}
-        for file, route, (_, completions, _) in zip(files, routes, rows, strict=True)
-    ]
+def _drawn_finding(figures: Figures, route: Route) -> str:
+    """Return what a sketch is, and whether it is drawn, looks finished already, or is drawn as something else."""
+    if not figures.completions:
+        return f"{finding(route)}; name a category to have it drawn"
+    drawn = dict.fromkeys(each.category for each in figures.completions)
+    as_asked = "" if list(drawn) == [route.category] else f", drawn as {', '.join(drawn)}"
+    finished = ", looks finished already" if looks_finished(figures.completions) else ""
+    return f"{finding(route)}{as_asked}{finished}"
 
 
-def _print_rows(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[Row]) -> None:
-    """Print the likeliest three categories of each file, with bars that the terminal can show."""
-    full = "█" if (sys.stdout.encoding or "").lower().startswith("utf") else "#"
-    for file, route, (_, completions, caption) in zip(files, routes, rows, strict=True):
-        click.secho(f"{file}: ", nl=False, bold=True)
-        click.echo(f"{route.category} ({route.decision})" if completions else caption)
-        for category, probability in list(route.probabilities.items())[:3]:
-            click.echo(f"  {probability:6.1%}  {full * round(30 * probability):30}  {category}")
+def _answer(results: Sequence[dict[str, Any]], inputs: Inputs, started: float) -> dict[str, Any]:
+    """Return the JSON object that docs/formats.md promises."""
+    errors = [{"file": str(error.path), "error": error.reason} for error in inputs.errors]
+    return {"results": results, "errors": errors, "seconds": time.perf_counter() - started}
+
+
+def _exit(ctx: click.Context, inputs: Inputs, recognised: bool) -> None:
+    """End with the exit code that docs/formats.md promises."""
+    if inputs.errors:
+        ctx.exit(2)
+    if not recognised:
+        ctx.exit(1)
 
 
 @click.command(cls=SectionedCommand)
@@ -156,6 +230,7 @@ def _print_rows(files: Sequence[Path], routes: Sequence[Route], rows: Sequence[R
         help="How many completions of each sketch; 0 only classifies.")  # fmt: skip
 @SAMPLING
 @option("-o", "--out", type=PATH, section="Output", help="An .npz file for the completions.")
+@option("--force", is_flag=True, section="Output", help="Overwrite the file that is read.")
 @AS_JSON
 @click.pass_context
 def data(
@@ -167,6 +242,7 @@ def data(
     fraction: float,
     rule: PrefixRule,
     out: Path | None,
+    force: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -185,10 +261,12 @@ def data(
         refuse(ctx, ("out", "category", *DRAWING), "with -n 0, which only classifies")
     if not has_splits:
         refuse(ctx, ("split",), f"for {file}: only .npz files have splits")
-    _check_out(out)
-    sampling = SamplingOptions(variations=max(1, variations), **options)
-    completer = load(model)
+    _check_out(out, file, force)
+    options["variations"] = max(1, variations)
+    check_size(sampling_from(ctx, dict(options)))
     sketches = read_all(file, split if has_splits else None)
+    completer = load(model)
+    sampling = sampling_from(ctx, options, completer.categories)
     prefixes = [sketch.prefix(PREFIX_RULES[rule](sketch.points, fraction)) for sketch in sketches]
     routes, completions = _routes_and_completions(completer, prefixes, sampling, variations > 0)
     if out is not None:
@@ -200,11 +278,13 @@ def data(
         _print_written(out)
 
 
-def _check_out(out: Path | None) -> None:
-    if out is not None and out.suffix.lower() != ".npz":
+def _check_out(out: Path | None, file: Path, force: bool) -> None:
+    if out is None:
+        return
+    if out.suffix.lower() != ".npz":
         raise BadFile(out, "completions of a data set are written as .npz")
-    if out is not None and not out.parent.is_dir():
-        raise BadFile(out, "its folder does not exist")
+    check_overwritten(out, [file], force)
+    check_destination(out)
 
 
 def _routes_and_completions(

@@ -11,16 +11,28 @@ import click
 
 from codes.checkpoints.bundle import Bundle
 from codes.cli.common import AS_JSON, FRACTION, MODEL, PATH, SPLIT, ErrorHandlingGroup, option, print_json
+from codes.cli.next_steps import after_test, say_next
+from codes.cli.sampling import resolve_all
 from codes.data.store import read_labelled
 from codes.errors import BadOption
 from codes.evaluation.likelihood import DecoderQuality, decoder_quality
 from codes.evaluation.plots import draw_confusion, draw_risk
 from codes.evaluation.prefixes import FRACTIONS, all_cuts, never_learned, select_categories
 from codes.evaluation.recognition import RefusalQuality, RouterQuality, RouterTest, learned_categories
+from codes.formats.files import check_destination
 from codes.progress import progress
 
 DATA = click.argument("data", type=PATH)
 MAX_CONFUSION = 100  # categories whose names and numbers fit into a picture
+DRAW_LEGEND = """
+Lower is better. whole: of whole sketches, to which kl is added for z; z = 0: the same without z; rest: of what follows
+the part that is seen, which is offset (where the pen goes) and pen (what it does there); pixels: rest, with offsets in
+Quick, Draw! pixels. docs/training.md has more."""
+PREDICT_LEGEND = """
+macro: share of right answers, every category counting the same; 95 %: between what it may lie; top 3: right among the
+three likeliest; micro: every sketch counting the same (for all of these higher is better). ECE: how far probabilities
+are from shares of right answers; accepted: not taken for unknown; risk: mean share of wrong answers, surest first (for
+ECE and risk lower is better). docs/formats.md has more."""
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -55,7 +67,7 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
     """
     bundle, found = Bundle.open(model), read_labelled(data, split)
     known = [category for category in bundle.categories if category in found]
-    sketches = select_categories(found, categories or known or bundle.categories)
+    sketches = select_categories(found, resolve_all(categories, bundle.categories) or known or bundle.categories)
     measured = {
         category: decoder_quality(*bundle.vae(category), sketches[category], fraction)
         for category in progress(sketches, unit=" categories", disable=as_json)
@@ -64,6 +76,7 @@ def draw(data: Path, model: str, split: str, fraction: float, categories: tuple[
         print_json({"split": split, "fraction": fraction, "categories": {k: v.to_dict() for k, v in measured.items()}})
     else:
         _print_decoders(measured)
+        say_next(after_test(model, next(iter(measured))))
 
 
 @test.command()
@@ -118,9 +131,9 @@ def predict(
     pictures = {name: _png(name, options[name]) for name in ("confusion", "risk")}
     bundle, found = Bundle.open(model), read_labelled(data, split)
     net, config = bundle.router()
-    router = RouterTest(
-        net, config, learned_categories(config, found) if everything else categories or bundle.categories
-    )
+    named = resolve_all(categories, config.categories) or bundle.categories
+    router = RouterTest(net, config, learned_categories(config, found) if everything else named)
+    strangers = never_learned(unknown, split, config.categories) if unknown else []
     if pictures["confusion"] and len(router.categories) > MAX_CONFUSION:
         raise BadOption(
             f"--confusion shows up to {MAX_CONFUSION} categories, not {len(router.categories)}; choose with -c"
@@ -129,7 +142,7 @@ def predict(
     cuts = progress(all_cuts().items(), unit=" cuts", disable=options["as_json"])
     predictions = {name: router.predict(sketches, cut) for name, cut in cuts}
     measured = {name: router.quality(each) for name, each in predictions.items()}
-    refusal = router.refusal(predictions, never_learned(unknown, split, config.categories)) if unknown else {}
+    refusal = router.refusal(predictions, strangers) if unknown else {}
     if pictures["confusion"]:
         draw_confusion(pictures["confusion"], router.confusion(predictions["50%"]), router.categories)
     if pictures["risk"]:
@@ -140,11 +153,14 @@ def predict(
         print_json({"split": split, "recognition": recognition, "refusal": refused})
     else:
         _print_router(measured, refusal)
+        say_next(after_test(model, bundle.categories[0]))
 
 
 def _png(option: str, path: Path | None) -> Path | None:
     if path and path.suffix.lower() != ".png":
         raise BadOption(f"--{option} writes a .png file, not {path.name}")
+    if path:
+        check_destination(path)
     return path
 
 
@@ -159,6 +175,7 @@ def _print_decoders(measured: Mapping[str, DecoderQuality]) -> None:
             f"{category:16} {each.whole.total:8.3f} {each.kl:7.3f} {each.without_latent.total:8.3f} {rest.total:8.3f} "
             f"{rest.offset:8.3f} {rest.pen:7.3f} {rest.pixels:8.3f}   ({each.sketches} sketches)"
         )
+    click.echo(DRAW_LEGEND)
 
 
 def _print_router(measured: Mapping[str, RouterQuality], refusal: Mapping[str, RefusalQuality]) -> None:
@@ -180,3 +197,4 @@ def _print_router(measured: Mapping[str, RouterQuality], refusal: Mapping[str, R
             f"false alarms {quality.false_alarms:.1%} "
             f"where 95 % of the known are accepted ({quality.known} known, {quality.unknown} unknown)"
         )
+    click.echo(PREDICT_LEGEND)

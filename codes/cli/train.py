@@ -20,6 +20,9 @@ from codes.cli.common import (
     options_of,
     refuse,
 )
+from codes.cli.next_steps import after_common, after_decoders, after_router, say_next
+from codes.cli.sampling import resolve_all
+from codes.data.store import Store
 from codes.errors import BadOption
 from codes.evaluation.plots import draw_run
 from codes.model.config import DecoderConfig, EncoderConfig, ImageConfig, InkConfig, RouterConfig, VAEConfig
@@ -108,8 +111,14 @@ def draw(
     options["ink"] = InkConfig() if ink else None
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
     request = _request(options, sizes, options_from(DecoderTrainConfig, options))
-    for line in train_common(request) if together else train_decoders(request, categories, side_by_side(jobs)):
+    known = Store(request.store).categories
+    names = resolve_all(categories, known)
+    for line in train_common(request) if together else train_decoders(request, names, side_by_side(jobs)):
         click.echo(line)
+    if together:
+        say_next(after_common(request.store, request.out))
+    elif len(known) > 1:  # else there is nothing that a router could choose among
+        say_next(after_decoders(request.store, request.out))
 
 
 def side_by_side(jobs: int) -> Processes:
@@ -135,8 +144,10 @@ def predict(**options: Any) -> None:
     """
     encoder, image = _encoder(options, RouterConfig().encoder), options_from(ImageConfig, options)
     sizes = RouterConfig(encoder, image, hidden=options.pop("hidden"), dropout=options.pop("dropout"))
-    for line in train_router(_request(options, sizes, options_from(TrainConfig, options))):
+    request = _request(options, sizes, options_from(TrainConfig, options))
+    for line in train_router(request):
         click.echo(line)
+    say_next(after_router(request.store, request.out))
 
 
 def _encoder(options: dict[str, Any], default: EncoderConfig) -> EncoderConfig:

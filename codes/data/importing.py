@@ -28,7 +28,7 @@ from codes.errors import BadFile, BadOption
 from codes.formats import npz
 from codes.formats.files import bad_sketches_of, check_source
 from codes.formats.npz import SPLITS
-from codes.formats.registry import READERS, read
+from codes.formats.registry import READERS, files_in, read
 from codes.progress import progress
 from codes.strokes.geometry import in_quickdraw_pixels
 from codes.strokes.stroke3 import PixelStroke3, Sketch
@@ -136,13 +136,7 @@ def _files_of(path: Path) -> list[Path]:
         if path.suffix.lower() not in READERS:
             raise BadFile(path, f"the suffix {path.suffix!r} is not known; files read are {', '.join(READERS)}")
         return [path]
-    if (path / "store.json").exists():
-        raise BadFile(path, "is a packed store already")
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in READERS and file.is_file())
-    visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(path).parts)]
-    if not visible:
-        raise BadFile(path, f"the folder holds no file that can be read ({', '.join(READERS)})")
-    return visible
+    return files_in(path)
 
 
 def _source_of(path: Path) -> SourceFile:

@@ -24,6 +24,7 @@ from codes.formats.registry import read_all
 from codes.strokes.geometry import in_quickdraw_pixels
 from codes.strokes.layout import ADDED_COLOUR, OWN_COLOUR
 from codes.strokes.stroke3 import PixelStroke3, Sketch
+from codes.vocabulary import resolve
 
 SplitsByName = dict[str, PackedSplit]
 QUANTILES = {"median": 0.5, "95 %": 0.95, "99 %": 0.99}
@@ -36,7 +37,7 @@ def open_splits(path: Path, category: str | None = None) -> SplitsByName:
 
     Raises:
         BadFile: the path is neither, or cannot be read.
-        BadOption: there is no such category.
+        ModelNotFound: there is no such category, in any case, spacing and number.
     """
     if path.is_dir():
         store = Store(path)
@@ -46,7 +47,9 @@ def open_splits(path: Path, category: str | None = None) -> SplitsByName:
         splits = {name: _pack_in_memory(path, {category_here: npz.read_split(path, name)}) for name in own_splits(path)}
     else:
         splits = {"all": _split_of_sketches(path)}
-    return splits if category is None else {name: split.only(category) for name, split in splits.items()}
+    if category is None:
+        return splits
+    return {name: split.only(resolve(category, split.categories)) for name, split in splits.items()}
 
 
 def _split_of_sketches(path: Path) -> PackedSplit:

@@ -2,8 +2,8 @@
 
 This module knows paths, sizes and the file system. It knows no format.
 
-A new file is written under a temporary name in the same folder and then renamed. A file to be read must be an ordinary
-file that is neither empty nor too large.
+A new file is written under a temporary name in its folder, which is made if need be, and then renamed. A file to be
+read must be an ordinary file that is neither empty nor too large.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from codes.errors import BadFile, BadSketch
@@ -38,27 +38,43 @@ def disk_errors_of(path: str | Path, action: str = "read") -> Iterator[None]:
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` with the same suffix; it replaces ``path`` if the block succeeds.
 
-    The temporary file exists, empty, when the block begins. If the block raises, it is removed, and what was at
-    ``path`` before is untouched.
+    The temporary file exists, empty, when the block begins; folders that are missing are made. If the block raises,
+    all of this is removed, and what was at ``path`` before is untouched. The file has the mode of any new file, also
+    where a library that writes it would keep it from others.
 
     Raises:
-        BadFile: the folder is missing or not writable, ``path`` is no ordinary file, or the disk fails.
+        BadFile: the folder is not writable, ``path`` is no ordinary file, or the disk fails.
     """
     path = Path(path)
-    target = _destination(path)
+    target = check_destination(path)
     temporary = target.with_name(f".{secrets.token_hex(6)}.tmp{target.suffix}")
+    missing = [folder for folder in target.parents if not folder.exists()]
     with disk_errors_of(path, "written"):
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             temporary.touch(exist_ok=False)
+            mode = temporary.stat().st_mode
             yield temporary
+            temporary.chmod(mode)
             _flush(temporary)
             temporary.replace(target)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
+            for folder in missing:
+                with suppress(OSError):  # it was never made, or somebody else put something into it
+                    folder.rmdir()
+            raise
 
 
-def _destination(path: Path) -> Path:
-    """Return where ``path`` leads with links followed, so that a link stays a link."""
+def check_destination(path: Path) -> Path:
+    """Check, before any work is done, that a file may be written here.
+
+    Returns:
+        Where ``path`` leads with links followed, so that a link stays a link.
+
+    Raises:
+        BadFile: ``path`` is no ordinary file or read-only, or its folder is none or cannot be made.
+    """
     with disk_errors_of(path, "written"):
         target = Path(os.path.realpath(path))
         if target.is_dir():
@@ -67,8 +83,11 @@ def _destination(path: Path) -> Path:
             raise BadFile(path, "cannot be written, as it is no ordinary file")
         if target.exists() and not os.access(target, os.W_OK):
             raise BadFile(path, "cannot be written, as it is read-only")
-        if not target.parent.is_dir():
-            raise BadFile(path, f"cannot be written, as the folder {path.parent} does not exist")
+        folder = next(each for each in target.parents if each.exists())
+        if not folder.is_dir():
+            raise BadFile(path, f"cannot be written, as {folder} is no folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise BadFile(path, f"cannot be written, as the folder {folder} is read-only")
     return target
 
 

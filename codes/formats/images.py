@@ -25,7 +25,7 @@ from codes.strokes.layout import (
     view_of,
 )
 from codes.strokes.render import Pixels, image, paced_frames
-from codes.strokes.sheet import Sheet, contact_sheet, longest_ink_length, sheet_frames, sheet_image
+from codes.strokes.sheet import Sheet, check_pixels, contact_sheet, longest_ink_length, sheet_frames, sheet_image
 from codes.strokes.stroke3 import Sketch
 
 if TYPE_CHECKING:
@@ -63,14 +63,24 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
         BadOption: the sheet is larger than a picture may be, or has more cells than a GIF animates.
         BadFile: the file cannot be written.
     """
+    check_sheet(Path(path).suffix.lower(), sheet)
     if _is_gif(path):
-        if len(sheet.placed_cells) > MAX_GIF_CELLS:
-            raise BadOption(f"a GIF animates at most {MAX_GIF_CELLS} sketches, not {len(sheet.placed_cells)}")
         content = _gif_bytes(sheet_frames(sheet, frame_count(longest_ink_length(sheet))))
     else:
         content = _png_bytes(sheet_image(sheet))
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def check_sheet(suffix: str, sheet: Sheet) -> None:
+    """Refuse a sheet that is larger than a picture may be.
+
+    Raises:
+        BadOption: it has too many pixels, or more cells than a GIF animates.
+    """
+    if suffix == ".gif" and len(sheet.placed_cells) > MAX_GIF_CELLS:
+        raise BadOption(f"a GIF animates at most {MAX_GIF_CELLS} sketches, not {len(sheet.placed_cells)}")
+    check_pixels(sheet)
 
 
 def encode_png(sketch: Sketch) -> bytes:

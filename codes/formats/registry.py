@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from codes.errors import BadFile, BadOption, BadSketch
+from codes.formats.files import disk_errors_of
 from codes.strokes.sheet import Sheet, Sketches
 from codes.strokes.stroke3 import Sketch
 
@@ -117,6 +118,32 @@ def write_sheet(path: str | Path, sheet: Sheet) -> None:
     import_module(WRITERS[Path(path).suffix.lower()]).write_sheet(path, sheet)
 
 
+def check_sheet(suffix: str, sheet: Sheet) -> None:
+    """Refuse a sheet that is larger than a picture with this suffix may be, before its sketches are drawn.
+
+    Raises:
+        BadOption: it is too large.
+    """
+    if suffix in (".png", ".gif"):
+        import_module(WRITERS[suffix]).check_sheet(suffix, sheet)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files that can be read in a folder and in its folders, sorted; not those that are hidden.
+
+    Raises:
+        BadFile: there is none, or the folder is a packed store.
+    """
+    if (folder / "store.json").exists():
+        raise BadFile(folder, "is a packed store, not a folder of files of sketches")
+    with disk_errors_of(folder):
+        found = sorted(file for file in folder.rglob("*") if file.suffix.lower() in READERS and file.is_file())
+    visible = [file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+    if not visible:
+        raise BadFile(folder, f"the folder holds no file that can be read ({', '.join(READERS)})")
+    return visible
+
+
 def encode(sketch: Sketch, suffix: str) -> bytes:
     """Return the bytes of a file of one sketch, in the format of a suffix in :data:`ENCODERS`."""
     module, function = ENCODERS[suffix].split(":")
@@ -125,6 +152,9 @@ def encode(sketch: Sketch, suffix: str) -> bytes:
 
 
 def _iterate(path: Path, split: str | None) -> Iterator[Sketch]:
+    with disk_errors_of(path):
+        if not path.exists():
+            raise BadFile(path, "there is no such file")
     reader = _module(path, READERS, "read")
     if split is not None and path.suffix.lower() != ".npz":
         raise BadOption(f"{path}: only .npz files have splits")

@@ -131,7 +131,7 @@ class Completer:
     def _check(self, route: Route | None, options: SamplingOptions) -> None:
         """Refuse, before anything is drawn, what will not be drawn."""
         assert route is not None
-        _check_size(options)
+        check_size(options)
         if not categories_to_draw(route, options, self.models):
             raise NotRecognised(
                 f"this looks like nothing the model knows (nearest: {route.category}); name a category to have it drawn"
@@ -152,14 +152,14 @@ class Completer:
         self, sketches: Sequence[Sketch], routes: Sequence[Route], options: SamplingOptions
     ) -> list[list[Completion]]:
         """Draw one category after another, and sketches of like length together; results in the sketches' order."""
-        _check_size(options)
+        check_size(options)
         answers: list[list[Event]] = [[] for _ in sketches]
         requests = [
             SketchRequest(sketch, options, events.append, route, streams=False)
             for sketch, route, events in zip(sketches, routes, answers, strict=True)
         ]
         by_category = sorted(requests, key=lambda each: (_category(each, options), len(each.sketch)))
-        self._run_until_over(deque(by_category), options.variations * options.candidates * options.top)
+        self._run_until_over(deque(by_category), options.variations * options.drawings_each * options.top)
         return [_completions(events) for events in answers]
 
     def _run_until_over(self, waiting: deque[SketchRequest], drawings: int) -> None:
@@ -186,8 +186,13 @@ def check_sketch(sketch: object) -> None:
         )
 
 
-def _check_size(options: SamplingOptions) -> None:
-    if options.variations * options.candidates > MAX_DRAWINGS:
+def check_size(options: SamplingOptions) -> None:
+    """Refuse more drawings of one category than are made for one sketch.
+
+    Raises:
+        BadOption: it says how many they are.
+    """
+    if options.variations * options.drawings_each > MAX_DRAWINGS:
         raise BadOption(
             f"{options.variations} variations of {options.candidates} candidates each are more than "
             f"{MAX_DRAWINGS} drawings; ask for fewer of either"

@@ -29,7 +29,8 @@ class SamplingOptions:
 
     Attributes:
         variations: ways to finish it, of each category drawn.
-        temperature: near 0 is the same every time, 0.4 is careful, 1 is as varied as people; above 0, at most 2.
+        temperature: 0 takes the likeliest every time, 0.4 is careful, 1 is as varied as people; at most 2. At 0 a
+            drawing does not depend on the seed, unless z is drawn from the prior.
         seed: same seed, same drawing. Variation ``i`` depends on the sketch, the seed and ``i`` alone.
         category: draw this one, whatever the router says.
         only: what it may be; anything the model knows where this is empty.
@@ -62,8 +63,10 @@ class SamplingOptions:
         for name in ("variations", "candidates"):
             if not 1 <= getattr(self, name) <= MAX_DRAWINGS:
                 raise BadOption(f"{name} must be 1 to {MAX_DRAWINGS}, not {getattr(self, name)}")
-        if not 0 < self.temperature <= 2:
-            raise BadOption(f"temperature must be above 0 and at most 2, not {self.temperature}")
+        if not 0 <= self.temperature <= 2:
+            raise BadOption(f"temperature must be 0 to 2, not {self.temperature}")
+        if self.is_greedy and self.variations > 1:
+            raise BadOption("at temperature 0 all variations are the same drawing; ask for 1")
         if not 0 <= self.seed < 2**63:
             raise BadOption(f"seed must be 0 or a positive 63-bit number, not {self.seed}")
         if not 1 <= self.max_points <= 1000:
@@ -78,6 +81,16 @@ class SamplingOptions:
             raise BadOption("category names the one to draw, only says what it may be; give one of the two")
         if self.latent not in ("prefix", "zero", "prior"):
             raise BadOption(f"latent must be prefix, zero or prior, not '{self.latent}'")
+
+    @property
+    def is_greedy(self) -> bool:
+        """Return true if nothing in a drawing is left to chance."""
+        return self.temperature == 0 and self.latent != "prior"
+
+    @property
+    def drawings_each(self) -> int:
+        """Return how many drawings a variation is chosen from, at most: one where all would be the same."""
+        return self.candidates if self.temperature else 1
 
 
 class Changes(TypedDict, total=False):

@@ -168,8 +168,8 @@ class Scheduler:
     def _candidates(self, request: SketchRequest, options: SamplingOptions) -> Sequence[int]:
         """Return how many candidates may be made of each variation."""
         crowded = self.crowded is not None and self.n_drawings > self.crowded and request.streams
-        others = 1 if crowded else options.candidates
-        return [options.candidates, *[others] * (options.variations - 1)]
+        others = 1 if crowded else options.drawings_each
+        return [options.drawings_each, *[others] * (options.variations - 1)]
 
     def _draw(self) -> None:
         """Draw one point in every batch, those first in which something begins."""

@@ -83,14 +83,14 @@ class Variation:
     @property
     def chooses(self) -> bool:
         """Return true if the drawings that are under way are to be chosen among."""
-        return self.options.candidates > 1 and not self.opens
+        return self.options.drawings_each > 1 and not self.opens
 
     def next_round(self) -> range:
         """Return the numbers of the drawings that are to be made next: the opening, or candidates."""
         if self.opens:
             return range(1)
-        most = FIRST_ROUND if self.n_made == 0 else self.options.candidates
-        return range(self.n_made, min(most, self.options.candidates))
+        most = FIRST_ROUND if self.n_made == 0 else self.options.drawings_each
+        return range(self.n_made, min(most, self.options.drawings_each))
 
     def open(self, opening: Continuation, waiting: ActiveBatch) -> None:
         """Take in the opening; candidates begin where it waits."""
@@ -116,7 +116,7 @@ class Variation:
         """
         known = [self.best] if self.best else []
         self.best = max([*known, *candidates], key=lambda each: each.rank)
-        self.decided = self.opens or self.best.good_enough or self.n_made == self.options.candidates
+        self.decided = self.opens or self.best.good_enough or self.n_made == self.options.drawings_each
 
 
 class DecoderBatch:

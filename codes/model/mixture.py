@@ -31,7 +31,7 @@ PEN_COLD = 20.0
 # Whether the next point is put on earlier ink is one choice, cooled by this power. All anchors together are one weight
 # and the components are many: were they cooled alike, anchors would always win (docs/log.md).
 ANCHOR_POWER = 1 / 2
-COLDEST = 1e6  # largest inverse temperature; what is colder is as certain
+COLDEST = 1e20  # largest inverse temperature; what is colder is as certain
 
 
 def outputs_for(mixtures: int) -> int:
@@ -77,7 +77,8 @@ def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
 
     The paper divides the pen's logits by the temperature too. An end is never likely at any single point, so ends
     become rare that way and drawings too long. Here the pen's logits are divided by the eighth root of the temperature
-    (docs/log.md), and near 0 in proportion to it, so that a cold drawing is the same every time.
+    (docs/log.md), and near 0 in proportion to it, so that a cold drawing is the same every time. At 0 nothing of the
+    noise is left, see :func:`greedy_noise`.
     """
     temperature = temperature.unsqueeze(-1)
     pen = torch.minimum(temperature**PEN_POWER, temperature * PEN_COLD)
@@ -85,7 +86,21 @@ def apply_temperature(noise: Tensor, temperature: Tensor) -> Tensor:
     one, inverse = torch.ones_like(temperature), (1 / temperature).clamp(max=COLDEST)
     counts = noise_parts(noise.shape[-1] - sum(noise_parts(0)))
     factors = zip((temperature, pen, anchored, one, inverse, temperature.sqrt()), counts, strict=True)
-    return noise * torch.cat([factor.expand(*factor.shape[:-1], count) for factor, count in factors], dim=-1).to(noise)
+    scale = torch.cat([factor.expand(*factor.shape[:-1], count) for factor, count in factors], dim=-1).to(noise)
+    return torch.where(temperature > 0, noise * scale, greedy_noise(counts[0]).to(noise))
+
+
+def greedy_noise(mixtures: int) -> Tensor:
+    """Return the numbers ``[K]`` with which the likeliest point is drawn.
+
+    That is the mean of the component with the largest weight, or of the anchor where anchors are likelier than all
+    components together, and the likeliest pen state. Of anchors that are exactly alike the middle one is taken.
+    """
+    parts = [torch.zeros(count) for count in noise_parts(mixtures)]
+    *_, choice, inverse_temperature, _ = parts
+    choice.fill_(0.5)
+    inverse_temperature.fill_(COLDEST)
+    return torch.cat(parts)
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def contact_sheet(sketches: Sequence[Sketch], title: str = "") -> Sheet:
     """
     view = view_of(*sketches) if _share_prefix(sketches) else None
     cells = [Cell(sketch, sketch.category or "", view) for sketch in sketches]
-    columns = _column_count(len(cells))
+    columns = column_count(len(cells))
     return Sheet([cells[first : first + columns] for first in range(0, len(cells), columns)], title)
 
 
@@ -196,7 +196,7 @@ def _share_prefix(sketches: Sequence[Sketch]) -> bool:
     )
 
 
-def _column_count(cells: int) -> int:
+def column_count(cells: int) -> int:
     """Return the number of columns with the fewest empty places, on a sheet at most twice as wide as high."""
     least = int(np.ceil(np.sqrt(cells)))
     return min(range(max(1, least), 2 * least + 1), key=lambda columns: (-cells % columns, columns))
@@ -268,6 +268,16 @@ def _text_markup(label: TextLabel) -> str:
     )
 
 
+def check_pixels(sheet: Sheet) -> None:
+    """Refuse a sheet that is larger than a picture may be.
+
+    Raises:
+        BadOption: a side has too many pixels.
+    """
+    if max(sheet.size) > MAX_SIDE:
+        raise BadOption(f"a sheet of {sheet.size[0]} x {sheet.size[1]} pixels is too large (the limit is {MAX_SIDE})")
+
+
 def sheet_image(sheet: Sheet) -> Pixels:
     """Return the sheet as pixels, ``[height, width, 3]``.
 
@@ -323,10 +333,7 @@ class _SheetCanvas:
     def __init__(self, sheet: Sheet) -> None:
         from PIL import Image
 
-        if max(sheet.size) > MAX_SIDE:
-            raise BadOption(
-                f"a sheet of {sheet.size[0]} x {sheet.size[1]} pixels is too large (the limit is {MAX_SIDE})"
-            )
+        check_pixels(sheet)
         self._image = Image.new("RGB", sheet.size, SHEET_COLOUR)
         self._background = Image.new("RGB", (sheet.side, sheet.side), SHEET_COLOUR)
         self._mask = _rounded_mask(sheet.side)

@@ -200,8 +200,15 @@ class TrainingRequest:
 def train_decoders(
     request: TrainingRequest, categories: Sequence[str] = (), processes: Processes = ALONE
 ) -> Iterator[str]:
-    """Train a VAE for each category, all of the store by default; yield a line for each run when it is over."""
-    categories = categories or Store(request.store).categories
+    """Train a VAE for each category, all of the store by default; yield a line for each run when it is over.
+
+    What cannot be trained of any of them is refused before the first is begun.
+    """
+    store = Store(request.store)
+    categories = categories or store.categories
+    for category in categories:
+        Splits.of(store, category)
+        _check_run(request, RunFolder(request.out / category), [category])
     if processes.count == 1:
         for category in categories:
             yield _train_decoder(request, category)
@@ -234,18 +241,37 @@ def train_router(request: TrainingRequest) -> Iterator[str]:
 
 def _train_unless_finished(request: TrainingRequest, run: RunFolder, job: Job) -> str:
     """Train one job unless it is finished, and return a line about it."""
+    _check_run(request, run, job.facts["categories"])
     run.prepare(request.settings(job.facts["categories"]))
+    config = request.config.for_sketches(len(job.source.split))
     if run.finished():
-        return f"{run.path}: finished before, nothing to do"
-    if run.last.exists() and not request.resume:
+        return f"{run.path}: was finished before; {_outcome(run, job, config)}"
+    if request.make_callback:
+        job = replace(job, on_validation=request.make_callback(run, job))
+    Trainer(job, config, run, choose_device(request.device), request.workers).fit(request.quiet)
+    return f"{run.path}: {_outcome(run, job, config)}"
+
+
+def _check_run(request: TrainingRequest, run: RunFolder, categories: list[str]) -> None:
+    """Refuse a folder that holds something else than this run, or this run unfinished if it is not to be resumed."""
+    run.check(request.settings(categories))
+    if run.last.exists() and not request.resume and not run.finished():
         raise TrainingStopped(
             f"{run.path} holds an unfinished run; add --resume to go on with it, or name another folder"
         )
-    if request.make_callback:
-        job = replace(job, on_validation=request.make_callback(run, job))
-    config = request.config.for_sketches(len(job.source.split))
-    best = Trainer(job, config, run, choose_device(request.device), request.workers).fit(request.quiet)
-    return f"{run.path}: best validation figure {best:.4f}"
+
+
+def _outcome(run: RunFolder, job: Job, config: TrainConfig) -> str:
+    """Return how a run ended and what its best weights are, in words."""
+    objective, progress, best = job.objective(job.model, config), run.progress(), run.best_facts()
+    figure = f"valid/{objective.selection_measure}"
+    if not best:
+        return "no step was taken, so there are no weights"
+    early = f"stopped early, as {figure} had not improved for {progress['waited']} validations; "
+    return (
+        f"{early if progress['step'] < config.steps else ''}best {figure} {best['valid']:.4f} "
+        f"at step {best['step']} of {progress['step']} ({objective.selection_meaning}; lower is better)"
+    )
 
 
 def choose_device(name: str | None) -> torch.device:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -103,6 +104,7 @@ class Trainer:
         self.batches = prefetch(job.source, range(self.state.progress.step, config.steps), workers)
         self.sums = MeasureSums(self.state.progress.sums)
         self.last_log_time = time.monotonic()
+        self.began = self.last_log_time - self.state.progress.elapsed
 
     @property
     def _validated_model(self) -> nn.Module:
@@ -111,15 +113,19 @@ class Trainer:
         return averaged if self.config.average else self.state.model
 
     def fit(self, quiet: bool = False) -> float:
-        """Train to the end of the schedule or of patience, and return the best validation figure.
+        """Train to the end of the schedule or of patience, and return the lowest selection measure on ``valid``.
 
-        Progress is shown unless it is to be ``quiet``.
+        Progress is shown, and what its figures mean, unless it is to be ``quiet``.
 
         Raises:
             TrainingStopped: the loss or the validation figure is no longer a number.
             KeyboardInterrupt: Ctrl-C was pressed; the state is saved.
         """
         progress = self.state.progress
+        figure = f"valid/{self.objective.selection_measure}"
+        if not quiet:
+            print(f"loss: of the steps, on train; {figure}: {self.objective.selection_meaning}; lower is better",
+                  file=sys.stderr)  # fmt: skip
         bar: tqdm[Any] = progress_bar(
             total=self.config.steps,
             initial=progress.step,
@@ -135,7 +141,7 @@ class Trainer:
                     self.save()
                     raise KeyboardInterrupt
                 if not progress.finished:
-                    figures = {"loss": self.step(), "best": progress.best}  # of which the best is infinite at first
+                    figures = {"loss": self.step(), f"best {figure}": progress.best}  # which is infinite at first
                     bar.set_postfix(
                         {name: f"{x:.3f}" for name, x in figures.items() if math.isfinite(x)}, refresh=False
                     )
@@ -177,7 +183,8 @@ class Trainer:
 
     def _log(self, measures: dict[str, float]) -> None:
         elapsed, self.last_log_time = time.monotonic() - self.last_log_time, time.monotonic()
-        row = {"step": self.state.progress.step, "seconds": round(elapsed, 1)}
+        since_start = self.last_log_time - self.began
+        row = {"step": self.state.progress.step, "seconds": round(elapsed, 1), "elapsed": round(since_start, 1)}
         train = {f"train/{name}": value for name, value in self.sums.averages().items()}
         valid = {f"valid/{name}": value for name, value in measures.items()}
         self.run.append_log({**row, **train, **valid})
@@ -185,7 +192,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write everything that a resumed run needs."""
-        self.state.progress.sums = self.sums.totals
+        self.state.progress.sums, self.state.progress.elapsed = self.sums.totals, time.monotonic() - self.began
         self.state.save(self.run.last)
 
     def step(self) -> float:

@@ -45,6 +45,9 @@ class Objective(Protocol):
     selection_measure: str
     """The measure whose lowest value selects the best weights."""
 
+    selection_meaning: str
+    """What that value is, in its unit, for people."""
+
     def loss(self, batch: Batch, step: int, rng: torch.Generator) -> tuple[Tensor, Measures]:
         """Return the loss at this step, and the measures that it is made of."""
         ...
@@ -141,6 +144,9 @@ class DecoderObjective:
     """
 
     selection_measure = "moved"
+    selection_meaning = (
+        "nats per point of the second half of each sketch, given the first, but for points that do not move"
+    )
 
     def __init__(self, model: SketchVAE, config: DecoderTrainConfig) -> None:
         self.model = model
@@ -188,6 +194,7 @@ class RouterObjective:
     """Train the shared encoder and its classifier on incomplete sketches."""
 
     selection_measure = "loss"
+    selection_meaning = "cross-entropy in nats per sketch, seen at 25, 50, 75 and 100 % of its points"
 
     def __init__(self, model: RouterNet, config: TrainConfig) -> None:
         self.model = model

@@ -33,16 +33,20 @@ class RunFolder:
         self.samples = self.path / "samples"
 
     def prepare(self, config: dict[str, Any]) -> None:
-        """Make the folder, or check that what is there is this very run.
+        """Make the folder after :meth:`check`, and write the configuration into it."""
+        self.check(config)
+        self.path.mkdir(parents=True, exist_ok=True)
+        if self._written_config() is None:
+            self._write_text("config.json", json.dumps(config, indent=1))
+
+    def check(self, config: dict[str, Any]) -> None:
+        """Check that nothing is there, or this very run; writes nothing.
 
         Raises:
             TrainingStopped: the folder holds a run of another configuration, or something else.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
         written = self._written_config()
-        if written is None:
-            self._write_text("config.json", json.dumps(config, indent=1))
-        elif written != json.loads(json.dumps(config)):
+        if written is not None and written != json.loads(json.dumps(config)):
             names = sorted(_differences(written, json.loads(json.dumps(config))))
             raise TrainingStopped(
                 f"{self.path} holds a run with other settings ({', '.join(names)}); "
@@ -52,8 +56,8 @@ class RunFolder:
     def _written_config(self) -> Any:
         path = self.path / "config.json"
         if not path.exists():
-            if any(self.path.iterdir()):
-                raise TrainingStopped(f"{self.path} is a folder with other things in it; name a new one")
+            if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+                raise TrainingStopped(f"{self.path} is there with other things in it; name a new folder")
             return None
         try:
             return dict(json.loads(path.read_text()))
@@ -76,7 +80,23 @@ class RunFolder:
 
     def finished(self) -> bool:
         """Return true if the run came to its own end."""
-        return self.last.exists() and bool(load_tensors(self.last)[1].get("finished"))
+        return bool(self.progress().get("finished"))
+
+    def progress(self) -> dict[str, Any]:
+        """Return where the run stood when it was last saved, see :class:`codes.training.state.Progress`; empty before.
+
+        Raises:
+            BadFile: the file is damaged.
+        """
+        return load_tensors(self.last)[1] if self.last.exists() else {}
+
+    def best_facts(self) -> dict[str, Any]:
+        """Return what is saved beside the best weights: their ``step`` and validation figure ``valid``; empty before.
+
+        Raises:
+            BadFile: the file is damaged.
+        """
+        return load_tensors(self.best)[1] if self.best.exists() else {}
 
     def save_best(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Save weights that validated better than all before."""

@@ -28,6 +28,7 @@ class Progress:
         waited: validations since then.
         finished: whether the run came to its own end.
         sums: training measures since the last log line.
+        elapsed: seconds since the run began, the time between an interruption and its end left out.
     """
 
     step: int = 0
@@ -35,6 +36,7 @@ class Progress:
     waited: int = 0
     finished: bool = False
     sums: dict[str, list[float]] = field(default_factory=dict)
+    elapsed: float = 0.0
 
 
 class TrainState:

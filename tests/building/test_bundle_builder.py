@@ -30,7 +30,7 @@ def runs(store, tmp_path_factory) -> Path:
     drawn = train_decoders(TrainingRequest(store.folder, folder / "draw", TINY_VAE, CONFIG), CATEGORIES[:2])
     told = [*drawn, *train_router(TrainingRequest(store.folder, folder / "router", TINY_ROUTER, ROUTER_CONFIG))]
     assert len(told) == 3
-    assert all("best validation figure" in line for line in told)
+    assert all("best valid/" in line and "lower is better" in line for line in told)
     return folder
 
 

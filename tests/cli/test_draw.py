@@ -13,6 +13,7 @@ from codes.cli import draw as module
 from codes.cli.draw import TEMPERATURES
 from codes.cli.main import draw_client as main
 from codes.cli.main import train_or_test as maker
+from codes.cli.output import Output
 from codes.formats.registry import read, read_all, write
 from codes.inference.completer import Completer
 from codes.inference.options import Route
@@ -131,5 +132,5 @@ def test_list_shows_the_drawings_that_are_stored_unless_an_option_says_how(tmp_p
 
 def test_names_stand_in_columns_that_the_terminal_has_room_for(monkeypatch, capsys):
     monkeypatch.setattr(module.shutil, "get_terminal_size", lambda: os.terminal_size((20, 24)))
-    module._print_columns(["ant", "bee", "cat", "duck", "elephant"])
+    module._print_columns(["ant", "bee", "cat", "duck", "elephant"], Output(None))
     assert capsys.readouterr().out.splitlines() == ["ant       duck", "bee       elephant", "cat"]

@@ -13,6 +13,7 @@ from PIL import Image
 from codes.cli.main import predict_client as main
 from codes.formats import npz
 from codes.formats.registry import read, read_all, write
+from codes.inference.completer import Completer
 from codes.strokes.stroke3 import sketch_from_polylines
 from tests.support.running import error_of, output_of, run
 from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
@@ -35,9 +36,11 @@ def data_set(tmp_path):
 
 
 def test_a_person_reads_category_and_probabilities(bundle, half):
-    text = output_of(main, "complete", half, "-m", bundle.folder, "-n", 2)
-    assert any(category in text for category in CATEGORIES)
-    assert "%" in text
+    text = output_of(main, "classify", half, "-m", bundle.folder)
+    assert all(category in text for category in CATEGORIES)
+    assert "unsure: one of the categories, but not yet clear which; %: how likely each is" in text
+    one = output_of(main, "classify", half, "-m", bundle.folder, "--top", 1)
+    assert len(one.splitlines()) == len(text.splitlines()) - 2
 
 
 def test_one_completion_is_the_sketch_itself_prefix_in_place(bundle, half, tmp_path):
@@ -57,7 +60,9 @@ def test_several_completions_are_a_sheet(bundle, half, tmp_path, name):
     if name.endswith("svg"):
         assert content.startswith(b"<svg")
         captions = re.findall(r"<text[^>]*>([^<]*)</text>", content.decode())
-        assert [caption == "yours" for caption in captions] == [True, False, False, False] * 2
+        legend, *under = captions
+        assert "black: drawn" in legend
+        assert [caption.endswith("half.svg") for caption in under] == [True, False, False, False] * 2
         assert (b"@keyframes" in content) == name.endswith(".anim.svg")
     else:
         assert content.startswith({"png": b"\x89PNG", "gif": b"GIF8"}[name[-3:]])
@@ -102,17 +107,32 @@ def test_the_unknown_is_not_drawn_and_nothing_is_written(tmp_path, half):
         (["HALF", "-n", 0], "variations"),
         (["HALF", "--temperature", 9], "temperature"),
         (["HALF", "-o", "out.xyz"], "suffix"),
-        (["HALF", "-o", "nowhere/out.svg"], "folder"),
+        (["HALF", "-o", "HALF"], "is read, and would be overwritten; name another file, or add --force"),
+        (["HALF", "-o", "HALF/out.svg"], "half.svg is no folder"),
+        (["HALF", "-n", 171, "-o", "out.svg"], "171 variations of 24 candidates each are more than 4096 drawings"),
+        (["HALF"] * 7 + ["-n", 170, "-o", "out.svg"], "a sheet shows 1 to 1000 sketches, not 1197"),
+        (["HALF", "-n", 101, "-o", "out.gif"], "a GIF animates at most 100 sketches, not 102"),
+        (["HALF", "--temperature", 0, "-n", 2, "-o", "out.svg"], "at temperature 0 all variations are the same"),
+        (["HALF", "--index", -1], "counted from 0"),
+        (["HALF", "--from", "svg"], "--from does nothing without -"),
+        (["-", "-"], "can be read once"),
+        (["HALF", "--to", "png"], "--to does nothing without -o"),
+        (["HALF", "--force"], "--force does nothing without -o"),
+        (["HALF", "-o", "-", "--json"], "give one of the two"),
+        (["HALF", "-o", "out.svg", "--to", "png"], "that of a file is told by its name"),
         (["HALF", "-m", "no-such-model"], "no model"),
         (["HALF", "-c", "unicorn"], "no category 'unicorn'"),
         (["HALF", "-c", "circle", "--top", 2], "top"),
         (["HALF", "-c", "circle", "--draw-unknown"], "--draw-unknown does nothing where --category"),
     ],
 )
-def test_bad_input_is_one_sentence(bundle, half, words, part):
-    words = [half if word == "HALF" else word for word in words]
+def test_bad_input_is_one_sentence(bundle, half, monkeypatch, words, part):
+    monkeypatch.chdir(half.parent)
+    monkeypatch.setattr(Completer, "classify_many", lambda *some: pytest.fail("what is refused is refused before work"))
+    words = [str(word).replace("HALF", "half.svg") for word in words]
     model = [] if "-m" in words else ["-m", bundle.folder]
     assert part in error_of(main, "complete", *words, *model)
+    assert [path.name for path in half.parent.iterdir()] == ["half.svg"]
 
 
 def test_data_keeps_the_contract(bundle, data_set, tmp_path):
@@ -155,7 +175,7 @@ def test_data_without_splits_takes_no_split(bundle, half):
 @pytest.mark.parametrize(("encoding", "bar"), [("utf-8", "█"), ("ascii", "#")])
 def test_bars_are_of_what_the_terminal_can_show(bundle, half, encoding, bar):
     runner = CliRunner(charset=encoding)
-    result = runner.invoke(main, ["complete", str(half), "-m", str(bundle.folder), "-n", "1"], catch_exceptions=False)
+    result = runner.invoke(main, ["classify", str(half), "-m", str(bundle.folder)], catch_exceptions=False)
     assert bar * 5 in result.output
 
 

@@ -260,7 +260,9 @@ def test_the_router_may_be_asked_about_some_or_about_everything(made, store):
 
     assert asked("-c", "zigzag", "-c", "circle") == {"zigzag", "circle"}
     assert asked("--everything") == set(CATEGORIES)
-    assert "never learned unicorn" in error_of(main, "test", "predict", store.folder, "-m", made, "-c", "unicorn")
+    assert "no category 'unicorn'; there are" in error_of(
+        main, "test", "predict", store.folder, "-m", made, "-c", "unicorn"
+    )
 
 
 def test_a_confusion_that_cannot_be_read_is_refused(made, store, tmp_path, monkeypatch):

@@ -244,7 +244,7 @@ def test_what_cannot_be_read_is_refused_before_any_work(tmp_path, name):
 
 def test_a_store_is_refused_as_a_source(tmp_path):
     imported(tmp_path, official(tmp_path, "cat"))
-    with pytest.raises(BadFile, match="packed store already"):
+    with pytest.raises(BadFile, match="is a packed store"):
         find_sources([tmp_path / "store"])
 
 

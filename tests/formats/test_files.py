@@ -8,7 +8,9 @@ import pickle
 from pathlib import Path
 
 import pytest
+import torch
 
+from codes.checkpoints.tensors import save_tensors
 from codes.errors import BadFile
 from codes.formats.files import atomic_path
 
@@ -49,9 +51,34 @@ def test_an_oserror_of_a_library_is_raised_as_it_is(tmp_path: Path) -> None:
         raise OSError("cannot write mode")
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match=r"the folder .*nowhere does not exist"), atomic_path(tmp_path / "nowhere" / "a"):
+def test_a_missing_folder_is_made_and_leaves_nothing_where_writing_fails(tmp_path: Path) -> None:
+    with pytest.raises(ValueError), atomic_path(tmp_path / "new" / "deep" / "a.txt"):
+        raise ValueError
+    assert names(tmp_path) == []
+    with atomic_path(tmp_path / "new" / "deep" / "a.txt") as temporary:
+        temporary.write_text("here")
+    assert (tmp_path / "new" / "deep" / "a.txt").read_text() == "here"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadFile, match="file is no folder"), atomic_path(tmp_path / "file" / "deep" / "a.txt"):
         pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o027])
+def test_a_file_has_the_mode_of_any_other_whatever_writes_it(tmp_path: Path, umask: int) -> None:
+    """Weights were written by a library that kept them from all but their owner, so a bundle could not be shared."""
+    before = os.umask(umask)
+    try:
+        (tmp_path / "plain").touch()
+        save_tensors(tmp_path / "weights.safetensors", {"w": torch.zeros(2)}, {})
+        with atomic_path(tmp_path / "private.txt") as temporary:
+            temporary.write_text("mine")
+            temporary.chmod(0o600)
+    finally:
+        os.umask(before)
+    assert {oct(path.stat().st_mode) for path in tmp_path.iterdir()} == {oct((tmp_path / "plain").stat().st_mode)}
 
 
 def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
@@ -70,7 +97,7 @@ def test_a_device_is_not_replaced(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the root user may write anywhere")
 def test_a_folder_without_permission_is_one_sentence(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(BadFile, match="permission denied"), atomic_path(tmp_path / "a.txt"):
+    with pytest.raises(BadFile, match="is read-only"), atomic_path(tmp_path / "a.txt"):
         pytest.fail("the block must not run")
 
 

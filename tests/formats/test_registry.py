@@ -182,12 +182,12 @@ def test_failed_writes_leave_nothing_behind(tmp_path: Path, suffix: str, monkeyp
 
 
 @pytest.mark.parametrize("suffix", registry.WRITERS)
-def test_a_missing_folder_and_an_empty_list_are_refused(tmp_path: Path, suffix: str) -> None:
-    with pytest.raises(BadFile, match="does not exist"):
-        codes.write(tmp_path / "nowhere" / f"a{suffix}", house())
+def test_a_missing_folder_is_made_and_an_empty_list_is_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(BadSketch, match="no sketch to write"):
-        codes.write(tmp_path / f"a{suffix}", [])
+        codes.write(tmp_path / "new" / f"a{suffix}", [])
     assert names(tmp_path) == []
+    codes.write(tmp_path / "new" / f"a{suffix}", house())
+    assert names(tmp_path / "new") == [f"a{suffix}"]
 
 
 @pytest.mark.parametrize("suffix", registry.ENCODERS)

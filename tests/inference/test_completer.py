@@ -252,6 +252,21 @@ def test_the_coldest_drawings_are_alike(endless, temperature):
         np.testing.assert_allclose(each.sketch.points, done[0].sketch.points, atol=1.0)
 
 
+def test_at_temperature_0_a_sketch_is_finished_alike_whatever_the_seed_and_drawn_once(completer, monkeypatch):
+    """Candidates that would all be the same are not made."""
+    joined: list[int] = []
+    real = Drawings.join
+    monkeypatch.setattr(Drawings, "join", lambda self, some: joined.append(len(some.active)) or real(self, some))
+    for category in CATEGORIES:
+        drawn = [
+            completer.complete(sketch_of(keep=0.5), category=category, temperature=0, seed=seed)[0]
+            for seed in (0, 1, 99)
+        ]
+        assert all(np.array_equal(each.sketch.points, drawn[0].sketch.points) for each in drawn)
+        assert [each.log_likelihood for each in drawn] == [drawn[0].log_likelihood] * 3
+    assert joined == [1] * 3 * len(CATEGORIES)
+
+
 def test_completing_with_the_prefix_is_not_completing_with_zero(completer):
     """Completion was once always with z = 0, though decoders were trained with the encoder's z."""
     sketch = prefixes(1)[0]

@@ -16,11 +16,11 @@ from codes.inference.options import SamplingOptions, with_changes
         ({"variations": 4097}, "variations must be 1 to 4096"),
         ({"variations": 1.5}, "variations must be a whole number"),
         ({"variations": "9"}, "variations must be a whole number"),
-        ({"temperature": 0}, "temperature must be above 0"),
-        ({"temperature": -1.0}, "temperature must be above 0"),
-        ({"temperature": 2.1}, "at most 2"),
-        ({"temperature": float("nan")}, "temperature must be above 0"),
-        ({"temperature": float("inf")}, "at most 2"),
+        ({"temperature": 0, "variations": 2}, "at temperature 0 all variations are the same drawing; ask for 1"),
+        ({"temperature": -1.0}, "temperature must be 0 to 2"),
+        ({"temperature": 2.1}, "must be 0 to 2"),
+        ({"temperature": float("nan")}, "temperature must be 0 to 2"),
+        ({"temperature": float("inf")}, "must be 0 to 2"),
         ({"temperature": "hot"}, "temperature must be a number"),
         ({"temperature": None}, "temperature must be a number"),
         ({"seed": -1}, "seed must be 0 or a positive"),
@@ -58,4 +58,5 @@ def test_changes_leave_the_rest_as_it_was():
 
 def test_the_edges_and_numbers_of_numpy_are_taken():
     SamplingOptions(variations=4096, candidates=4096, temperature=2, seed=2**63 - 1, max_points=1000)
+    SamplingOptions(temperature=0, variations=2, latent="prior")
     SamplingOptions(variations=np.int64(3), temperature=np.float32(0.5), seed=np.uint8(1))

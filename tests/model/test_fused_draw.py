@@ -56,7 +56,7 @@ def noise(seed: int, temperature: float) -> Tensor:
 
 @needs_compiler
 @pytest.mark.parametrize("anchored", [False, True])
-@pytest.mark.parametrize("temperature", [1e-6, 0.4, 1.0])
+@pytest.mark.parametrize("temperature", [0.0, 1e-6, 0.4, 1.0])
 def test_points_and_their_nats_are_those_of_torch(anchored, temperature):
     ends = 0
     for seed in range(25):
@@ -67,6 +67,20 @@ def test_points_and_their_nats_are_those_of_torch(anchored, temperature):
         torch.testing.assert_close(nats, ours.log_prob(points), rtol=1e-4, atol=2e-4)
         ends += int(points[:, 4].sum())
     assert 0 < ends < 25 * COUNT
+
+
+@needs_compiler
+@pytest.mark.parametrize("anchored", [False, True])
+def test_at_temperature_0_torch_and_c_draw_the_likeliest_whatever_the_noise(anchored):
+    ours = distributions(anchored, 6)
+    greedy = ours.sample(noise(0, 0.0))
+    assert torch.equal(greedy[:, 2:].argmax(dim=1), ours.pen.argmax(dim=1))
+    alone = ours.weights[:, :MIXTURES].logsumexp(dim=1) > (ours.weights[:, MIXTURES] if anchored else -torch.inf)
+    likeliest = ours.mean[torch.arange(COUNT), ours.weights[:, :MIXTURES].argmax(dim=1)]
+    assert torch.equal(greedy[alone, :2], likeliest[alone]) and (bool(alone.all()) != anchored)
+    for seed in range(20):
+        assert torch.equal(ours.sample(noise(seed, 0.0)), greedy)
+        assert torch.equal(ours.draw(noise(seed, 0.0))[0], ours.draw(noise(0, 0.0))[0])
 
 
 @needs_compiler

@@ -12,7 +12,14 @@ import torch
 from scipy.stats import chisquare
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from codes.model.mixture import PointDistribution, apply_temperature, draw_noise, noise_parts, outputs_for
+from codes.model.mixture import (
+    PointDistribution,
+    apply_temperature,
+    draw_noise,
+    greedy_noise,
+    noise_parts,
+    outputs_for,
+)
 from tests.support.worlds import generator
 
 MIXTURES = 3
@@ -159,6 +166,12 @@ def test_the_coldest_is_the_likeliest_and_no_temperature_overflows(temperature):
     assert points.isfinite().all()
     torch.testing.assert_close(points[:, :2], ours.mean[1].expand(200, 2), rtol=0, atol=0.3)
     assert points[:, 2:].tolist() == [[1.0, 0.0, 0.0]] * 200
+
+
+def test_at_temperature_0_no_noise_is_left_not_even_an_infinite_one():
+    noise = torch.full((2, sum(noise_parts(MIXTURES))), -math.inf)
+    cold = apply_temperature(noise, torch.tensor([0.0, 0.0], dtype=torch.float64))
+    assert torch.equal(cold[0], greedy_noise(MIXTURES)) and cold.isfinite().all()
 
 
 @pytest.mark.parametrize("atanh_rho", [30.0, -30.0, 12.0, 0.0])

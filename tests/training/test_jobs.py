@@ -38,7 +38,7 @@ def router_run(store, tmp_path_factory) -> Path:
     """A finished run of a router."""
     folder = tmp_path_factory.mktemp("runs") / "router"
     (line,) = train_router(TrainingRequest(store.folder, folder, TINY_ROUTER, ROUTER_CONFIG))
-    assert line.startswith(f"{folder}: best validation figure")
+    assert line.startswith(f"{folder}: best valid/loss ")
     return folder
 
 
@@ -85,7 +85,8 @@ def test_sketches_that_are_all_too_long_are_named(store):
 def test_a_second_run_says_that_there_is_nothing_to_do_or_asks_to_resume(router_run, store, tmp_path):
     """A second run once failed as its folder existed."""
     again = TrainingRequest(store.folder, router_run, TINY_ROUTER, ROUTER_CONFIG)
-    assert list(train_router(again)) == [f"{router_run}: finished before, nothing to do"]
+    (line,) = train_router(again)
+    assert line.startswith(f"{router_run}: was finished before; best valid/loss ") and "at step 4 of 4" in line
     request = TrainingRequest(
         store.folder, tmp_path / "run", TINY_ROUTER, ROUTER_CONFIG, make_callback=lambda run, job: power_cut
     )
@@ -95,7 +96,7 @@ def test_a_second_run_says_that_there_is_nothing_to_do_or_asks_to_resume(router_
     with pytest.raises(TrainingStopped, match="add --resume"):
         list(train_router(request))
     (line,) = train_router(replace(request, resume=True))
-    assert "best validation figure" in line
+    assert "best valid/loss " in line and "nats per sketch" in line
 
 
 def power_cut(model: torch.nn.Module, step: int) -> None:

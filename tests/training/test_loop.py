@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from codes.checkpoints.tensors import fill, load_tensors
+from codes.checkpoints.tensors import fill, load_tensors, save_tensors
 from codes.errors import BadFile, TrainingStopped
 from codes.model.vae import SketchVAE
 from codes.training.config import DecoderTrainConfig
@@ -57,15 +57,15 @@ def train(job: Job, path: Path, config: DecoderTrainConfig = CONFIG, workers: in
 
 
 def assert_same_run(one: Path, other: Path) -> None:
-    """Every tensor and every number of two runs, the seconds left out."""
+    """Every tensor and every number of two runs, the time left out."""
     for name in ("last.safetensors", "best.safetensors"):
         tensors, facts = load_tensors(one / name)
         expected, expected_facts = load_tensors(other / name)
-        assert facts == expected_facts
+        assert {**facts, "elapsed": 0} == {**expected_facts, "elapsed": 0}
         assert tensors.keys() == expected.keys()
         for key, value in tensors.items():
             assert torch.equal(value, expected[key]), f"{name}: {key}"
-    logs = [[{**row, "seconds": 0} for row in RunFolder(path).log()] for path in (one, other)]
+    logs = [[{**row, "seconds": 0, "elapsed": 0} for row in RunFolder(path).log()] for path in (one, other)]
     assert logs[0] == logs[1]
 
 
@@ -364,3 +364,18 @@ def test_half_the_digits_train_too(job, tmp_path):
     assert train(job(config), tmp_path / "run", config) < 100
     tensors, _ = load_tensors(tmp_path / "run" / "best.safetensors")
     assert {value.dtype for value in tensors.values()} == {torch.float32}
+
+
+def test_the_time_since_the_run_began_goes_on_where_it_is_resumed(job, tmp_path):
+    def interrupt(model: nn.Module, step: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job(on_validation=interrupt), tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    tensors, facts = load_tensors(run.last)
+    assert 0 < facts["elapsed"] < 1000
+    save_tensors(run.last, tensors, {**facts, "elapsed": 1000.0})
+    train(job(), tmp_path / "run")
+    assert all(1000 <= row["elapsed"] < 2000 for row in run.log()) and len(run.log()) == 3
+    assert 1000 < run.progress()["elapsed"] < 2000
