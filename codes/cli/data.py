@@ -12,6 +12,7 @@ import click
 
 from codes.cli.common import AS_JSON, PATH, STORE, ErrorHandlingGroup, option, print_json, refuse
 from codes.cli.next_steps import after_import, say_next
+from codes.cli.output import check_overwritten
 from codes.data.download import OFFICIAL, DownloadKind, DownloadResult, RemoteFile, download
 from codes.data.importing import ImportRules, find_refusal_sources, find_sources, import_sketches
 from codes.data.inspect import (
@@ -166,6 +167,9 @@ def look(ctx: click.Context, /, source: Path, split: str | None, category: str |
     """
     if options["out"] is None:
         refuse(ctx, ("count", "seed"), "without --out, which draws a sheet")
+    for path in (options["out"], options["lengths"]):
+        if path is not None:
+            check_overwritten(path, [source])
     splits = open_splits(source, category)
     if split is not None:
         splits = dict([chosen_split(splits, split, source)])

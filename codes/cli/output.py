@@ -139,14 +139,20 @@ def output_of(options: dict[str, Any], as_json: bool) -> Output:
     return Output(path, f".{kind or 'svg'}" if path == STREAM else path.suffix.lower(), force)
 
 
-def check_overwritten(out: Path, inputs: Sequence[Path], force: bool) -> None:
+def check_overwritten(out: Path, inputs: Sequence[Path], force: bool | None = None) -> None:
     """Refuse to overwrite an input unasked.
+
+    Args:
+        out: the file to be written.
+        inputs: the files that are read.
+        force: the flag --force; None for a command that has none.
 
     Raises:
         BadFile: ``out`` is one of them.
     """
     if not force and out.resolve() in {each.resolve() for each in inputs}:
-        raise BadFile(out, "is read, and would be overwritten; name another file, or add --force")
+        flag = "" if force is None else ", or add --force"
+        raise BadFile(out, f"is read, and would be overwritten; name another file{flag}")
 
 
 @dataclass(frozen=True)

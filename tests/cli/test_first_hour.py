@@ -16,15 +16,16 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from codes.cli.main import draw_client, halfdrawn
+from codes.cli.main import draw_client, halfdrawn, train_or_test
 from codes.cli.main import predict_client as main
 from codes.cli.output import looks_finished
+from codes.formats import npz
 from codes.formats.registry import read, write
 from codes.formats.streams import suffix_of
 from codes.inference.options import Completion, Route
 from codes.strokes.stroke3 import Sketch, sketch_from_polylines
 from tests.support.running import error_of, output_of, run
-from tests.support.worlds import CATEGORIES, tiny_bundle
+from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 HALF = [np.array([[10.0, 10.0], [60.0, 12.0], [62.0, 70.0]]), np.array([[20.0, 30.0], [25.0, 40.0]])]
@@ -176,7 +177,12 @@ def test_an_output_makes_its_folder_and_never_overwrites_an_input_unasked(half, 
         [draw_client, "reconstruct", half],
     ):
         assert "would be overwritten" in error_of(*words, *model, "-o", "new/../half.svg")
-    assert half.read_bytes() == before
+    npz.write_splits(Path("set.npz"), {"test": doodles(2)})
+    kept = Path("set.npz").read_bytes()
+    assert "would be overwritten" in error_of(main, "data", "set.npz", *model, "-o", "./set.npz")
+    sheet = error_of(train_or_test, "data", "look", half, "-o", half)
+    assert sheet.endswith("half.svg: is read, and would be overwritten; name another file")
+    assert (half.read_bytes(), Path("set.npz").read_bytes()) == (before, kept)
     output_of(main, "complete", half, *model, "-n", 1, "-o", half, "--force")
     assert half.read_bytes() != before
 

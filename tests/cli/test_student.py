@@ -169,3 +169,18 @@ def test_the_log_has_the_time_since_the_run_began(folder, store):
     output_of(main, "train", "predict", store.folder, "-o", "router", *TINY["train predict"])
     rows = [json.loads(line) for line in Path("router/log.jsonl").read_text().splitlines()]
     assert 0 < rows[0]["elapsed"] <= rows[1]["elapsed"] <= RunFolder("router").progress()["elapsed"]
+
+
+def test_tables_of_tests_say_what_their_columns_mean_and_refuse_early(folder, bundle, store, monkeypatch):
+    model = ["-m", bundle.folder]
+    drawn = output_of(main, "test", "draw", store.folder, *model, "-c", "Circles")
+    assert "Lower is better." in drawn and "pixels:" in drawn
+    assert "macro: share of right answers" in output_of(main, "test", "predict", store.folder, *model)
+    monkeypatch.setattr("codes.evaluation.recognition.RouterTest.predict", lambda *some: pytest.fail("it measures"))
+    Path("file").touch()
+    for words, part in (
+        (["--risk", "file/risk.png"], "file is no folder"),
+        (["--unknown", "nothing"], "nothing: there is no such file"),
+        (["-c", "bike"], "no category 'bike'"),
+    ):
+        assert part in error_of(main, "test", "predict", store.folder, *model, *words)
