@@ -1,4 +1,4 @@
-"""``python -m benchmarks.docs tables | categories | pictures | canvas | screens``: makes what the README and docs/ show."""
+"""``python -m benchmarks.docs PART``: makes what the README and docs/ show; ``--help`` lists the parts."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_help_says_what_it_does():
     assert "docs/protocol.md" in text and "127.0.0.1" in text
 
 
-@pytest.mark.parametrize("missing", ["msgspec", "starlette", "uvicorn", "websockets"])
+@pytest.mark.parametrize("missing", ["msgspec", "segno", "starlette", "uvicorn", "websockets"])
 def test_without_its_packages_it_says_how_to_get_them(bundle, missing):
     """In a process of its own: modules that are read a second time are strangers to those who hold the first."""
     words = ["live", "-m", str(bundle.folder), "--no-open", "--port", "1"]
