@@ -61,5 +61,6 @@ function label(index, category) {
 function newCell(index, adopt) {
   const button = document.getElementById("variation").content.firstElementChild.cloneNode(true);
   button.addEventListener("click", () => adopt(index));
+  button.setAttribute("aria-label", label(index));
   return { button, paper: new Paper(button.querySelector("canvas"), INK), caption: button.querySelector("span") };
 }
