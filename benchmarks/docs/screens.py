@@ -42,7 +42,7 @@ def _gallery(page: Page, half: Half) -> None:
 
 def _catalogue(page: Page, half: Half) -> None:
     page.click("#open-catalogue")
-    page.wait("return document.querySelector('.card .first[d]') !== null")
+    page.wait("return document.querySelector('.card .first[d], .bare .card') !== null")
 
 
 STATES: Mapping[str, Callable[[Page, Half], object]] = MappingProxyType(
