@@ -27,7 +27,7 @@ WHOLE = """
         const { left, top, right, bottom, width } = document.querySelector(name).getBoundingClientRect();
         return !width || left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;
     });
-    const texts = [...document.querySelectorAll("main button, main p, .shelf button, .bar span, #bars li")];
+    const texts = [...document.querySelectorAll("main button, main p, .shelf button, .bar span, #bars li, .way span")];
     const cut = texts.filter((each) => each.checkVisibility() && !each.closest(".unseen") && each.id !== "hint")
         .filter((each) => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflow !== "visible")
         .map((each) => each.id || each.textContent);
@@ -37,13 +37,23 @@ WHOLE = """
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=IDS)
-@pytest.mark.parametrize("drawn", [False, True], ids=["empty", "answered"])
-def test_the_first_picture_is_whole(open_page, half, screen, drawn):
+def test_the_first_picture_is_whole(open_page, half, screen):
+    """Empty, with a guess, and with several, whose names stand on the nine ways; the tools stay where they are."""
     page = open_page(screen)
-    if drawn:
-        page.draw(half("half-a-cat"))
-        page.suggested()
-    assert page.run(WHOLE) == [[], [], True, True]
+    tools = "return document.querySelector('#accept').getBoundingClientRect().top"
+    seen, places = {"empty": page.run(WHOLE)}, [page.run(tools)]
+    page.draw(half("half-a-cat")[:1])
+    page.suggested()
+    page.wait("return document.querySelector('.way span:not(:empty)') !== null")
+    seen["unsure"] = page.run(WHOLE)
+    places.append(page.run(tools))
+    page.draw(half("half-a-cat")[1:])
+    page.wait("return document.querySelector('.way span:not(:empty)') === null")
+    page.suggested()
+    seen["answered"] = page.run(WHOLE)
+    places.append(page.run(tools))
+    assert seen == dict.fromkeys(seen, [[], [], True, True])
+    assert len(set(places)) == 1
 
 
 @pytest.mark.parametrize("screen", SCREENS, ids=IDS)
