@@ -57,16 +57,17 @@ export class Paper {
     this.view = { scale, x, y };
   }
 
-  /** Show these strokes whole, with a margin. */
-  lookAt(drawing) {
+  /** Show these strokes whole, with a margin; `foot`: the share of the height that stays free below them. */
+  lookAt(drawing, foot = 0) {
     const box = boxOf(drawing);
     if (!box) return;
     const margin = 0.08 * Math.max(box.right - box.left, box.bottom - box.top, SIDE / 4);
+    const below = (box.bottom - box.top + 2 * margin) * (foot / (1 - foot));
     this.look({
       left: box.left - margin,
       top: box.top - margin,
       right: box.right + margin,
-      bottom: box.bottom + margin,
+      bottom: box.bottom + margin + below,
     });
   }
 

@@ -52,7 +52,7 @@ def test_the_first_picture_is_whole(open_page, half, screen):
     page.suggested()
     seen["answered"] = page.run(WHOLE)
     places.append(page.run(tools))
-    assert seen == dict.fromkeys(seen, [[], [], True, True])
+    assert seen == {state: [[], [], True, True] for state in seen}
     assert len(set(places)) == 1
 
 
@@ -108,10 +108,14 @@ def test_backspace_takes_back_one_stroke_also_where_nothing_has_the_focus(page, 
     page.run("document.activeElement.blur()")
     page.press(Keys.BACKSPACE)
     number_of_strokes(page, 0)
-    page.run("document.querySelector('#other').focus()")
-    page.press("ca", Keys.BACKSPACE)
     page.click("#redo")
     number_of_strokes(page, 1)
+    page.run("document.querySelector('#other').focus()")
+    page.press("ca", Keys.BACKSPACE)
+    assert page.driver.find_element("id", "other").get_attribute("value") == "c" and page.hands() == ["me"]
+    page.run("document.querySelector('#redo').focus()")
+    page.press(Keys.BACKSPACE)
+    number_of_strokes(page, 0)
 
 
 @pytest.mark.parametrize("screen", [SCREENS[0], SCREENS[2]], ids=["desktop", "phone"])

@@ -363,13 +363,15 @@ def test_single_keys_work_only_on_the_paper(call):
         return [paperAction(key("Tab"), offers), paperAction(key("Tab"), none) ?? null,
                 paperAction(key("Tab", { shiftKey: true }), offers) ?? null,
                 paperAction(key("ArrowRight"), none) ?? null, paperAction(key("3"), none),
-                pageAction(key("n")) ?? null, pageAction(key("?", { target: document.body })),
-                pageAction(key("Backspace")) ?? null, paperAction(key("Backspace"), none),
+                pageAction(key("n")) ?? null, pageAction(key("?")), pageAction(key("Backspace")),
+                pageAction(key("?", { target: { matches: () => true } })) ?? null,
+                pageAction(key("Backspace", { target: { closest: () => true } })) ?? null,
+                paperAction(key("Backspace"), none),
                 pageAction(key("z", { ctrlKey: true })),
                 pageAction(key("Z", { metaKey: true, shiftKey: true })), pageAction(key("y", { ctrlKey: true }))];
     """
     assert call(script) == [
-        *("accept", None, None, None, "adopt 3", None, "help", None, "undo", "undo", "redo", "redo")
+        *("accept", None, None, None, "adopt 3", None, "help", "undo", None, None, "undo", "undo", "redo", "redo")
     ]
 
 
