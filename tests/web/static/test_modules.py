@@ -270,6 +270,21 @@ def test_a_suggestion_that_stays_on_the_paper_is_preferred(call, ends, categorie
     assert call(OFFER, ends, categories, more) == order
 
 
+@pytest.mark.parametrize(("view", "suggested"), [(1000, 900), (1300, 1200)], ids=["narrow", "wide"])
+def test_the_session_prefers_what_stays_in_the_view_of_this_screen(call, view, suggested):
+    """Where the suggestion leaves the view, the other one takes its place once all is there; else nothing changes."""
+    script = """
+        const store = new StateStore(Object.freeze({ ...INITIAL, history: newHistory([stroke([[500, 500]], "me")]) }));
+        const session = new Session(store, { ask: () => {}, stop: () => {} }, () => ({ ...SQUARE, right: given[0] }));
+        session.resume();
+        session.receive({ type: "drawing", categories: ["cat", "cat"] });
+        session.receive({ type: "ink", rows: [700, 400].flatMap((dx, i) => [[i, 0, 9, 0, 0], [i, dx, 0, 1, 0]]) });
+        session.receive({ type: "done", drawings: [{}, {}] });
+        return store.value.offer.drawings[0].strokes[0].points.at(-1)[0];
+    """
+    assert call(script, view) == suggested
+
+
 def test_ink_beside_the_square_is_in_view_and_nothing_moves_for_what_is(call):
     script = """
         const canvas = Object.assign(document.createElementNS(given[1], "canvas"), { width: 2000, height: 1000 });
