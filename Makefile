@@ -35,8 +35,8 @@ demo: $(READY)  ## Finish the example sketches; writes pictures into out/demo
 	@$(BIN)/python draw_client.py sample crab -n 12 -o out/demo/crabs.svg
 	@echo "Look at:" out/demo/*.png out/demo/*.gif out/demo/*.svg
 
-live: $(READY)  ## Draw in the browser; Ctrl-C ends it
-	$(BIN)/python predict_client.py live
+live: $(READY)  ## Draw in the browser; HOST=0.0.0.0 lets phones in, Ctrl-C ends it
+	$(BIN)/python predict_client.py live $(if $(HOST),--host $(HOST)) $(if $(PORT),--port $(PORT))
 
 format: $(READY)  ## Bring the code into form
 	$(BIN)/ruff check --fix .

@@ -123,9 +123,13 @@ def _singulars(word: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text in lower case, with one space where there are dashes and spaces, and without an article."""
-    words = re.sub(r"[\s_-]+", " ", text.casefold()).strip()
-    return re.sub(r"^(?:the|an?) (?=\w)", "", words)
+    """Return text in lower case, with one space where there are dashes and spaces, without what is said around a name.
+
+    That are marks at its ends, and words before it: "It's a cat!" is "cat".
+    """
+    words = re.sub(r"[\s_-]+", " ", text.casefold())
+    words = re.sub(r"""^[ "'“‘(]+|[ "'”’).,;:!?]+$""", "", words)
+    return re.sub(r"^(?:(?:it is|it['’]s|this is|that is|the|an?|my|some) )+(?=\w)", "", words)
 
 
 def words_for(categories: Sequence[str]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.docs tables | categories | pictures | canvas``: makes what the README and docs/ show."""
+"""``python -m benchmarks.docs PART``: makes what the README and docs/ show; ``--help`` lists the parts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from benchmarks.docs.canvas_pictures import canvas
 from benchmarks.docs.pictures import pictures
+from benchmarks.docs.screens import screens
 from benchmarks.quality.category_page import main as categories
 from benchmarks.quality.tables import main as tables
 
@@ -19,6 +20,7 @@ main.add_command(tables, "tables")
 main.add_command(categories, "categories")
 main.add_command(pictures)
 main.add_command(canvas)
+main.add_command(screens)
 
 if __name__ == "__main__":
     main()

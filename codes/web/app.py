@@ -28,12 +28,18 @@ from codes.web.engine import Engine
 from codes.web.gallery import Gallery
 from codes.web.limits import Counters, Limits
 from codes.web.security import SECURITY_HEADERS, OriginGuard
+from codes.web.visitors import Visitors
 
 LIMITS = Limits()
+VISITORS = Visitors()
 
 
 def make_app(
-    completer: Completer, gallery: Path, limits: Limits = LIMITS, hosts: Collection[str] | None = None
+    completer: Completer,
+    gallery: Path,
+    limits: Limits = LIMITS,
+    hosts: Collection[str] | None = None,
+    visitors: Visitors = VISITORS,
 ) -> Starlette:
     """Return the application that serves a completer's live canvas.
 
@@ -43,6 +49,7 @@ def make_app(
         limits: how much is taken from one client.
         hosts: the names and addresses by which this server may be called, without ports; any, if None. Others are
             refused, so that no stranger's domain can lead here (DNS rebinding).
+        visitors: what people at other devices are told and may do.
 
     Raises:
         BadFile: the page is missing.
@@ -52,7 +59,7 @@ def make_app(
     context = ServerContext(Engine(completer), limits, Counters())
     allowed = ["*"] if hosts is None else [f"[{host}]" if ":" in host else host for host in hosts]
     return Starlette(
-        routes=_routes(Endpoints(context, Gallery(gallery, limits, context.counters))),
+        routes=_routes(Endpoints(context, Gallery(gallery, limits, context.counters), visitors)),
         middleware=[
             Middleware(OriginGuard, counters=context.counters),
             Middleware(TrustedHostMiddleware, allowed_hosts=allowed, www_redirect=False),
@@ -74,7 +81,9 @@ def _routes(endpoints: Endpoints) -> list[BaseRoute]:
         Route("/api/model", endpoints.model),
         Route("/api/catalogue", endpoints.catalogue),
         Route("/api/complete", endpoints.complete, methods=["POST"]),
+        Route("/api/phone", endpoints.phone),
         Route("/api/gallery", endpoints.gallery, methods=["GET", "POST"]),
+        Route("/api/gallery/{name}", endpoints.arrange, methods=["PUT", "DELETE"]),
         Route("/api/convert", endpoints.convert, methods=["POST"]),
         Route("/api/read", endpoints.read, methods=["POST"]),
         WebSocketRoute("/live", endpoints.live),

@@ -34,6 +34,7 @@ from codes.web.gallery import Gallery
 from codes.web.limits import Limits
 from codes.web.protocol import parse_complete, parse_convert, parse_keep
 from codes.web.socket import ClientSession, reject
+from codes.web.visitors import Visitors, qr_rows
 
 STATIC = Path(__file__).parent / "static"
 STATUS = {"requests": 503, "message_bytes": 413, "file_bytes": 413, "client_timeout": 408, "kept": 507}
@@ -42,9 +43,9 @@ STATUS = {"requests": 503, "message_bytes": 413, "file_bytes": 413, "client_time
 class Endpoints:
     """Hold the endpoints of one application; each method answers one address, listed in ``docs/protocol.md``."""
 
-    def __init__(self, context: ServerContext, gallery: Gallery) -> None:
+    def __init__(self, context: ServerContext, gallery: Gallery, visitors: Visitors) -> None:
         self.context = context
-        self._gallery = gallery
+        self._gallery, self._visitors = gallery, visitors
         self._started = time.monotonic()
         self._sockets = self._requests = 0
 
@@ -122,18 +123,38 @@ class Endpoints:
             sketch = await to_thread.run_sync(read_bytes, name, body, limits, limiter=workers)
             return JSONResponse({"sketch": record_of(sketch)})
 
+    async def phone(self, request: Request) -> Response:
+        """Return the address at which other devices reach this server, and its QR code."""
+        address = self._visitors.phone_address
+        return JSONResponse({"address": address, "code": qr_rows(address) if address else []})
+
     async def gallery(self, request: Request) -> Response:
-        """List the newest drawings, or keep one more."""
+        """List the newest drawings, or keep one more; without leave to hang it, it lies aside."""
         limits, workers = self.context.limits, self.context.file_workers
+        may_arrange = self._visitors.may_arrange(request)
 
         def parse_and_keep(body: bytes) -> str:
-            return self._gallery.keep(*parse_keep(body, limits))
+            return self._gallery.keep(*parse_keep(body, limits), hung=may_arrange)
+
+        def listed() -> dict[str, Any]:
+            aside = self._gallery.aside() if may_arrange else []
+            return {"drawings": self._gallery.newest(), "aside": aside, "may_arrange": may_arrange}
 
         async with self._counted():
             if request.method == "POST":
-                body = await read_body(request, limits)
-                return JSONResponse({"name": await to_thread.run_sync(parse_and_keep, body, limiter=workers)})
-            return JSONResponse({"drawings": await to_thread.run_sync(self._gallery.newest, limiter=workers)})
+                name = await to_thread.run_sync(parse_and_keep, await read_body(request, limits), limiter=workers)
+                return JSONResponse({"name": name, "hung": may_arrange})
+            return JSONResponse(await to_thread.run_sync(listed, limiter=workers))
+
+    async def arrange(self, request: Request) -> Response:
+        """Hang a drawing of the gallery, or take it down."""
+        if not self._visitors.may_arrange(request):
+            return JSONResponse({"error": "only the teacher arranges this gallery"}, 403)
+        hung = request.method == "PUT"
+        move = self._gallery.hang if hung else self._gallery.take_down
+        async with self._counted():
+            await to_thread.run_sync(move, request.path_params["name"], limiter=self.context.file_workers)
+            return JSONResponse({"name": request.path_params["name"], "hung": hung})
 
     async def live(self, socket: WebSocket) -> None:
         """Answer a canvas until it leaves."""
@@ -220,6 +241,7 @@ async def read_body(request: Request, limits: Limits, limit_name: str = "message
 
 
 def error_response(error: SketchError) -> Response:
-    """Return an error's sentence with a status that fits it."""
-    status = STATUS.get(error.limit, 400) if isinstance(error, OverLimit) else 400
-    return JSONResponse({"error": str(error)}, status)
+    """Return an error's sentence, and the limit it hit, with a status that fits it."""
+    if isinstance(error, OverLimit):
+        return JSONResponse({"error": str(error), "limit": error.limit}, STATUS.get(error.limit, 400))
+    return JSONResponse({"error": str(error)}, 400)

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
-from codes.errors import BadOption, BadSketch, SketchError
+from codes.errors import BadOption, BadSketch, OverLimit, SketchError
 from codes.formats import strict_json
 from codes.formats.polyline_json import sketch_from_record
 from codes.formats.strict_json import NotJson
@@ -246,8 +246,9 @@ def payload(number: int, event: Event) -> dict[str, Any]:
 
 
 def error_message(number: int | None, error: SketchError) -> dict[str, Any]:
-    """Return the message that tells a client why its own is not answered."""
-    return {"type": "refused", "id": number, "error": str(error)}
+    """Return the message that tells a client why its own is not answered, and which limit it hit."""
+    limit = {"limit": error.limit} if isinstance(error, OverLimit) else {}
+    return {"type": "refused", "id": number, "error": str(error), **limit}
 
 
 def _drawing(variation: int, completion: Completion) -> dict[str, Any]:

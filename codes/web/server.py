@@ -35,8 +35,10 @@ class ListeningSocket(socket.socket):
             BadOption: the address cannot be had.
         """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        both = host == "::" and socket.has_dualstack_ipv6()
         try:
-            super().__init__(fileno=socket.create_server((host, port), family=family).detach())
+            place = socket.create_server((host, port), family=family, dualstack_ipv6=both)
+            super().__init__(fileno=place.detach())
         except OSError as error:
             raise BadOption(f"port {port} of {host} cannot be listened at ({error.strerror or error})") from error
         self._connections: WeakValueDictionary[Any, socket.socket] = WeakValueDictionary()

@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from codes.inference.completer import Completer
-from codes.web.app import make_app
+from codes.web.app import VISITORS, make_app
 from codes.web.limits import Limits
+from codes.web.visitors import Visitors
 from tests.support.asks import HOST
 from tests.support.worlds import tiny_bundle
 
@@ -29,8 +30,10 @@ def gallery(tmp_path):
 def app(bundle, gallery) -> Callable[..., Starlette]:
     """Make an application that nothing runs yet; ``limits`` are changes to lenient ones."""
 
-    def make(completer: Completer | None = None, hosts: Any = None, **limits: Any) -> Starlette:
-        return make_app(completer or Completer(bundle), gallery, replace(QUICK, **limits), hosts)
+    def make(
+        completer: Completer | None = None, hosts: Any = None, visitors: Visitors = VISITORS, **limits: Any
+    ) -> Starlette:
+        return make_app(completer or Completer(bundle), gallery, replace(QUICK, **limits), hosts, visitors)
 
     return make
 

@@ -3,16 +3,21 @@
  * Knows addresses and bodies (docs/protocol.md); knows no page.
  */
 
+import { kindly } from "./copy.js";
 import { machineStart, toWire } from "./wire.js";
 
 const JSON_HEADERS = { "Content-Type": "application/json" };
 
-/** Return the response; throw an error with the server's own sentence. */
+const OUT_OF_REACH = "I cannot reach the server. Your drawing is safe here; try again in a moment.";
+
+/** Return the response; throw an error with a sentence for people. */
 async function answer(address, options) {
-  const response = await fetch(address, options);
+  const response = await fetch(address, options).catch((cause) => {
+    throw new Error(OUT_OF_REACH, { cause });
+  });
   if (response.ok) return response;
-  const { error } = await response.json().catch(() => ({ error: `the server answers ${response.status}` }));
-  throw new Error(error);
+  const refusal = await response.json().catch(() => ({ error: `The server answers ${response.status}.` }));
+  throw new Error(kindly(refusal));
 }
 
 const json = async (address, options) => (await answer(address, options)).json();
@@ -41,8 +46,14 @@ export async function readFile(file) {
   return (await json(address, { method: "POST", body: file })).sketch;
 }
 
-/** Return the drawings in the gallery, the newest first. */
-export const gallery = async () => (await json("api/gallery")).drawings;
+/** Return `{address, code}`: where phones find this page, and the rows of its QR code. */
+export const phone = () => json("api/phone");
 
-/** Put a drawing into the gallery under this word. */
-export const hang = (drawing, word) => json("api/gallery", post({ sketch: toWire(drawing), word }));
+/** Return `{drawings, aside, may_arrange}` of the gallery, the newest first. */
+export const gallery = () => json("api/gallery");
+
+/** Give a drawing to the gallery under this name; return whether it hangs, or waits for somebody to hang it. */
+export const hang = async (drawing, word) => (await json("api/gallery", post({ sketch: toWire(drawing), word }))).hung;
+
+/** Hang a drawing of the gallery, or take it down. */
+export const arrange = (name, hung) => json(`api/gallery/${name}`, { method: hung ? "PUT" : "DELETE" });

@@ -3,8 +3,8 @@
  * Knows the route and its own list; knows no server.
  */
 
-import { playable } from "./appstate.js";
 import { percent } from "./copy.js";
+import { favouritesFirst } from "./favourites.js";
 
 const MAX_BARS = 6;
 
@@ -28,14 +28,14 @@ export class Bars {
     const seen = { route, fixed, categories, only };
     if (Object.entries(seen).every(([name, value]) => this.#seen[name] === value)) return;
     this.#seen = seen;
-    const shown = this.#shown(route?.probabilities ?? {}, fixed, playable(seen));
+    const shown = this.#shown(route?.probabilities ?? {}, fixed, seen.only.length ? seen.only : favouritesFirst(categories));
     this.#list.classList.toggle("doubtful", route?.decision === "unknown");
     for (const [category, row] of this.#rows) if (!shown.includes(category)) this.#remove(category, row);
     for (const category of shown) this.#fill(this.#rowOf(category), category, route?.probabilities[category], fixed);
     this.#order(shown);
   }
 
-  /** Return the likeliest categories; before anything is drawn, the first of all. */
+  /** Return the likeliest categories; before anything is drawn, what may be drawn. */
   #shown(probabilities, fixed, categories) {
     const likeliest = Object.keys(probabilities);
     const names = (likeliest.length ? likeliest : categories).slice(0, MAX_BARS);

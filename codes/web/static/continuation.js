@@ -15,7 +15,7 @@
  * @property {boolean} hidden  the person wants none of the suggestion
  */
 
-import { penAt, stroke } from "./drawing.js";
+import { boxOf, contains, penAt, stroke } from "./drawing.js";
 
 /** Return a continuation without rows, its pen in the air where the person lifted it. */
 const emptyContinuation = (at) => Object.freeze({ at, air: true, strokes: [], ended: false });
@@ -52,6 +52,28 @@ export function withRows(offer, rows) {
 export function wholeStrokes({ drawings, done }) {
   const { strokes, air, ended } = drawings[0];
   return done || air || ended ? strokes.length : Math.max(0, strokes.length - 1);
+}
+
+/** Return the offer cut to the first stroke of its suggestion, with nothing more to come. */
+export function onlyFirstStroke(offer) {
+  const [first] = offer.drawings;
+  const drawings = [Object.freeze({ ...first, strokes: first.strokes.slice(0, 1), ended: false })];
+  return Object.freeze({ ...offer, drawings, done: true });
+}
+
+/**
+ * Return the offer with another suggestion where its own leaves the box that is in view: the first variation of the same
+ * category that stays within it, if there is one. The two change places.
+ */
+export function fittingFirst(offer, box) {
+  const [first] = offer.drawings;
+  const stays = ({ strokes }) => strokes.length > 0 && contains(box, boxOf(strokes));
+  if (offer.taken || !first.strokes.length || stays(first)) return offer;
+  const isBetter = (each, index) => offer.categories[index] === offer.categories[0] && stays(each);
+  const better = offer.drawings.findIndex(isBetter);
+  if (better < 0) return offer;
+  const drawings = offer.drawings.with(better, first).with(0, offer.drawings[better]);
+  return Object.freeze({ ...offer, categories: [...offer.categories], drawings });
 }
 
 /** Return the suggestion's strokes that were not taken yet; none where it is hidden. */

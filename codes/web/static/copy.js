@@ -3,7 +3,11 @@
  * Knows language; knows no page.
  */
 
+import { drawingOf } from "./appstate.js";
 import { isFinished, remaining } from "./continuation.js";
+import { SIDE } from "./drawing.js";
+import { favouritesFirst } from "./favourites.js";
+import { travelTo } from "./reveal.js";
 
 // Words that take "an": those spoken with a vowel in front, so "hourglass", but not "unicorn".
 const AN = /^([aeio]|u(?!ni|se)|hour)/;
@@ -29,7 +33,14 @@ export function sentence(state) {
   if (!history.present.length && !wet) return `Draw half of ${fixed ? withArticle(fixed) : "something"}.`;
   if (fixed) return `You say it is ${withArticle(fixed)}.`;
   if (!route) return "Let me look…";
+  if (route.decision === "unknown" && isJustBegun(state)) return "Not sure yet. Go on!";
   return isFinished(offer) ? `${recognised(route, state)} It looks finished to me.` : recognised(route, state);
+}
+
+/** Return true while there is less ink than a line across the paper: too little to say that it is nothing known. */
+function isJustBegun(state) {
+  const drawing = drawingOf(state);
+  return travelTo(drawing, drawing.length) < SIDE;
 }
 
 function recognised({ decision, category, probabilities }, { categories, only }) {
@@ -50,9 +61,10 @@ export function advice({ history, wet, route, fixed, offer, connected, notice },
   if (notice) return notice;
   if (!history.present.length && !wet) return "";
   if (fixed) return "Click it again, and I guess for myself.";
+  if (route?.decision === "unknown" && isJustBegun({ history, wet })) return "";
   if (route?.decision === "unknown") return "Say what it is, and I finish it as that.";
   if (offer?.done && remaining(offer).length)
-    return touch ? "Take my idea, or its next stroke, or just draw on." : TAKE_BY_KEYS;
+    return touch ? "Take my idea, or just draw on." : TAKE_BY_KEYS;
   return "";
 }
 
@@ -78,7 +90,7 @@ const MAX_LISTED = 12;
 export function hint({ categories, only }) {
   if (!categories.length) return "";
   if (only.length) return onlySays(only, MAX_LISTED);
-  const listed = categories.slice(0, MAX_LISTED).map(withArticle);
+  const listed = favouritesFirst(categories).slice(0, MAX_LISTED).map(withArticle);
   if (categories.length > MAX_LISTED) return `I know ${categories.length} things: ${listed.join(", ")} …`;
   return `I know ${inWords(listed)}.`;
 }
@@ -91,6 +103,39 @@ export function onlySays(only, most = 2) {
 }
 
 const inWords = (names) => (names.length > 1 ? `${names.slice(0, -1).join(", ")} and ${names.at(-1)}` : names[0]);
+
+const NAME_LETTERS = 40;
+
+/** Return a drawing's name as it can be kept: without what a file's name may not hold, and not too long. */
+export const tidyName = (text) =>
+  text
+    .replace(/[:*?"<>]/g, "")
+    .replace(/[/\\|\p{C}\s]+/gu, " ")
+    .trim()
+    .replace(/^[. ]+/, "")
+    .slice(0, NAME_LETTERS)
+    .trim();
+
+// What the limits of docs/protocol.md mean to somebody who draws.
+const TOO_MUCH = {
+  points: "That are more lines than I can look at. Undo some, and I go on.",
+  strokes: "That are more lines than I can look at. Undo some, and I go on.",
+  rows: "That has more corners than I can look at. Undo some, and I go on.",
+  message_bytes: "That are more lines than I can look at. Undo some, and I go on.",
+  file_bytes: "That file is too large for me.",
+  messages_a_second: "You are faster than I am. Wait a moment.",
+  connections: "So many are drawing just now. I try again soon.",
+  requests: "So many are drawing just now. Try again in a moment.",
+  client_timeout: "That took too long. Try again.",
+  kept: "The gallery is full. Ask your teacher to make room.",
+};
+
+/** Return an error of the server as a sentence for people: about a limit that was hit, or else its own. */
+export const kindly = ({ error, limit }) => TOO_MUCH[limit] ?? error;
+
+/** Return what is said about a word that names nothing known; `near`: whether something is spelled alike. */
+export const notKnown = (text, near) =>
+  near ? `I do not know “${text}”. Did you mean one of these?` : `I do not know “${text}”. Try another word for it.`;
 
 /** Return what stands above the things that the model knows. */
 export function catalogueSays({ history, only, categories }, { text, found, picking }) {

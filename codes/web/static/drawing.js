@@ -13,6 +13,8 @@
  */
 
 export const SIDE = 1000;
+/** @type {Box} what is in view on every screen */
+export const SQUARE = Object.freeze({ left: 0, top: 0, right: SIDE, bottom: SIDE });
 export const CENTRE = [SIDE / 2, SIDE / 2];
 const MAX_STEPS = 200;
 
@@ -81,5 +83,18 @@ export function boxOf(drawing) {
   }
   return Object.freeze(box);
 }
+
+/** Return true if the second box lies within the first. */
+export const contains = (outer, inner) =>
+  inner.left >= outer.left && inner.top >= outer.top && inner.right <= outer.right && inner.bottom <= outer.bottom;
+
+/** @returns {Box} the smallest box around two boxes, and `margin` more on each side of the second. */
+export const around = (one, other, margin) =>
+  Object.freeze({
+    left: Math.min(one.left, other.left - margin),
+    top: Math.min(one.top, other.top - margin),
+    right: Math.max(one.right, other.right + margin),
+    bottom: Math.max(one.bottom, other.bottom + margin),
+  });
 
 export const longestSide = (box) => Math.max(box.right - box.left, box.bottom - box.top);

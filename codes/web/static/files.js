@@ -1,15 +1,12 @@
 /**
- * Saves drawings as files and in the gallery, and gets them back.
- * Knows the page's dialogs and file chooser; the server converts.
+ * Saves drawings as files, and gets them back.
+ * Knows the page's file chooser; the server converts.
  */
 
 import * as api from "./api.js";
-import { withArticle } from "./copy.js";
-import { Paper } from "./paper.js";
 import { fromWire } from "./wire.js";
 
 const READ = /\.(svg|ndjson)$/i;
-const INK = 1.8;
 
 /** Return what the drawing is called: by the person, or else by the machine. */
 export const wordFor = ({ fixed, route }) => fixed ?? (route && route.decision !== "unknown" ? route.category : "");
@@ -48,27 +45,4 @@ export function listenForFiles(target, input, take) {
     if (input.files.length) take(input.files[0]);
     input.value = "";
   });
-}
-
-/** Fill the gallery's wall; a click on a drawing gives it to `take`. */
-export async function hangAll(wall, take) {
-  const drawings = await api.gallery();
-  wall.replaceChildren(...drawings.map((each) => frameOf(each, take)));
-  for (const [index, button] of [...wall.children].entries()) paint(button, fromWire(drawings[index].sketch));
-  return drawings.length;
-}
-
-function frameOf({ word, sketch }, take) {
-  const button = document.getElementById("variation").content.firstElementChild.cloneNode(true);
-  button.querySelector("span").textContent = word;
-  button.setAttribute("aria-label", `Go on with ${withArticle(word)}`);
-  button.addEventListener("click", () => take(fromWire(sketch), word));
-  return button;
-}
-
-function paint(button, drawing) {
-  const paper = new Paper(button.querySelector("canvas"), INK);
-  paper.fit();
-  paper.lookAt(drawing);
-  paper.draw(drawing);
 }

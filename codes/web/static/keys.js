@@ -1,15 +1,17 @@
 /**
- * Says what keys do. Those with Ctrl or Cmd work everywhere; the others only while the paper has the focus,
- * so that Tab and the arrows work as usual elsewhere.
+ * Says what keys do. Those with Ctrl or Cmd, and two more, work everywhere; the others only while the paper has the
+ * focus, so that Tab, the arrows and letters work as usual elsewhere.
  * Knows keys and the names of actions; does nothing itself.
  */
 
 const LETTERS = { n: "newSeed", t: "together", m: "music", r: "replay", s: "save", o: "open", g: "gallery", k: "catalogue" };
+const EVERYWHERE = { "?": "help", Backspace: "undo" }; // beside the paper, too, but not where one types
 const TYPED_IN = "input:not([type=range], [type=file]), textarea, select";
 
 /** Return the name of the action of a key anywhere on the page, if it has one. */
 export function pageAction({ key, ctrlKey, metaKey, shiftKey, altKey, target }) {
-  if (!(ctrlKey || metaKey) || altKey || target.matches?.(TYPED_IN)) return undefined;
+  if (altKey || target.matches?.(TYPED_IN)) return undefined;
+  if (!(ctrlKey || metaKey)) return target.closest?.("dialog, #wet") ? undefined : EVERYWHERE[key];
   const pressed = key.toLowerCase();
   if (pressed === "z") return shiftKey ? "redo" : "undo";
   return pressed === "y" ? "redo" : undefined;
@@ -22,7 +24,8 @@ export function paperAction({ key, ctrlKey, metaKey, altKey, shiftKey }, { offer
   if (offers && key === "ArrowRight" && !shiftKey && !drawing) return "acceptNext";
   if (offers && key === "Escape") return "dismiss";
   if (key === "Enter") return "accept";
-  if (key === "Delete" || key === "Backspace") return "clear";
+  if (key === "Delete") return "clear";
+  if (key in EVERYWHERE) return EVERYWHERE[key];
   if (/^[1-9]$/.test(key)) return `adopt ${key}`;
   return LETTERS[key];
 }

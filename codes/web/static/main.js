@@ -10,16 +10,18 @@ import { Connection } from "./connection.js";
 import { advice, hint, onlySays, sentence, temperatureWord } from "./copy.js";
 import { Stage } from "./stage.js";
 import { Finder } from "./finder.js";
-import { drawingIn, hangAll, listenForFiles, save, wordFor } from "./files.js";
+import { drawingIn, listenForFiles, save, wordFor } from "./files.js";
+import { Gallery } from "./gallery.js";
+import { Help } from "./help.js";
 import { KeyPen } from "./keypen.js";
 import { pageAction, paperAction } from "./keys.js";
 import { markPenUp, markSeen } from "./marks.js";
 import { Pen, pressureOf } from "./pen.js";
 import { Session } from "./session.js";
-import { hasChanged, keepState, recallState } from "./storage.js";
+import { hasChanged, keepState, putAside, recallState } from "./storage.js";
 import { Synth } from "./synth.js";
 import { Variations } from "./variations.js";
-import { find } from "./words.js";
+import { find, near } from "./words.js";
 
 const SPEAK_AFTER_MS = 700;
 
@@ -31,7 +33,7 @@ const connection = new Connection(new URL("live", location.href.replace(/^http/,
   onMessage: (message) => session.receive(message),
   onConnection: (connected) => store.set({ connected }),
 });
-const session = new Session(store, connection);
+const session = new Session(store, connection, () => stage.inView);
 const synth = new Synth();
 
 // Pens. All draw the same way, but those on the screen give events, not places.
@@ -75,10 +77,11 @@ const actions = {
   replay: () => stage.replay(),
   save: () => attempt(() => save(store.value, "svg")),
   open: () => $("file").click(),
-  gallery: () => openGallery(),
+  gallery: () => gallery.open(store.value.history.present, wordFor(store.value)),
+  anew: () => startAnew(),
   catalogue: () => openCatalogue(),
   allAgain: () => session.setOnly([]),
-  help: () => $("help").showModal(),
+  help: () => help.open(),
 };
 
 /** Do something that may fail, and show how it went. */
@@ -101,34 +104,31 @@ function openFile(file) {
   attempt(async () => session.open(await drawingIn(file), `Here is ${file.name}. Draw on!`));
 }
 
-// The gallery.
-
-function openGallery() {
-  $("word").value = wordFor(store.value);
-  $("hang").hidden = !store.value.history.present.length;
-  $("gallery").showModal();
-  attempt(showGallery, sayInGallery);
+/** Put the drawing aside, and begin afresh for the next person. */
+function startAnew() {
+  const { history } = store.value;
+  if (!history.present.length) return;
+  if (!putAside(history.present, wordFor(store.value)))
+    return store.set({ notice: "I cannot keep this drawing here, so I leave it. Save it, then clear the paper." });
+  session.startAnew();
+  store.set({ notice: "A new sheet. The last drawing lies in the gallery." });
 }
 
-async function showGallery() {
-  const many = await hangAll($("wall"), (drawing, word) => {
-    $("gallery").close();
-    session.open(drawing, `Here is “${word}” from the gallery. Draw on!`);
-  });
-  return many ? "" : "Nothing hangs here yet. Hang the first!";
-}
+// Dialogs.
 
-function sayInGallery(text) {
-  $("gallery-says").textContent = text;
-}
-
-async function hangMine() {
-  await api.hang(store.value.history.present, $("word").value.trim());
-  await showGallery();
-  return "It hangs.";
-}
-
-// What it knows.
+const help = new Help({ dialog: $("help"), phone: $("phone"), address: $("phone-address"), code: $("phone-code") });
+const gallery = new Gallery(
+  {
+    dialog: $("gallery"),
+    form: $("hang"),
+    field: $("word"),
+    says: $("gallery-says"),
+    wall: $("wall"),
+    aside: $("aside"),
+    before: $("before"),
+  },
+  (drawing, word) => session.open(drawing, `Here is “${word || "a drawing"}” from the gallery. Draw on!`),
+);
 
 const catalogue = new Catalogue(
   { dialog: $("catalogue"), field: $("known"), pick: $("pick"), all: $("pick-all"), says: $("catalogue-says"), grid: $("cards") },
@@ -180,6 +180,7 @@ const BUTTONS = {
   open: "open",
   "new-seed": "newSeed",
   "open-gallery": "gallery",
+  anew: "anew",
   "open-catalogue": "catalogue",
   "all-again": "allAgain",
   "open-help": "help",
@@ -190,13 +191,10 @@ for (const button of saves)
   button.addEventListener("click", () => attempt(() => save(store.value, button.dataset.save)));
 for (const button of document.querySelectorAll("[data-close]"))
   button.addEventListener("click", () => button.closest("dialog").close());
-$("hang").addEventListener("submit", (event) => {
-  event.preventDefault();
-  attempt(hangMine, sayInGallery);
-});
 $("temperature").addEventListener("change", ({ target }) => session.setTemperature(Number(target.value)));
-new Finder($("other"), $("found"), {
+new Finder($("other"), $("found"), $("found-says"), {
   find: (text) => find(text, playable(store.value), otherWords),
+  near: (text) => near(text, playable(store.value), otherWords),
   choose: (category) => session.fix(category),
 });
 listenForFiles($("paper"), $("file"), openFile);
@@ -236,7 +234,7 @@ function show(state) {
   setFields($("hint"), { textContent: empty && !wet ? hint(state) : "" });
   setFields($("undo"), { disabled: !history.past.length });
   setFields($("redo"), { disabled: !history.future.length });
-  for (const button of [$("clear"), $("accept"), $("replay"), ...saves]) setFields(button, { disabled: empty });
+  for (const button of [$("clear"), $("anew"), $("accept"), $("replay"), ...saves]) setFields(button, { disabled: empty });
   setFields($("accept"), { textContent: offers ? "Take it" : "Finish it" });
   setFields($("accept-next"), { disabled: !offers });
   setFields($("together"), { ariaPressed: String(together) });

@@ -3,7 +3,7 @@
  * Knows how ink looks; knows nothing of why it is there.
  */
 
-import { SIDE, boxOf } from "./drawing.js";
+import { SIDE, SQUARE, around, boxOf, contains } from "./drawing.js";
 import { trace } from "./path.js";
 
 const WIDTH = 8;
@@ -31,7 +31,21 @@ export class Paper {
     const density = window.devicePixelRatio || 1;
     this.canvas.width = Math.round(width * density);
     this.canvas.height = Math.round(height * density);
-    this.look({ left: 0, top: 0, right: SIDE, bottom: SIDE });
+    this.look(SQUARE);
+  }
+
+  /** @returns {import("./drawing.js").Box} what of the paper is in view. */
+  get inView() {
+    const { scale, x, y } = this.view;
+    const { width, height } = this.canvas;
+    return { left: -x / scale, top: -y / scale, right: (width - x) / scale, bottom: (height - y) / scale };
+  }
+
+  /** Show the paper's square, and as much more as is needed for all of a drawing to be in view. */
+  lookAtAll(drawing) {
+    this.look(SQUARE);
+    const box = boxOf(drawing);
+    if (box && !contains(this.inView, box)) this.look(around(SQUARE, box, WIDTH));
   }
 
   /** Show this box of the paper, as large as possible. */
@@ -43,16 +57,17 @@ export class Paper {
     this.view = { scale, x, y };
   }
 
-  /** Show these strokes whole, with a margin. */
-  lookAt(drawing) {
+  /** Show these strokes whole, with a margin; `foot`: the share of the height that stays free below them. */
+  lookAt(drawing, foot = 0) {
     const box = boxOf(drawing);
     if (!box) return;
     const margin = 0.08 * Math.max(box.right - box.left, box.bottom - box.top, SIDE / 4);
+    const below = (box.bottom - box.top + 2 * margin) * (foot / (1 - foot));
     this.look({
       left: box.left - margin,
       top: box.top - margin,
       right: box.right + margin,
-      bottom: box.bottom + margin,
+      bottom: box.bottom + margin + below,
     });
   }
 

@@ -19,6 +19,9 @@ export function planFor(state) {
   return several ? UNSURE : SURE;
 }
 
+/** Return true if the machine waits, drawing together: one stroke can become anything, unless the person says what. */
+export const isFirstTurn = ({ together, fixed, history }) => together && !fixed && history.present.length === 1;
+
 /** Return a route among these categories alone: where a category is asked for, the server says how likely all are. */
 export function among({ decision, probabilities }, only) {
   const kept = Object.entries(probabilities).filter(([name]) => only.includes(name));

@@ -3,19 +3,21 @@
  * Knows the state and the connection; knows no page, so that it can be tried without one.
  */
 
-import { drawingOf } from "./appstate.js";
-import { fits, isFinished, newOffer, remaining, wholeStrokes, withRows } from "./continuation.js";
-import { changed, extended, ownPart, redone, rewound, stroke, undone } from "./drawing.js";
-import { RECOGNISE, among, planFor } from "./plan.js";
-import { toWire } from "./wire.js";
+import { INITIAL, drawingOf } from "./appstate.js";
+import { fits, remaining, wholeStrokes } from "./continuation.js";
+import { SQUARE, changed, extended, newHistory, ownPart, redone, rewound, stroke, undone } from "./drawing.js";
+import { RECOGNISE, isFirstTurn, planFor } from "./plan.js";
+import { Requests } from "./requests.js";
 
 // While a stroke is being drawn, it is recognised at most this often.
 const RECOGNISE_MS = 120;
+const YOUR_TURN = "Your turn. I add a stroke after each of yours.";
+const NOT_YET = "One more stroke, and I join in. Or say what it is.";
 
 export class Session {
   #store;
   #connection;
-  #lastRequest = { ...RECOGNISE, base: [], more: {} };
+  #requests;
   #recognisedAt = 0;
   #taking = null;
   #beginnings = new WeakMap(); // drawings that were put on the paper to begin from, and what each is to become
@@ -23,10 +25,13 @@ export class Session {
   /**
    * @param {import("./appstate.js").StateStore} store
    * @param {{ask: (question: object) => void, stop: () => void, busy: boolean}} connection
+   * @param {() => import("./drawing.js").Box} inView  what of the paper the person sees
    */
-  constructor(store, connection) {
+  constructor(store, connection, inView = () => SQUARE) {
     this.#store = store;
     this.#connection = connection;
+    const listener = { onInk: () => this.#takeIfWhole(), isTaking: () => this.#taking !== null, inView };
+    this.#requests = new Requests(store, connection, listener);
   }
 
   get #state() {
@@ -57,7 +62,8 @@ export class Session {
     if (!wet) return;
     const drawing = [...history.present, stroke(wet, "me")];
     this.#store.set({ wet: null, history: changed(history, drawing) });
-    this.#suggest(drawing);
+    if (isFirstTurn(this.#state)) this.#wait(NOT_YET);
+    else this.#suggest(drawing);
   }
 
   penDropped() {
@@ -94,6 +100,13 @@ export class Session {
     this.#store.set({ fixed: null });
   }
 
+  /** Begin afresh for somebody else: nothing to undo, nothing chosen but what is played with. */
+  startAnew() {
+    const { temperature, seed, fixed } = INITIAL;
+    this.#step(newHistory());
+    this.#store.set({ temperature, seed, fixed });
+  }
+
   /** Go on with another drawing; the one before is an undo away. */
   open(drawing, notice) {
     this.#step(changed(this.#state.history, drawing));
@@ -114,6 +127,7 @@ export class Session {
     }
     this.#beginnings.set(beginning, category);
     this.#arrive(changed(history, beginning));
+    if (this.#state.together) this.#store.set({ notice: YOUR_TURN });
   }
 
   #step(history) {
@@ -188,8 +202,18 @@ export class Session {
 
   /** Have the drawing finished as this category; the same category again frees it. */
   fix(category) {
-    this.#store.set({ fixed: this.#state.fixed === category ? null : category });
-    this.#suggestAgain();
+    const { fixed, history, together } = this.#state;
+    this.#store.set({ fixed: fixed === category ? null : category, notice: "" });
+    if (together) this.#correct(ownPart(history.present));
+    else this.#suggestAgain();
+  }
+
+  /** Drawing together, take back what the machine added last, and have it draw what the person says instead. */
+  #correct(own) {
+    const { fixed, history } = this.#state;
+    if (own !== history.present && fixed) this.#store.set({ history: changed(history, own), offer: null });
+    if (fixed) this.#suggest(own);
+    else this.#revisit();
   }
 
   /** Play with only these categories; with all if there are none. */
@@ -222,7 +246,7 @@ export class Session {
 
   setTogether(together) {
     this.#connection.stop();
-    this.#store.set({ together, offer: null });
+    this.#store.set({ together, offer: null, notice: together ? YOUR_TURN : "" });
     this.#revisit();
   }
 
@@ -232,17 +256,23 @@ export class Session {
     if (together && offer?.done && this.offers) this.#take(1);
   }
 
-  // Requests and answers.
+  // Requests.
+
+  /** Have the drawing recognised and leave the next stroke to the person. */
+  #wait(notice) {
+    this.#store.set({ offer: null, notice });
+    this.#recognise();
+  }
 
   /** Have the drawing recognised and nothing drawn. */
   #recognise() {
-    this.#ask(RECOGNISE, drawingOf(this.#state));
+    this.#requests.ask(RECOGNISE, drawingOf(this.#state));
   }
 
   /** Have a drawing recognised and finished. */
   #suggest(base, more = {}) {
     this.#taking = null;
-    if (base.length) this.#ask(planFor(this.#state), base, more);
+    if (base.length) this.#requests.ask(planFor(this.#state), base, more);
   }
 
   /** Ask for other ways to finish the person's own part. */
@@ -259,58 +289,8 @@ export class Session {
     else this.#suggest(history.present);
   }
 
-  #ask(plan, base, more = {}) {
-    const { wet, temperature, seed, fixed, only } = this.#state;
-    const what = fixed ? { category: fixed } : { only };
-    this.#lastRequest = { ...plan, base, more };
-    this.#connection.ask({ sketch: toWire(base, wet !== null), ...plan, temperature, seed, ...what, ...more });
-  }
-
   /** Take in a message of the server. */
   receive(message) {
-    const answers = {
-      route: () => this.#onRoute(message),
-      drawing: () => this.#onDrawing(message),
-      ink: () => this.#onRows(message),
-      done: () => this.#onDone(message),
-      refused: () => this.#store.set({ notice: message.error }),
-    };
-    answers[message.type]?.();
-  }
-
-  #onDrawing({ categories }) {
-    const { base } = this.#lastRequest;
-    this.#store.set({ offer: newOffer(base, categories, base !== this.#state.history.present) });
-  }
-
-  #onRoute({ category, decision, probabilities }) {
-    const { fixed, only } = this.#state;
-    const route = { category, decision, probabilities };
-    this.#store.set({ route: Object.freeze(fixed && only.length ? among(route, only) : route) });
-    const better = planFor(this.#state);
-    const { draw, top, base, more } = this.#lastRequest;
-    if (draw && better.top !== top) this.#ask(better, base, more);
-  }
-
-  #onRows({ rows }) {
-    const offer = withRows(this.#state.offer, rows);
-    this.#store.set({ offer });
-    if (this.#state.together && wholeStrokes(offer) > 0) this.#keepOneStroke(offer);
-    else this.#takeIfWhole();
-  }
-
-  #onDone({ drawings }) {
-    if (!this.#lastRequest.draw) return;
-    const { offer, together } = this.#state;
-    this.#store.set({ offer: drawings.length ? Object.freeze({ ...offer, done: true }) : null });
-    if (together && isFinished(this.#state.offer)) this.#store.set({ notice: "I would not add anything." });
-    this.#takeIfWhole();
-  }
-
-  #keepOneStroke(offer) {
-    this.#connection.stop();
-    const [first] = offer.drawings;
-    const drawings = [Object.freeze({ ...first, strokes: first.strokes.slice(0, 1), ended: false })];
-    this.#store.set({ offer: Object.freeze({ ...offer, drawings, done: true }) });
+    this.#requests.receive(message);
   }
 }

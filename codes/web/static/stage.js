@@ -49,6 +49,11 @@ export class Stage {
     return this.#wet.pointAt(event);
   }
 
+  /** @returns {import("./drawing.js").Box} what of the paper is in view. */
+  get inView() {
+    return this.#wet.inView;
+  }
+
   /** Show the drawing again from its first stroke. */
   replay() {
     if (!this.#store.value.history.present.length) return;
@@ -97,6 +102,7 @@ export class Stage {
 
   #drawDry() {
     this.#stale = false;
+    for (const paper of [this.#dry, this.#wet]) paper.lookAtAll(this.#store.value.history.present);
     this.#dry.clear();
     if (this.#replay === null) this.#dry.draw(this.#store.value.history.present);
   }

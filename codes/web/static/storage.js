@@ -1,5 +1,5 @@
 /**
- * Keeps the drawing in this browser, and nowhere else, so that it survives a reload.
+ * Keeps the drawing in this browser, and nowhere else, so that it survives a reload, and those drawn here before it.
  * Knows the browser's storage; what it finds there is checked, never trusted.
  */
 
@@ -8,6 +8,8 @@ import { newHistory, stroke } from "./drawing.js";
 
 const KEPT = ["history", "temperature", "seed", "together", "fixed", "only"];
 const NAME = "halfdrawn";
+const ASIDE = "halfdrawn aside";
+const MAX_ASIDE = 20;
 const FORMAT = 1;
 // Coordinates are kept in hundredths of a unit of the paper.
 const FRACTION = 100;
@@ -25,7 +27,7 @@ export const hasChanged = (now, before) => KEPT.some((field) => now[field] !== b
 /** Keep what a person would miss; return false if the browser cannot. */
 export function keepState(state) {
   const { temperature, seed, together, fixed, only } = state;
-  const drawing = drawingOf(state).map(({ points, by }) => ({ points: points.map((point) => point.map(rounded)), by }));
+  const drawing = plainOf(drawingOf(state));
   try {
     localStorage.setItem(NAME, JSON.stringify({ form: FORMAT, drawing, temperature, seed, together, fixed, only }));
     return true;
@@ -34,6 +36,30 @@ export function keepState(state) {
     return false;
   }
 }
+
+/** Put a drawing aside for good; return false if the browser cannot. */
+export function putAside(drawing, word) {
+  const aside = [{ word, drawing: plainOf(drawing) }, ...parseAside()].slice(0, MAX_ASIDE);
+  try {
+    localStorage.setItem(ASIDE, JSON.stringify(aside));
+    return true;
+  } catch (error) {
+    console.warn("the drawing could not be put aside:", error);
+    return false;
+  }
+}
+
+/** Return the drawings that were put aside in this browser as `{word, drawing}`, the newest first. */
+export const drawnBefore = () =>
+  parseAside().map(({ word, drawing }) => ({ word, drawing: drawing.map(({ points, by }) => stroke(points, by)) }));
+
+function parseAside() {
+  const kept = parseJson(localStorage.getItem(ASIDE));
+  const isWhole = (each) => isText(each?.word) && Array.isArray(each.drawing) && each.drawing.every(isStroke);
+  return Array.isArray(kept) ? kept.filter(isWhole) : [];
+}
+
+const plainOf = (drawing) => drawing.map(({ points, by }) => ({ points: points.map((point) => point.map(rounded)), by }));
 
 /** Return what was kept as fields of the state; none of them if nothing valid was kept. */
 export function recallState() {

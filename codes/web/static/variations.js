@@ -9,6 +9,8 @@ import { Paper } from "./paper.js";
 import { N_VARIATIONS } from "./plan.js";
 
 const INK = 1.6;
+// A name below a drawing takes this share of its height.
+const CAPTION = 0.28;
 
 export class Variations {
   #cells;
@@ -38,11 +40,12 @@ export class Variations {
     if (this.#shown[index] === drawing) return;
     this.#shown[index] = drawing;
     const category = offer?.categories[index];
-    caption.textContent = new Set(offer?.categories).size > 1 ? category : "";
+    const named = new Set(offer?.categories).size > 1;
+    caption.textContent = named ? category : "";
     button.setAttribute("aria-label", label(index, category));
     paper.clear();
     if (!drawing) return;
-    paper.lookAt([...offer.base, ...drawing.strokes]);
+    paper.lookAt([...offer.base, ...drawing.strokes], named ? CAPTION : 0);
     paper.draw(offer.base);
     paper.draw(drawing.strokes);
   }
@@ -61,5 +64,6 @@ function label(index, category) {
 function newCell(index, adopt) {
   const button = document.getElementById("variation").content.firstElementChild.cloneNode(true);
   button.addEventListener("click", () => adopt(index));
+  button.setAttribute("aria-label", label(index));
   return { button, paper: new Paper(button.querySelector("canvas"), INK), caption: button.querySelector("span") };
 }

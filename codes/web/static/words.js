@@ -11,6 +11,8 @@ const PLURALS = [
   ["s", ""],
 ];
 const ALIKE = 0.6; // how much of a misspelled word must be right
+const A_LITTLE_ALIKE = 0.4; // how much of a word must be right to be named where nothing fits
+const MAX_NEAR = 3;
 const MISSPELLED = 6; // how badly a word fits of which nothing fits
 
 /**
@@ -24,13 +26,26 @@ const MISSPELLED = 6; // how badly a word fits of which nothing fits
 export function find(text, categories, words = {}) {
   const wanted = forms(text);
   if (!wanted.length) return categories;
-  const known = categories.map((name) => [name, [name, ...(words[name] ?? [])].map(plain)]);
-  const fits = new Map(known.map(([name, all]) => [name, Math.min(...wanted.map((form) => fit(form, all)))]));
+  const named = known(categories, words);
+  const fits = new Map(named.map(([name, all]) => [name, Math.min(...wanted.map((form) => fit(form, all)))]));
   const found = categories.filter((name) => fits.get(name) < MISSPELLED);
   if (found.length) return found.sort((a, b) => fits.get(a) - fits.get(b));
-  const like = ([, all]) => Math.max(...wanted.flatMap((form) => all.map((word) => likeness(form, word))));
-  const alike = new Map(known.map((each) => [each[0], like(each)]));
-  return categories.filter((name) => alike.get(name) >= ALIKE).sort((a, b) => alike.get(b) - alike.get(a));
+  return alike(wanted, named, ALIKE);
+}
+
+/** Return the few categories that are spelled most alike, where `find` finds none. */
+export function near(text, categories, words = {}) {
+  return alike(forms(text), known(categories, words), A_LITTLE_ALIKE).slice(0, MAX_NEAR);
+}
+
+/** Return each category with all words for it. */
+const known = (categories, words) => categories.map((name) => [name, [name, ...(words[name] ?? [])].map(plain)]);
+
+/** Return the categories that have a word so much like one of the forms, the likest first. */
+function alike(forms, known, least) {
+  const like = (all) => Math.max(...forms.flatMap((form) => all.map((word) => likeness(form, word))));
+  const scored = known.map(([name, all]) => [name, like(all)]).filter(([, score]) => score >= least);
+  return scored.sort(([, a], [, b]) => b - a).map(([name]) => name);
 }
 
 /** Return how well a form fits a name and its synonyms: 0 is the name itself. */
@@ -58,8 +73,8 @@ const plain = (text) =>
   text
     .toLowerCase()
     .replace(/[\s_-]+/g, " ")
-    .trim()
-    .replace(/^(?:the|an?) (?=\w)/, "");
+    .replace(/^[ "'“‘(]+|[ "'”’).,;:!?]+$/g, "")
+    .replace(/^(?:(?:it is|it['’]s|this is|that is|the|an?|my|some) )+(?=\w)/, "");
 
 /** Return the share of neighbouring letters that two words have in common. */
 function likeness(one, other) {

@@ -76,6 +76,7 @@ def test_the_first_half_of_a_drawing_begins_one_that_undo_takes_away(page):
     page.click("#redo")
     number_of_strokes(page, 1)
     wait_until(lambda: page.text("#sentence") == "You say it is a bicycle.")
+    page.suggested()
     page.click("#accept")
     wait_until(lambda: "machine" in page.hands())
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks.live.browser import SIDE, Page
+from codes.data.quickdraw import is_category_name
 from codes.formats.polyline_json import sketch_from_record
 from codes.strokes.geometry import bounds, unit_of_canvas
 from codes.strokes.stroke3 import LIFT
 from codes.vocabulary import WORDS, find
+from codes.web.limits import Limits
 from tests.web.static.test_files import MODULES, exported
 
 
@@ -147,7 +149,7 @@ def test_only_what_is_picked_is_named_and_the_last_of_many_are_counted(call):
         "Only an ant, a bus and 2 more.",
     ]
     script = """
-        const history = newHistory([stroke([[0, 0]], "me")]);
+        const history = newHistory([stroke([[0, 0], [1500, 0]], "me")]);
         const route = { category: "ant", decision: "unknown", probabilities: { ant: 1 } };
         return [1, 4].map((count) => sentence({ ...INITIAL, history, route, only: given[0].slice(0, count) }));
     """
@@ -167,7 +169,7 @@ def test_a_route_among_some_categories_adds_up_to_1(call):
 
 def test_the_page_says_unsure_and_unknown_in_different_words(call):
     script = """
-        const history = newHistory([stroke([[0, 0]], "me")]);
+        const history = newHistory([stroke([[0, 0], [1500, 0]], "me")]);
         const probabilities = { ant: 0.5, hourglass: 0.3, eyeglasses: 0.2 };
         const state = { ...INITIAL, history, categories: Object.keys(probabilities) };
         const say = (decision) => sentence({ ...state, route: { category: "ant", decision, probabilities } });
@@ -182,6 +184,122 @@ def test_the_page_says_unsure_and_unknown_in_different_words(call):
         "eyeglasses",
         "a bus",
     ]
+
+
+def test_what_is_just_begun_is_never_called_none_of_the_things_known(call):
+    """While there is less ink than a line across the paper, also under the pen; afterwards it is."""
+    script = """
+        const route = { category: "ant", decision: "unknown", probabilities: { ant: 1 } };
+        const state = { ...INITIAL, route, categories: ["ant"] };
+        const lines = [[[500, 500]], [[0, 0], [990, 0]], [[0, 0], [1010, 0]]];
+        return lines.flatMap((line) => [{ history: newHistory([stroke(line, "me")]) }, { wet: line }])
+            .map((fields) => [sentence({ ...state, ...fields }), advice({ ...state, ...fields })]);
+    """
+    begun = ["Not sure yet. Go on!", ""]
+    whole = ["That is none of the 1 things I know.", "Say what it is, and I finish it as that."]
+    assert call(script) == [begun] * 4 + [whole] * 2
+
+
+def test_what_children_like_comes_first_and_nothing_is_lost(call):
+    names = ["airplane", "alarm clock", "ant", "cat", "sun", "zebra"]
+    assert call("return favouritesFirst(given[0])", names) == ["sun", "cat", "airplane", "alarm clock", "ant", "zebra"]
+    assert call("return hint({ categories: given[0], only: [] })", names) == (
+        "I know a sun, a cat, an airplane, an alarm clock, an ant and a zebra."
+    )
+    everything = sorted(json.loads(WORDS.read_text()))
+    found = call("return favouritesFirst(given[0])", everything)
+    assert sorted(found) == everything and found[0] == "sun"
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        (" Mia's cat! ", "Mia's cat!"),
+        ("cat?", "cat"),
+        ("../../evil", "evil"),
+        ("Cat / Dog", "Cat Dog"),
+        ("a\nb\tc", "a b c"),
+        ("Ängström 🐱", "Ängström 🐱"),
+        ("...", ""),
+        ("x" * 60, "x" * 40),
+    ],
+)
+def test_names_are_kept_as_people_write_them(call, written, kept):
+    """Without what the gallery's files may not be called; what is left is a name that the server takes."""
+    assert call("return tidyName(given[0])", written) == kept
+    assert not kept or is_category_name(kept)
+
+
+def test_every_limit_that_a_person_can_hit_has_a_sentence_for_people(call):
+    limits = {*vars(Limits())} - {"burst", "variations", "top", "max_points", "names", "letters", "unread", "frame"}
+    limits -= {"word", "listed"}  # the page sends no longer names; more drawings are not shown, which hits nobody
+    said = call("return given[0].map((limit) => kindly({ error: 'corners: at most 400', limit }))", sorted(limits))
+    assert [each for each in said if "at most" in each] == []
+    assert call("return kindly({ error: 'there is no such drawing' })") == "there is no such drawing"
+
+
+def test_what_is_spelled_alike_is_named_where_nothing_is_found(call):
+    script = "return [find(given[0], given[1]), near(given[0], given[1])]"
+    assert call(script, "unicorn", ["popcorn", "sun", "cat"]) == [[], ["popcorn"]]
+    assert call(script, "xqzw", ["popcorn", "sun", "cat"]) == [[], []]
+
+
+OFFER = """
+    const base = [stroke([[500, 500]], "me")];
+    const lines = given[0].map((x) => [[510, 500], [x, 500]]);
+    const drawings = lines.map((points) => ({ strokes: [stroke(points, "machine")], ended: true }));
+    const offer = { ...newOffer(base, given[1]), drawings, done: true };
+    const fitting = fittingFirst({ ...offer, ...given[2] }, SQUARE);
+    return fitting.drawings.map(({ strokes }) => strokes[0].points.at(-1)[0]);
+"""
+
+
+@pytest.mark.parametrize(
+    ("ends", "categories", "more", "order"),
+    [
+        ([1200, 1100, 900], ["cat"] * 3, {}, [900, 1100, 1200]),
+        ([900, 1100, 800], ["cat"] * 3, {}, [900, 1100, 800]),
+        ([1200, 900, 800], ["cat", "dog", "cat"], {}, [800, 900, 1200]),
+        ([1200, 900], ["cat", "dog"], {}, [1200, 900]),
+        ([1200, 1100], ["cat"] * 2, {}, [1200, 1100]),
+        ([1200, 900], ["cat"] * 2, {"taken": 1}, [1200, 900]),
+    ],
+    ids=["one fits", "the first fits", "of its category", "no other of its category", "none fits", "partly taken"],
+)
+def test_a_suggestion_that_stays_on_the_paper_is_preferred(call, ends, categories, more, order):
+    assert call(OFFER, ends, categories, more) == order
+
+
+@pytest.mark.parametrize(("view", "suggested"), [(1000, 900), (1300, 1200)], ids=["narrow", "wide"])
+def test_the_session_prefers_what_stays_in_the_view_of_this_screen(call, view, suggested):
+    """Where the suggestion leaves the view, the other one takes its place once all is there; else nothing changes."""
+    script = """
+        const store = new StateStore(Object.freeze({ ...INITIAL, history: newHistory([stroke([[500, 500]], "me")]) }));
+        const session = new Session(store, { ask: () => {}, stop: () => {} }, () => ({ ...SQUARE, right: given[0] }));
+        session.resume();
+        session.receive({ type: "drawing", categories: ["cat", "cat"] });
+        session.receive({ type: "ink", rows: [700, 400].flatMap((dx, i) => [[i, 0, 9, 0, 0], [i, dx, 0, 1, 0]]) });
+        session.receive({ type: "done", drawings: [{}, {}] });
+        return store.value.offer.drawings[0].strokes[0].points.at(-1)[0];
+    """
+    assert call(script, view) == suggested
+
+
+def test_ink_beside_the_square_is_in_view_and_nothing_moves_for_what_is(call):
+    script = """
+        const canvas = Object.assign(document.createElementNS(given[1], "canvas"), { width: 2000, height: 1000 });
+        const paper = new Paper(canvas);
+        return given[0].map((line) => {
+            const drawing = [stroke(line, "me")];
+            paper.lookAtAll(drawing);
+            return [paper.view.scale, contains(paper.inView, boxOf(drawing)), contains(paper.inView, SQUARE)];
+        });
+    """
+    lines = [[[0, 0], [1000, 1000]], [[-400, 10], [1400, 10]], [[-900, 10], [500, 10]], [[500, 500], [500, 1500]]]
+    within, margin, left, below = call(script, lines, "http://www.w3.org/1999/xhtml")
+    assert within == margin == [1, True, True]
+    assert left[0] == 1 and left[1:] == [True, True], "it fits beside the square without becoming smaller"
+    assert below[0] < 0.7 and below[1:] == [True, True]
 
 
 def test_no_percentage_is_0_or_100(call):
@@ -260,10 +378,16 @@ def test_single_keys_work_only_on_the_paper(call):
         return [paperAction(key("Tab"), offers), paperAction(key("Tab"), none) ?? null,
                 paperAction(key("Tab", { shiftKey: true }), offers) ?? null,
                 paperAction(key("ArrowRight"), none) ?? null, paperAction(key("3"), none),
-                pageAction(key("n")) ?? null, pageAction(key("z", { ctrlKey: true })),
+                pageAction(key("n")) ?? null, pageAction(key("?")), pageAction(key("Backspace")),
+                pageAction(key("?", { target: { matches: () => true } })) ?? null,
+                pageAction(key("Backspace", { target: { closest: () => true } })) ?? null,
+                paperAction(key("Backspace"), none),
+                pageAction(key("z", { ctrlKey: true })),
                 pageAction(key("Z", { metaKey: true, shiftKey: true })), pageAction(key("y", { ctrlKey: true }))];
     """
-    assert call(script) == ["accept", None, None, None, "adopt 3", None, "undo", "redo", "redo"]
+    assert call(script) == [
+        *("accept", None, None, None, "adopt 3", None, "help", "undo", None, None, "undo", "undo", "redo", "redo")
+    ]
 
 
 def test_the_page_finds_by_words_what_the_command_line_finds(call):
@@ -271,6 +395,7 @@ def test_the_page_finds_by_words_what_the_command_line_finds(call):
     other = json.loads(WORDS.read_text())
     names = sorted(other)
     typed = ["cat", "Cats", "a bike", "puppies", "tv", "leaves", "knives", "t shirts", "glass", "ca", "skel", "ball",
-             "s", "girafe", "bycicle", "eliphant", "  HOUSES ", "the eiffel tower", "", "xqzw"]  # fmt: skip
+             "s", "Cat!", "“cat”", "it's a cat", "This is my cats.", "some pigs", "it is",
+             "girafe", "bycicle", "eliphant", "  HOUSES ", "the eiffel tower", "", "xqzw"]  # fmt: skip
     found = call("return given[0].map((text) => find(text, given[1], given[2]))", typed, names, other)
     assert found == [find(text, names) for text in typed]
