@@ -18,6 +18,7 @@ from tests.web.static.test_catalogue import choose, open_catalogue
 CIRCLE = 500 + 300 * np.stack([np.cos(np.linspace(0, 6.2, 60)), np.sin(np.linspace(0, 6.2, 60))], axis=1)
 DOT = np.array([[500.0, 500.0]])
 IDS = [f"{screen.width}x{screen.height}" for screen in SCREENS]
+LAPTOPS = [Screen(1366, 625, calm=True), Screen(1120, 700, calm=True)]  # less what the browser takes of the screen
 # Each thing that is reached without hunting; and what is cut off, by the edge of the screen or of its own box.
 WHOLE = """
     const needed = ["#wet", "#sentence", "#undo", "#accept", "#bars li", "#other", "#open-catalogue",
@@ -36,7 +37,7 @@ WHOLE = """
 """
 
 
-@pytest.mark.parametrize("screen", SCREENS, ids=IDS)
+@pytest.mark.parametrize("screen", [*SCREENS, *LAPTOPS], ids=[*IDS, "laptop", "window"])
 def test_the_first_picture_is_whole(open_page, half, screen):
     """Empty, with a guess, and with several, whose names stand on the nine ways; the tools stay where they are."""
     page = open_page(screen)
