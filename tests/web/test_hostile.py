@@ -70,7 +70,7 @@ HOSTILE = [
         {"type": "ask", "id": 1, "sketch": DOT, "draw": True},
         {"type": "ask", "id": 1, "sketch": DOT, "draw": 10**30},
         {"type": "ask", "id": 1, "sketch": DOT, "top": 0},
-        {"type": "ask", "id": 1, "sketch": DOT, "temperature": 0},
+        {"type": "ask", "id": 1, "sketch": DOT, "temperature": -0.1},
         {"type": "ask", "id": 1, "sketch": DOT, "temperature": [0.4]},
         {"type": "ask", "id": 1, "sketch": DOT, "seed": -1},
         {"type": "ask", "id": 1, "sketch": DOT, "seed": 2**63},
