@@ -194,7 +194,7 @@ def _remark(completions: Sequence[Completion]) -> str:
 
 def _columns(categories: int, variations: int) -> int:
     """Return how many completions stand beside one another; a category has rows of its own if it has several."""
-    return column_count(variations if variations > 1 else categories)
+    return column_count(max(1, variations if variations > 1 else categories))
 
 
 def _arranged(first: Cell, later: Sequence[Cell], columns: int) -> list[list[Cell]]:

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -18,14 +19,15 @@ from PIL import Image
 
 from codes.cli.main import draw_client, halfdrawn, train_or_test
 from codes.cli.main import predict_client as main
-from codes.cli.output import looks_finished
+from codes.cli.output import Figures, figures_sheet, looks_finished
 from codes.formats import npz
 from codes.formats.registry import read, write
 from codes.formats.streams import suffix_of
 from codes.inference.options import Completion, Route
+from codes.strokes.sheet import sheet_svg
 from codes.strokes.stroke3 import Sketch, sketch_from_polylines
 from tests.support.running import error_of, output_of, run
-from tests.support.worlds import CATEGORIES, doodles, tiny_bundle
+from tests.support.worlds import CATEGORIES, doodles, sketch_of, tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 HALF = [np.array([[10.0, 10.0], [60.0, 12.0], [62.0, 70.0]]), np.array([[20.0, 30.0], [25.0, 40.0]])]
@@ -205,6 +207,21 @@ def test_nine_variations_are_three_rows_of_three_beside_the_input_and_a_stranger
     corners = re.findall(r'<svg x="(\d+)" y="(\d+)"', text)
     assert len({x for x, _ in corners}) == 4 and len({y for _, y in corners}) == 3
     assert [x for x, _ in corners].count(corners[0][0]) == 1
+
+
+def test_what_is_not_recognised_stands_on_the_sheet_without_drawings():
+    """As the examples of the repository do, one of which is none of the categories."""
+    known, unknown = (Figures(name, sketch_of(), made) for name, made in (("a.svg", finished()), ("b.svg", [])))
+    text = sheet_svg(figures_sheet([known, unknown]))
+    captions = re.findall(r"<text[^>]*>([^<]*)</text>", text)[1:]
+    assert captions[0] == "a.svg"
+    assert captions[-1].startswith("none of these: b")
+
+
+def finished() -> list[Completion]:
+    sketch = sketch_of()
+    route = Route("circle", {"circle": 1.0}, "known", 0.0)
+    return [Completion(replace(sketch, prefix_rows=1), "circle", 1.0, route, True, 0.0)] * 2
 
 
 def test_several_categories_have_rows_of_their_own(half, model):
