@@ -123,9 +123,9 @@ def _singulars(word: str) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return text in lower case, with one space where there are dashes and spaces, without what is said around a name.
+    """Return text in lower case, dashes and spaces made one space, without marks at its ends and words before a name.
 
-    That are marks at its ends, and words before it: "It's a cat!" is "cat".
+    "It's a cat!" is "cat".
     """
     words = re.sub(r"[\s_-]+", " ", text.casefold())
     words = re.sub(r"""^[ "'“‘(]+|[ "'”’).,;:!?]+$""", "", words)

@@ -19,7 +19,7 @@ from codes.building.critic_examples import critic_sketches
 from codes.building.critic_fit import add_critic
 from codes.checkpoints.bundle import COMMON, Bundle, check_bundle_folder, part_folder, publish_bundle
 from codes.checkpoints.part import PartConfig, PartKind, read_decoder, write_part
-from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_tensors, quantise
+from codes.checkpoints.tensors import StoragePrecision, dequantise, fill, load_facts, load_tensors, quantise
 from codes.data.batches import ordered_batches
 from codes.data.store import Store
 from codes.data.transforms import Normaliser
@@ -110,7 +110,7 @@ def find_runs(folder: Path, categories: Sequence[str] = ()) -> dict[str, RunFold
     found = [folder] if (folder / "best.safetensors").exists() else sorted(folder.glob("*/"))
     runs: dict[str, RunFolder] = {}
     for run in (RunFolder(path) for path in found if (path / "best.safetensors").exists()):
-        learned = _read_run(run, "decoder")[1]["categories"]
+        learned = _checked(run, load_facts(run.best), "decoder")["categories"]
         if len(learned) == 1:
             runs[learned[0]] = run
     if not runs:
@@ -179,9 +179,13 @@ def calibrate_run(
 def _read_run(run: RunFolder, kind: PartKind) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read the best weights of a run, and the facts that are saved with them."""
     tensors, facts = load_tensors(run.best)
+    return tensors, _checked(run, facts, kind)
+
+
+def _checked(run: RunFolder, facts: dict[str, Any], kind: PartKind) -> dict[str, Any]:
     if facts.get("kind") != kind:
         raise BadFile(run.path, f"is not a run of `{COMMANDS[kind]}`: its kind is '{facts.get('kind')}', not '{kind}'")
-    return tensors, facts
+    return facts
 
 
 def _write_run(

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from codes.checkpoints.bundle import Bundle
 from codes.checkpoints.part import sha256
-from codes.checkpoints.tensors import load_tensors, save_tensors
+from codes.checkpoints.tensors import load_facts, load_tensors, save_tensors
 from codes.data.store import Store
 from codes.data.transforms import rows_by_points
 from codes.inference.completer import Completer
@@ -153,7 +153,7 @@ class ExamplesTask:
 
     def is_done(self) -> bool:
         """Return true if the file holds these examples."""
-        return self.path.exists() and load_tensors(self.path)[1] == self.facts()
+        return self.path.exists() and load_facts(self.path) == self.facts()
 
     def run(self) -> None:
         """Make the examples and keep them, unless that was done before."""

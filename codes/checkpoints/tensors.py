@@ -7,6 +7,8 @@ names and shapes; knows no models.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,10 +34,25 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         BadFile: it is missing, cut short, or was not written by :func:`save_tensors`.
     """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, _facts(file)  # noqa: SIM118 (no mapping)
+
+
+def load_facts(path: Path) -> dict[str, Any]:
+    """Read the facts of a file and none of its tensors; raises as :func:`load_tensors` does."""
+    with _opened(path) as file:
+        return _facts(file)
+
+
+def _facts(file: Any) -> dict[str, Any]:
+    return dict(json.loads((file.metadata() or {})["facts"]))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
-            facts = dict(json.loads((file.metadata() or {})["facts"]))
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 (no mapping)
+            yield file
     except FileNotFoundError as error:
         raise BadFile(path, "no such file") from error
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:

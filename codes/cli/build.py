@@ -24,7 +24,7 @@ from codes.checkpoints.bundle import Bundle, check_bundle_folder
 from codes.checkpoints.tensors import StoragePrecision
 from codes.cli.common import MODEL, PATH, SectionedCommand, option, options_of, refuse
 from codes.cli.next_steps import after_bundle, after_teaching, say_next
-from codes.cli.train import side_by_side
+from codes.cli.train import jobs_option, side_by_side
 from codes.data.store import Store
 from codes.errors import BadOption
 from codes.formats.files import MEGABYTE, read_text
@@ -64,14 +64,7 @@ MAX_CARD = MEGABYTE
     section="Data",
     help="Training sketches of each category, at most, that the critic learns from; 0 makes no critic.",
 )
-@option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    section="Data",
-    help="Categories that are drawn for the critic side by side, each with its share of the threads.",
-)
+@jobs_option("drawn for the critic", section="Data")
 @option(
     "--precision",
     type=click.Choice(get_args(StoragePrecision)),

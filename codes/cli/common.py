@@ -45,6 +45,17 @@ def option(*names: str, section: str = DEFAULT_SECTION, **attributes: Any) -> Ca
     return click.option(*names, cls=SectionedOption, section=section, **attributes)
 
 
+def several(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Return a decorator that adds these options and arguments, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for each in reversed(options):
+            command = each(command)
+        return command
+
+    return decorate
+
+
 class SectionedCommand(click.Command):
     """List options under their headings, in the order in which these first appear; the rest comes last.
 
@@ -173,14 +184,12 @@ def options_of(kind: type, *names: str, section: str = DEFAULT_SECTION) -> Calla
     """
     hints, descriptions = get_type_hints(kind), attribute_docs(kind)
 
-    def decorate(command: Command) -> Command:
-        for each in reversed([f for f in fields(kind) if not names or f.name in names]):
-            text = each.metadata.get("help") or descriptions.get(each.name, "").replace("``", "")
-            title = each.metadata.get("section", section)
-            command = _field_option(each, hints[each.name], help=text[:1].upper() + text[1:], section=title)(command)
-        return command
+    def option_of(each: Field[Any]) -> Callable[[Command], Command]:
+        text = each.metadata.get("help") or descriptions.get(each.name, "").replace("``", "")
+        title = each.metadata.get("section", section)
+        return _field_option(each, hints[each.name], help=text[:1].upper() + text[1:], section=title)
 
-    return decorate
+    return several(*(option_of(each) for each in fields(kind) if not names or each.name in names))
 
 
 def _field_option(field: Field[Any], hint: Any, **attributes: str) -> Callable[[Command], Command]:

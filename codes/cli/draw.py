@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +189,7 @@ def list_categories(ctx: click.Context, /, words: tuple[str, ...], model: str, a
         stored = {} if given(ctx, options) else bundle.catalogue()
         sampling = sampling_from(ctx, {**options, "latent": "prior"})
         sketches = _one_of_each(bundle, found, stored, sampling)
-        output.write(sketches, _named_sheet(sketches, found), silent=as_json)
+        output.write(sketches, contact_sheet(sketches), silent=as_json)
 
 
 def _one_of_each(
@@ -213,13 +212,6 @@ def _print_columns(names: Sequence[str], output: Output) -> None:
     rows = -(-len(names) // columns)
     for row in range(rows):
         output.say("".join(f"{name:{width}}" for name in names[row::rows]).rstrip())
-
-
-def _named_sheet(sketches: Sequence[Sketch], names: Sequence[str]) -> Sheet:
-    """Return a sheet of sketches with their names, in rows as long as there are about as many."""
-    cells = [Cell(sketch, name) for sketch, name in zip(sketches, names, strict=True)]
-    columns = ceil(len(cells) ** 0.5)
-    return Sheet([cells[start : start + columns] for start in range(0, len(cells), columns)])
 
 
 def _load(model: str) -> Completer:

@@ -6,14 +6,13 @@ Knows paths and what cannot be read; one bad file of many does not keep the othe
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import click
 
-from codes.cli.common import PATH, STREAM, Command, option
+from codes.cli.common import PATH, STREAM, option, several
 from codes.errors import BadFile, BadOption, BadSketch
 from codes.formats.files import MEGABYTE, disk_errors_of
 from codes.formats.registry import READERS, files_in, read
@@ -21,6 +20,14 @@ from codes.formats.streams import STANDARD_INPUT, read_bytes
 from codes.strokes.stroke3 import Sketch
 
 MAX_STREAM = 64 * MEGABYTE
+# FILES and how to read them; :func:`read_inputs` takes what they give.
+SKETCH_INPUTS = several(
+    click.argument("files", nargs=-1, required=True, type=PATH),
+    option("--index", type=int, default=0, show_default=True, section="Data",
+           help="Which sketch of a file that holds several, from 0."),
+    option("--from", "source_format", type=click.Choice([suffix[1:] for suffix in READERS]), section="Data",
+           help="The format of standard input; by default it is told by the content."),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,24 +50,6 @@ class Inputs:
     def files(self) -> list[Path]:
         """Return the files that were read."""
         return [each.file for each in self.read if each.file is not None]
-
-
-def sketch_inputs() -> Callable[[Command], Command]:
-    """Return a decorator that adds the argument FILES and how to read them; :func:`read_inputs` takes them."""
-    parts: list[Callable[[Any], Any]] = [
-        click.argument("files", nargs=-1, required=True, type=PATH),
-        option("--index", type=int, default=0, show_default=True, section="Data",
-               help="Which sketch of a file that holds several, from 0."),
-        option("--from", "source_format", type=click.Choice([suffix[1:] for suffix in READERS]), section="Data",
-               help="The format of standard input; by default it is told by the content."),
-    ]  # fmt: skip
-
-    def decorate(command: Command) -> Command:
-        for each in reversed(parts):
-            command = each(command)
-        return command
-
-    return decorate
 
 
 def read_inputs(files: Sequence[Path], index: int, source_format: str | None) -> Inputs:

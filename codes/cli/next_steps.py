@@ -86,8 +86,12 @@ def after_decoders(store: Path, draw: Path) -> list[str]:
 
 
 def _bundle(store: Path, router: Path, draw: Path) -> str:
-    words = ("--router", router, "--draw", draw, "--data", store, "-o", unused(router.parent / "bundle"))
-    return command("train_or_test", "bundle", *words)
+    """Return how a router and decoders are bundled, these as differences if that is what they learned."""
+    runs = [run for run in map(RunFolder, sorted(draw.glob("*/"))) if run.best.exists()]
+    settings = runs[0].settings() if runs else None
+    common = ("--common", settings["start"], "--rank", settings["rank"]) if settings and settings.get("rank") else ()
+    out = unused(router.parent / "bundle")
+    return command("train_or_test", "bundle", "--router", router, "--draw", draw, *common, "--data", store, "-o", out)
 
 
 def after_bundle(data: Path, bundle: Path) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from codes.cli.common import PATH, STREAM, Command, option
+from codes.cli.common import PATH, STREAM, Command, option, several
 from codes.errors import BadFile, BadOption
 from codes.formats.files import check_destination
 from codes.formats.registry import WRITERS, check_sheet, write, write_sheet
@@ -38,20 +38,13 @@ def output_options(what: str, overwrites: bool = True) -> Callable[[Command], Co
         what: the help of -o.
         overwrites: false for a command that reads no files.
     """
-    parts: list[Callable[[Any], Any]] = [
+    force = option("--force", is_flag=True, section="Output", help="Overwrite a file that is read.")
+    return several(
         option("-o", "--out", type=PATH, section="Output", help=what),
         option("--to", type=click.Choice([suffix[1:] for suffix in WRITERS]), section="Output",
                help="The format of standard output, which is -o -; svg by default."),
-    ]  # fmt: skip
-    if overwrites:
-        parts += [option("--force", is_flag=True, section="Output", help="Overwrite a file that is read.")]
-
-    def decorate(command: Command) -> Command:
-        for each in reversed(parts):
-            command = each(command)
-        return command
-
-    return decorate
+        *([force] if overwrites else []),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -204,9 +197,9 @@ def _arranged(first: Cell, later: Sequence[Cell], columns: int) -> list[list[Cel
 
 
 def looks_finished(completions: Sequence[Completion]) -> bool:
-    """Return true if the model ends a sketch with hardly anything added, in most of its completions."""
-    added = [_share_added(each.sketch) for each in completions if each.ended]
-    return bool(added) and len(added) == len(completions) and median(added) <= HARDLY_ANY
+    """Return true if the model ended every completion itself, and added hardly anything to most of them."""
+    ended = bool(completions) and all(each.ended for each in completions)
+    return ended and median(_share_added(each.sketch) for each in completions) <= HARDLY_ANY
 
 
 def _share_added(sketch: Sketch) -> float:

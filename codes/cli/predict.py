@@ -13,6 +13,7 @@ from typing import Any
 import click
 import numpy as np
 
+from codes.checkpoints.bundle import Bundle
 from codes.cli.common import (
     AS_JSON,
     FRACTION,
@@ -26,9 +27,10 @@ from codes.cli.common import (
     print_json,
     refuse,
 )
-from codes.cli.inputs import Input, Inputs, read_inputs, sketch_inputs
+from codes.cli.inputs import SKETCH_INPUTS, Input, Inputs, read_inputs
 from codes.cli.output import (
     Figures,
+    Output,
     check_overwritten,
     figures_sheet,
     looks_finished,
@@ -55,7 +57,7 @@ CHUNK = 256
 
 
 @click.command(cls=SectionedCommand)
-@sketch_inputs()
+@SKETCH_INPUTS
 @MODEL
 @ONLY
 @option("--top", type=click.IntRange(min=1), default=SHOWN, show_default=True, section="Output",
@@ -92,7 +94,7 @@ def classify(ctx: click.Context, /, model: str, only: tuple[str, ...], top: int,
 
 
 @click.command(cls=SectionedCommand)
-@sketch_inputs()
+@SKETCH_INPUTS
 @MODEL
 @CATEGORY
 @ONLY
@@ -135,16 +137,15 @@ def complete(
     """
     if options["category"] is not None:
         refuse(ctx, ("draw_unknown",), "where --category says what to draw")
-    output = output_of(options, as_json)
-    use_threads(1)
-    check_size(sampling_from(ctx, dict(options)))
+    output, bundle = output_of(options, as_json), Bundle.open(model)
+    sampling = sampling_from(ctx, options, bundle.categories)
+    check_size(sampling)
     inputs = read_inputs(files, index, source_format)
     output.check(inputs.files)
-    completer = load(model)
-    sampling = sampling_from(ctx, options, completer.categories)
     if inputs.read and output.path is not None:
         output.check_sheet(planned_sheet([each.sketch for each in inputs.read], sampling.top, sampling.variations))
-    started = time.perf_counter()
+    use_threads(1)
+    completer, started = Completer(bundle), time.perf_counter()
     routes = _routes(completer, inputs, sampling.only)
     if output.path is None and not as_json:
         _only_recognise(ctx, inputs, routes)
@@ -152,14 +153,11 @@ def complete(
     rows = [_finish(completer, each, route, sampling) for each, route in zip(inputs.read, routes, strict=True)]
     drawn = any(row.completions for row in rows)
     if as_json:
-        results = [
-            {"file": row.name, **result_record(route, row.completions)} for row, route in zip(rows, routes, strict=True)
-        ]
+        pairs = zip(rows, routes, strict=True)
+        results = [{"file": row.name, **result_record(route, row.completions)} for row, route in pairs]
         print_json(_answer(results, inputs, started))
     else:
-        for row, route in zip(rows, routes, strict=True):
-            say_route(output.say, row.name, _drawn_finding(row, route), route, SHOWN)
-        say_meanings(output.say, routes)
+        _say_drawn(output, rows, routes)
     if drawn and output.path is not None:
         finished = [completion.sketch for row in rows for completion in row.completions]
         output.write(finished, figures_sheet(rows) if len(rows) + len(finished) > 2 else None, silent=as_json)
@@ -191,6 +189,13 @@ def _finish(completer: Completer, each: Input, route: Route, options: SamplingOp
         return Figures(each.name, each.sketch, completer.finish(each.sketch, route, options))
     except NotRecognised:
         return Figures(each.name, each.sketch, [])
+
+
+def _say_drawn(output: Output, rows: Sequence[Figures], routes: Sequence[Route]) -> None:
+    """Say what each sketch is, and what became of it."""
+    for row, route in zip(rows, routes, strict=True):
+        say_route(output.say, row.name, _drawn_finding(row, route), route, SHOWN)
+    say_meanings(output.say, routes)
 
 
 def _drawn_finding(figures: Figures, route: Route) -> str:
@@ -262,11 +267,11 @@ def data(
     if not has_splits:
         refuse(ctx, ("split",), f"for {file}: only .npz files have splits")
     _check_out(out, file, force)
-    options["variations"] = max(1, variations)
-    check_size(sampling_from(ctx, dict(options)))
+    bundle = Bundle.open(model)
+    sampling = sampling_from(ctx, {**options, "variations": max(1, variations)}, bundle.categories)
+    check_size(sampling)
     sketches = read_all(file, split if has_splits else None)
-    completer = load(model)
-    sampling = sampling_from(ctx, options, completer.categories)
+    completer = Completer(bundle)
     prefixes = [sketch.prefix(PREFIX_RULES[rule](sketch.points, fraction)) for sketch in sketches]
     routes, completions = _routes_and_completions(completer, prefixes, sampling, variations > 0)
     if out is not None:

@@ -19,6 +19,7 @@ from codes.cli.common import (
     options_from,
     options_of,
     refuse,
+    several,
 )
 from codes.cli.next_steps import after_common, after_decoders, after_router, say_next
 from codes.cli.sampling import resolve_all
@@ -30,6 +31,7 @@ from codes.processes import Processes
 from codes.runtime import keep_freed_memory, use_threads
 from codes.training.config import DecoderTrainConfig, TrainConfig
 from codes.training.jobs import TrainingRequest, train_common, train_decoders, train_router
+from codes.training.objectives import DecoderObjective, Objective, RouterObjective
 
 
 @click.group(cls=ErrorHandlingGroup)
@@ -37,9 +39,25 @@ def train() -> None:
     """Train the parts: a decoder for each category, and the router that chooses among them."""
 
 
+def jobs_option(done: str, section: str) -> Callable[[Command], Command]:
+    """Return the option --jobs of a command by which categories are ``done``; :func:`side_by_side` takes it."""
+    return option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, section=section,
+                  help=f"Categories that are {done} side by side, each with its share of the threads.")  # fmt: skip
+
+
+def side_by_side(jobs: int) -> Processes:
+    """Return processes that share this one's threads among them."""
+    return Processes(jobs, partial(_prepare_process, max(1, torch.get_num_threads() // jobs)))
+
+
+def _prepare_process(threads: int) -> None:
+    use_threads(threads)
+    keep_freed_memory()
+
+
 def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
     """Return a decorator that adds the options that both kinds of training share, and those of ``config``."""
-    shared: list[Callable[[Any], Any]] = [
+    return several(
         STORE,
         option("-o", "--out", type=PATH, required=True, section="Run",
                help="The folder to write."),
@@ -55,15 +73,8 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
                help="Hidden units of each direction of the stroke encoder."),
         option("--encoder-dropout", type=float, default=EncoderConfig.dropout, show_default=True, section="Model",
                help="Share of the stroke encoder's recurrent weights dropped in a training step."),
-    ]  # fmt: skip
-
-    def decorate(command: Command) -> Command:
-        command = options_of(config)(command)
-        for each in reversed(shared):
-            command = each(command)
-        return command
-
-    return decorate
+        options_of(config),
+    )  # fmt: skip
 
 
 @train.command()
@@ -82,8 +93,7 @@ def training_options(config: type[TrainConfig]) -> Callable[[Command], Command]:
     section="Run",
     help="Train only a difference of this rank from --start; 0 trains all weights.",
 )
-@option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, section="Run",
-        help="Categories that are trained side by side, each with its share of the threads.")  # fmt: skip
+@jobs_option("trained", section="Run")
 @click.pass_context
 def draw(
     ctx: click.Context, /, categories: tuple[str, ...], together: bool, ink: bool, jobs: int, **options: Any
@@ -112,6 +122,7 @@ def draw(
     sizes = VAEConfig(encoder=_encoder(options, EncoderConfig()), decoder=options_from(DecoderConfig, options))
     request = _request(options, sizes, options_from(DecoderTrainConfig, options))
     known = Store(request.store).categories
+    _say_meaning(DecoderObjective)
     names = resolve_all(categories, known)
     for line in train_common(request) if together else train_decoders(request, names, side_by_side(jobs)):
         click.echo(line)
@@ -119,16 +130,6 @@ def draw(
         say_next(after_common(request.store, request.out))
     elif len(known) > 1:  # else there is nothing that a router could choose among
         say_next(after_decoders(request.store, request.out))
-
-
-def side_by_side(jobs: int) -> Processes:
-    """Return processes that share this one's threads among them."""
-    return Processes(jobs, partial(_prepare_process, max(1, torch.get_num_threads() // jobs)))
-
-
-def _prepare_process(threads: int) -> None:
-    use_threads(threads)
-    keep_freed_memory()
 
 
 @train.command()
@@ -145,9 +146,16 @@ def predict(**options: Any) -> None:
     encoder, image = _encoder(options, RouterConfig().encoder), options_from(ImageConfig, options)
     sizes = RouterConfig(encoder, image, hidden=options.pop("hidden"), dropout=options.pop("dropout"))
     request = _request(options, sizes, options_from(TrainConfig, options))
+    _say_meaning(RouterObjective)
     for line in train_router(request):
         click.echo(line)
     say_next(after_router(request.store, request.out))
+
+
+def _say_meaning(objective: type[Objective]) -> None:
+    """Say what the figures beside the bar are, once for all runs."""
+    figure = f"valid/{objective.selection_measure}"
+    click.echo(f"loss: of the steps, on train; {figure}: {objective.selection_meaning}; lower is better", err=True)
 
 
 def _encoder(options: dict[str, Any], default: EncoderConfig) -> EncoderConfig:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -115,7 +114,7 @@ class Trainer:
     def fit(self, quiet: bool = False) -> float:
         """Train to the end of the schedule or of patience, and return the lowest selection measure on ``valid``.
 
-        Progress is shown, and what its figures mean, unless it is to be ``quiet``.
+        Progress is shown unless it is to be ``quiet``.
 
         Raises:
             TrainingStopped: the loss or the validation figure is no longer a number.
@@ -123,9 +122,6 @@ class Trainer:
         """
         progress = self.state.progress
         figure = f"valid/{self.objective.selection_measure}"
-        if not quiet:
-            print(f"loss: of the steps, on train; {figure}: {self.objective.selection_meaning}; lower is better",
-                  file=sys.stderr)  # fmt: skip
         bar: tqdm[Any] = progress_bar(
             total=self.config.steps,
             initial=progress.step,

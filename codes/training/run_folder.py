@@ -18,7 +18,7 @@ from typing import Any
 
 from torch import Tensor
 
-from codes.checkpoints.tensors import load_tensors, save_tensors
+from codes.checkpoints.tensors import load_facts, save_tensors
 from codes.errors import BadFile, TrainingStopped
 from codes.formats.files import atomic_path
 
@@ -36,7 +36,7 @@ class RunFolder:
         """Make the folder after :meth:`check`, and write the configuration into it."""
         self.check(config)
         self.path.mkdir(parents=True, exist_ok=True)
-        if self._written_config() is None:
+        if self.settings() is None:
             self._write_text("config.json", json.dumps(config, indent=1))
 
     def check(self, config: dict[str, Any]) -> None:
@@ -45,7 +45,7 @@ class RunFolder:
         Raises:
             TrainingStopped: the folder holds a run of another configuration, or something else.
         """
-        written = self._written_config()
+        written = self.settings()
         if written is not None and written != json.loads(json.dumps(config)):
             names = sorted(_differences(written, json.loads(json.dumps(config))))
             raise TrainingStopped(
@@ -53,7 +53,13 @@ class RunFolder:
                 "use those again to go on with it, or name another folder"
             )
 
-    def _written_config(self) -> Any:
+    def settings(self) -> dict[str, Any] | None:
+        """Return the configuration of the run that is there; None where there is nothing yet.
+
+        Raises:
+            TrainingStopped: there is something else.
+            BadFile: the configuration is damaged.
+        """
         path = self.path / "config.json"
         if not path.exists():
             if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
@@ -88,7 +94,7 @@ class RunFolder:
         Raises:
             BadFile: the file is damaged.
         """
-        return load_tensors(self.last)[1] if self.last.exists() else {}
+        return load_facts(self.last) if self.last.exists() else {}
 
     def best_facts(self) -> dict[str, Any]:
         """Return what is saved beside the best weights: their ``step`` and validation figure ``valid``; empty before.
@@ -96,7 +102,7 @@ class RunFolder:
         Raises:
             BadFile: the file is damaged.
         """
-        return load_tensors(self.best)[1] if self.best.exists() else {}
+        return load_facts(self.best) if self.best.exists() else {}
 
     def save_best(self, weights: dict[str, Tensor], facts: dict[str, Any]) -> None:
         """Save weights that validated better than all before."""

@@ -10,11 +10,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from codes.checkpoints.bundle import Bundle
 from codes.cli.main import halfdrawn
 from codes.cli.main import train_or_test as main
+from codes.cli.next_steps import after_router
 from codes.formats.registry import write
 from codes.training.run_folder import RunFolder
 from tests.support.running import error_of, flags, output_of, run
@@ -184,3 +186,15 @@ def test_tables_of_tests_say_what_their_columns_mean_and_refuse_early(folder, bu
         (["-c", "bike"], "no category 'bike'"),
     ):
         assert part in error_of(main, "test", "predict", store.folder, *model, *words)
+
+
+def test_what_learned_differences_is_bundled_as_differences(tmp_path):
+    """Otherwise the bundle would hold each decoder whole."""
+    for name, rank in (("cat", 8), ("dog", 0)):
+        made = RunFolder(tmp_path / name / "draw" / name)
+        made.prepare({"start": "runs/all", "rank": rank})
+        made.save_best({}, {})
+    with click.Context(click.Command("train"), info_name="train_or_test.py"):
+        (small,), (whole,) = (after_router(Path("store"), tmp_path / name / "router") for name in ("cat", "dog"))
+    assert " --common runs/all --rank 8 " in small
+    assert "--common" not in whole
