@@ -25,6 +25,7 @@ from codes.evaluation.likelihood import decoder_quality
 from codes.inference.completer import Completer
 from codes.strokes.stroke3 import Sketch
 from codes.training.jobs import decoder_job
+from codes.training.low_rank import begin_at
 from tests.support.worlds import BACKGROUND, CATEGORIES, batch_of, doodles, generator, stirred_router, tiny_bundle
 
 QUICK = replace(TEACHING, steps=6, batch=8, evaluate_every=3)
@@ -94,14 +95,21 @@ def test_a_label_that_was_only_background_needs_no_new_row(tmp_path):
     ).read_bytes()
 
 
-def test_a_bundle_of_differences_learns_one_more_difference(tmp_path):
-    before = tiny_bundle(tmp_path / "before", rank=2)
+def test_a_bundle_of_differences_learns_one_more_difference(tmp_path, monkeypatch):
+    """It begins at the difference of the decoders that find the drawings likeliest."""
+    before, begun = tiny_bundle(tmp_path / "before", rank=2), []
+    monkeypatch.setattr(few_shot, "begin_at", lambda model, away: begun.append(away) or begin_at(model, away))
     after = teach(
         before, task(config=replace(QUICK, steps=60, learning_rate=2e-3, evaluate_every=20)), tmp_path / "after"
     )
     part = after.decoder("comb")
     assert part.config.rank == 2
     assert part.difference is not None
+    drawings = [rows for i, rows in enumerate(task().drawings) if i % few_shot.VALID_EVERY]
+    nearest, common = average_of_nearest(before, drawings)[0], before.common.state_dict()
+    (away,) = begun
+    name = "decoder.output.bias"
+    torch.testing.assert_close(away[name], nearest[name] - common[name])
     pair = (before.common, part.vae)
     old, new = (decoder_quality(vae, part.config, spikes(9, 5), 0.5).continuation.total for vae in pair)
     assert new < old

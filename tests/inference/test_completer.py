@@ -21,6 +21,7 @@ from codes.inference.router import model_input
 from codes.strokes.stroke3 import Page, Sketch, sketch_from_polylines
 from tests.support.worlds import CATEGORIES, prefixes, sketch_of, tiny_bundle
 
+read_decoder_of = Bundle.decoder
 LATENTS = ["prefix", "zero", "prior"]
 
 
@@ -413,3 +414,15 @@ def off_page(completion: Completion, page: Page) -> float:
     low, high = positions.min(axis=0), positions.max(axis=0)
     corner = np.array([page.left, page.top])
     return float(max((corner - low).max(), (high - corner - [page.width, page.height]).max()))
+
+
+def test_many_sketches_need_each_decoder_once(bundle, monkeypatch):
+    """Also where few drawings are made together and few decoders are kept."""
+    completer, read = Completer(bundle), []
+    monkeypatch.setattr(module, "MAX_ACTIVE", 2)
+    monkeypatch.setattr(type(bundle), "decoder", lambda self, name: read.append(name) or read_decoder_of(self, name))
+    completer.models.decoders.capacity = 1
+    sketches = [sketch_of(name, seed) for seed in range(3) for name in CATEGORIES]
+    found = completer.complete_many(sketches, SamplingOptions(candidates=1))
+    assert sorted(read) == sorted({each[0].category for each in found})
+    assert len(read) > 1

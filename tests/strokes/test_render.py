@@ -402,3 +402,13 @@ def test_a_page_grows_only_where_the_drawing_leaves_it():
     wide, high = (float(re.search(rf'{name}="([0-9.]+)mm"', text)[1]) for name in ("width", "height"))
     assert wide / 100 == pytest.approx(width / 60, rel=1e-3)
     assert high / 50 == pytest.approx(height / 60, rel=1e-3)
+
+
+@pytest.mark.parametrize(("box", "grown"), [("30 0 100 100", "left"), ("0 40 100 100", "top")])
+def test_a_page_grows_to_the_left_and_upwards_too(box, grown):
+    text = svg_text(svg_in.decode(PAGE.format(size="", box=box)))
+    x, y, width, height = map(float, re.search(r'viewBox="([^"]+)"', text)[1].split())
+    left, top, right, bottom = map(float, box.split())
+    assert (x + width, y + height) == pytest.approx((left + right, top + bottom))
+    assert (x < left, y < top) == (grown == "left", grown == "top")
+    assert 18 < x < 20 if grown == "left" else 28 < y < 30
