@@ -26,6 +26,9 @@ from codes.strokes.ink import AddedInk, added_ink
 CRITIC_WEIGHT = 0.8  # of the critic's log odds beside the router's log probability; chosen in docs/log.md
 FIRST_ROUND = 8  # candidates of a variation that are made before any is looked at
 GOOD_ENOUGH = -0.5  # nats; five in six whole sketches by people score higher
+OFF_PAGE = (
+    2.0  # nats; of half sketches on a page of 280 pixels, 10 % are finished beyond it instead of 38 % (docs/log.md)
+)
 
 
 class CriticScorer:
@@ -95,19 +98,19 @@ class Candidate:
     on_page: bool = True
 
     @property
-    def rank(self) -> tuple[bool, bool, float]:
+    def rank(self) -> tuple[bool, float]:
         """Return what candidates are compared by; the largest is the best.
 
         One that its decoder ended goes before one that was cut off, and one that adds something before one that adds
-        nothing: otherwise a sketch that is recognised already would be left as it is. One that stays on the page goes
-        before one that leaves it.
+        nothing: otherwise a sketch that is recognised already would be left as it is. One that leaves the page has to
+        be better by :data:`OFF_PAGE` than one that stays on it.
         """
-        return self.drawn.ended and len(self.drawn.points) > 0, self.on_page, self.score
+        return self.drawn.ended and len(self.drawn.points) > 0, self.score - (0.0 if self.on_page else OFF_PAGE)
 
     @property
     def good_enough(self) -> bool:
         """Return true if no more candidates need to be made."""
-        return self.rank >= (True, True, GOOD_ENOUGH)
+        return self.rank >= (True, GOOD_ENOUGH)
 
 
 def candidate_scores(

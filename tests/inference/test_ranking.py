@@ -258,7 +258,8 @@ def test_more_drawings_than_anybody_waits_for_are_refused_where_candidates_are_d
 def test_a_drawing_that_stays_on_the_page_goes_before_one_that_leaves_it():
     rows = np.zeros((3, 3))
     ended, cut_off = Continuation(rows, True, 0.0), Continuation(rows, False, 0.0)
-    leaves, stays = Candidate(ended, 5.0, on_page=False), Candidate(ended, -9.0)
+    leaves, stays = Candidate(ended, -1.0, on_page=False), Candidate(ended, -2.5)
     assert stays.rank > leaves.rank > Candidate(cut_off, 5.0).rank
-    assert not leaves.good_enough
-    assert Candidate(ended, 5.0).good_enough
+    assert Candidate(ended, 1.0, on_page=False).rank > stays.rank, "unless it is better by far"
+    assert not Candidate(ended, 1.0, on_page=False).good_enough
+    assert Candidate(ended, 1.0).good_enough
